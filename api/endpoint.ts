@@ -1,0 +1,65 @@
+import type { Request, Response } from 'express'
+import type { z } from 'zod'
+import type { Actor } from '../lib/auth/actor.ts'
+import type { AiAction } from '../lib/schemas/actions.ts'
+
+/**
+ * One route as data: what the mounted handler, the OpenAPI document and the tests all read.
+ * Express is only behind it; a handler takes parsed input and returns a reply.
+ */
+export type Endpoint = {
+  method: 'get' | 'post' | 'patch' | 'put' | 'delete'
+  /** Express path below the mount point, for example `/goals/:id` */
+  path: string
+  summary: string
+  tag: string
+  /** `public`: no credential; `user`: any; `admin`: administrators (others 403) */
+  access: 'public' | 'user' | 'admin'
+  /**
+   * What it takes besides the `api_call` of its user: the token of an AI action, taken after the body is valid;
+   * `auth`: the bucket of the address for token and register routes, instead of `api_call`.
+   */
+  limit?: AiAction | 'auth'
+  /** largest body in bytes, when another than 1 MiB */
+  bodyLimitBytes?: number
+  params?: z.ZodType
+  query?: z.ZodType
+  body?: z.ZodType
+  /** replies by status; problem replies are added by the document builder */
+  responses: Record<number, { description: string; schema?: z.ZodType; headers?: Record<string, string> }>
+  handler: (input: EndpointInput) => Promise<Reply>
+}
+
+export type EndpointInput<P = unknown, Q = unknown, B = unknown> = {
+  params: P
+  query: Q
+  body: B
+  /** never read on a `public` endpoint */
+  actor: Actor
+  req: Request
+  /** only for what cannot be a reply: streams */
+  res: Response
+  /** the gate's decision about an AI submission: its id and time travel with the job */
+  decision?: { id: string; at: Date } | undefined
+}
+
+/** `streamed`: the handler wrote to `res` itself. */
+export type Reply = { status: number; body?: unknown; headers?: Record<string, string> } | 'streamed'
+
+type Output<S> = S extends z.ZodType ? z.output<S> : undefined
+
+/** Types a route by its own schemas; returns it unchanged. */
+export function endpoint<
+  P extends z.ZodType | undefined = undefined,
+  Q extends z.ZodType | undefined = undefined,
+  B extends z.ZodType | undefined = undefined
+>(
+  definition: Omit<Endpoint, 'params' | 'query' | 'body' | 'handler'> & {
+    params?: P
+    query?: Q
+    body?: B
+    handler: (input: EndpointInput<Output<P>, Output<Q>, Output<B>>) => Promise<Reply>
+  }
+): Endpoint {
+  return definition as unknown as Endpoint
+}

@@ -1,0 +1,274 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { type AiAction, aiActions, gateActions } from './schemas/actions.ts'
+
+/**
+ * The only reader of environment variables. Each variable has one entry below: its meaning for `--help`
+ * and its schema. All problems are reported together, and an unknown value never becomes a default.
+ */
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`))
+
+const url = (...protocols: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol.slice(0, -1)), {
+    error: `must be a URL that begins with ${protocols.map((name) => `${name}://`).join(' or ')}`
+  })
+
+const json = <T extends z.ZodType>(schema: T) =>
+  z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be JSON' })
+        return z.NEVER
+      }
+    })
+    .pipe(schema)
+
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean)
+)
+
+const concurrencyPairs = list.transform((pairs, context) => {
+  const result: Partial<Record<AiAction, number>> = {}
+  for (const pair of pairs) {
+    const [name, count] = pair.split('=')
+    const action = aiActions.find((known) => known === name)
+    const n = Number(count)
+    if (!action || !Number.isInteger(n) || n < 1 || n > 1000) {
+      context.addIssue({ code: 'custom', message: `"${pair}" is not action=n (actions: ${aiActions.join(', ')})` })
+    } else result[action] = n
+  }
+  return result
+})
+
+const limitNumbers = z
+  .union([
+    z.number().positive().max(1e6),
+    z.strictObject({ limitPerMinute: z.number().positive().max(1e6), burst: z.number().min(1).max(100).optional() })
+  ])
+  .transform((value) => (typeof value === 'number' ? { limitPerMinute: value } : value))
+
+/** Buckets whose numbers `RATE_LIMITS` may replace. */
+export const bucketNames = [...gateActions, 'address', 'auth', 'login_failed'] as const
+
+const trustProxy = z.string().transform((text, context): boolean | number | string[] => {
+  if (/^(off|false|0)$/i.test(text)) return false
+  if (/^\d+$/.test(text)) return Number(text)
+  if (/^(on|true)$/i.test(text)) {
+    context.addIssue({ code: 'custom', message: 'name the number of proxies or their addresses; "true" trusts anyone' })
+    return z.NEVER
+  }
+  return text.split(',').map((item) => item.trim())
+})
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+const variables = {
+  NODE_ENV: [z.string().optional(), 'production makes JWT_SECRET, ADMIN_EMAIL and ADMIN_PASSWORD obligatory', ''],
+  HOST: [z.string().min(1).default('127.0.0.1'), 'address the API listens on', '127.0.0.1'],
+  PORT: [integer(0, 65_535).default(8000), 'port the API listens on', '8000'],
+  DATABASE_URL: [
+    url('postgres', 'postgresql').optional(),
+    'PostgreSQL 15 or newer with pgvector',
+    'a private instance'
+  ],
+  DATABASE_SCHEMA: [
+    z
+      .string()
+      .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'must be a plain lower-case identifier')
+      .default('public'),
+    'schema that holds the tables',
+    'public'
+  ],
+  REDIS_URL: [url('redis', 'rediss').optional(), 'Redis 6.2 or newer, or Valkey', 'a private instance'],
+  REDIS_PREFIX: [
+    z
+      .string()
+      .regex(/^[A-Za-z0-9_.-]{1,64}$/, 'must be letters, digits, dots, dashes or underscores')
+      .default('goals'),
+    'first part of every key',
+    'goals'
+  ],
+  RABBITMQ_URL: [
+    z.union([z.literal('off'), url('amqp', 'amqps')]).optional(),
+    'RabbitMQ 3.10 or newer; "off" runs without a broker',
+    'a private instance'
+  ],
+  EVENTS_EXCHANGE: [
+    z.string().min(1).max(120).default('goals.events'),
+    'exchange that news is published to; what nobody asked for goes to goals.unrouted',
+    'goals.events'
+  ],
+  OPENAI_API_KEY: [z.string().min(1).optional(), 'key of the model provider', 'the offline provider answers'],
+  OPENAI_BASE_URL: [url('http', 'https').optional(), 'any OpenAI-compatible server', 'the offline provider answers'],
+  CHAT_MODEL: [z.string().min(1).optional(), 'name of the chat model', 'gpt-4o-mini, or offline-chat-mini offline'],
+  EMBEDDING_MODEL: [
+    z.string().min(1).optional(),
+    'name of an embedding model with 1536 dimensions',
+    'text-embedding-3-small, or offline-embedding-small offline'
+  ],
+  JWT_SECRET: [
+    z
+      .string()
+      .refine((text) => Buffer.byteLength(text) >= 32, 'must have at least 32 bytes')
+      .optional(),
+    'HS256 key of at least 32 bytes',
+    'random, kept in DATA_DIR'
+  ],
+  ADMIN_EMAIL: [z.email().optional(), 'e-mail of the first administrator', 'admin@localhost'],
+  ADMIN_PASSWORD: [
+    z.string().min(10, 'must have at least 10 characters').max(200).optional(),
+    'password of the first administrator, 10 to 200 characters',
+    'random'
+  ],
+  DATA_DIR: [z.string().min(1).default('.data'), 'folder for private services, keys and logs', '.data'],
+  WORKER_QUEUES: [
+    list.pipe(z.array(z.enum(aiActions, { error: `must be of: ${aiActions.join(', ')}` }))).optional(),
+    'actions whose pools this worker process runs, separated by commas',
+    'all'
+  ],
+  WORKER_CONCURRENCY: [concurrencyPairs.optional(), 'jobs at once for each pool, as action=n pairs', 'by action'],
+  RATE_LIMITS: [
+    json(z.partialRecord(z.enum(bucketNames), limitNumbers)).optional(),
+    'JSON that replaces limits: { "chat_completion": { "limitPerMinute": 10, "burst": 1 } }',
+    ''
+  ],
+  SUSPICIOUS_THRESHOLDS: [
+    json(z.record(z.string(), z.number().positive())).optional(),
+    'JSON that replaces thresholds of the suspicious-activity rules by their code',
+    ''
+  ],
+  PROVIDER_LIMITS: [
+    json(
+      z.record(
+        z.string(),
+        z.strictObject({
+          requestsPerMinute: z.number().int().positive().optional(),
+          tokensPerMinute: z.number().int().positive().optional()
+        })
+      )
+    ).optional(),
+    'JSON of the provider\'s own limits for a model: { "gpt-4o-mini": { "requestsPerMinute": 500 } }',
+    ''
+  ],
+  JOB_ATTEMPTS: [integer(1, 20).default(5), 'attempts of a job before it fails', '5'],
+  JOB_BACKOFF_MS: [integer(10, 3_600_000).default(2000), 'wait before the second attempt; doubles each time', '2000'],
+  MODEL_TIMEOUT_SECONDS: [integer(1, 3600).default(120), 'longest time one provider request may take', '120'],
+  RECONCILE_SECONDS: [integer(1, 30).default(5), 'how often open jobs are compared with the queues', '5'],
+  WEBHOOK_ALLOW: [list.optional(), 'hosts a webhook may reach although their address is private', ''],
+  CORS_ORIGINS: [list.optional(), 'origins that browsers may call from, separated by commas', 'none'],
+  TRUST_PROXY: [trustProxy.default(false), 'number of proxies in front, or their addresses', 'off'],
+  METRICS_TOKEN: [
+    z.string().min(16).optional(),
+    'bearer token for /metrics from elsewhere than loopback',
+    'loopback only'
+  ],
+  LOG_LEVEL: [
+    z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }).default('info'),
+    'least level logged',
+    'info'
+  ],
+  DRAIN_SECONDS: [integer(1, 3600).default(20), 'time for jobs in flight at shutdown', '20'],
+  EVENT_RETENTION_DAYS: [integer(1, 3650).default(30), 'how long the event log is kept', '30'],
+  AUDIT_RETENTION_DAYS: [integer(1, 3650).default(90), 'how long audits are kept', '90']
+} as const satisfies Record<string, readonly [z.ZodType, string, string]>
+
+type Variables = { [K in keyof typeof variables]: z.output<(typeof variables)[K][0]> }
+
+/** Everything that can be configured, checked. URLs may be absent only until the launcher has started private services. */
+export type Config = ReturnType<typeof toConfig>
+
+/** Names every bad variable in one message, one line each. */
+export class ConfigError extends Error {
+  readonly problems: string[]
+  constructor(problems: string[]) {
+    super(`The configuration is not usable:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+    this.name = 'ConfigError'
+    this.problems = problems
+  }
+}
+
+/**
+ * Reads and checks the configuration. An empty variable counts as absent, as in a filled-in `.env.example`.
+ * @throws ConfigError that names every bad variable
+ */
+export function loadConfig(env: Record<string, string | undefined>): Config {
+  const problems: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, [schema]] of Object.entries(variables)) {
+    const result = schema.safeParse(env[name] === '' ? undefined : env[name])
+    if (result.success) values[name] = result.data
+    else problems.push(...result.error.issues.map((issue) => `${name} ${issue.message}`))
+  }
+  const parsed = values as Variables
+  if (env.NODE_ENV === 'production') {
+    for (const name of ['JWT_SECRET', 'ADMIN_EMAIL', 'ADMIN_PASSWORD'] as const) {
+      if (!env[name]) problems.push(`${name} is required when NODE_ENV=production`)
+    }
+  }
+  const offline = !env.OPENAI_API_KEY && !env.OPENAI_BASE_URL
+  for (const name of ['CHAT_MODEL', 'EMBEDDING_MODEL'] as const) {
+    if (offline && env[name] && !env[name].startsWith('offline-')) {
+      problems.push(`${name} names a model of a provider, but neither OPENAI_API_KEY nor OPENAI_BASE_URL is set`)
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return toConfig(parsed, offline)
+}
+
+function toConfig(v: Variables, offline: boolean) {
+  return {
+    production: v.NODE_ENV === 'production',
+    host: v.HOST,
+    port: v.PORT,
+    databaseUrl: v.DATABASE_URL,
+    databaseSchema: v.DATABASE_SCHEMA,
+    redisUrl: v.REDIS_URL,
+    redisPrefix: v.REDIS_PREFIX,
+    rabbitmqUrl: v.RABBITMQ_URL,
+    eventsExchange: v.EVENTS_EXCHANGE,
+    openai: { offline, apiKey: v.OPENAI_API_KEY, baseUrl: v.OPENAI_BASE_URL },
+    chatModel: v.CHAT_MODEL ?? (offline ? 'offline-chat-mini' : 'gpt-4o-mini'),
+    embeddingModel: v.EMBEDDING_MODEL ?? (offline ? 'offline-embedding-small' : 'text-embedding-3-small'),
+    jwtSecret: v.JWT_SECRET,
+    adminEmail: v.ADMIN_EMAIL ?? 'admin@localhost',
+    adminPassword: v.ADMIN_PASSWORD,
+    dataDir: resolve(v.DATA_DIR),
+    workerQueues: v.WORKER_QUEUES ?? [...aiActions],
+    workerConcurrency: v.WORKER_CONCURRENCY ?? {},
+    rateLimits: v.RATE_LIMITS ?? {},
+    suspiciousThresholds: v.SUSPICIOUS_THRESHOLDS ?? {},
+    providerLimits: v.PROVIDER_LIMITS ?? {},
+    jobAttempts: v.JOB_ATTEMPTS,
+    jobBackoffMs: v.JOB_BACKOFF_MS,
+    modelTimeoutMs: v.MODEL_TIMEOUT_SECONDS * 1000,
+    reconcileMs: v.RECONCILE_SECONDS * 1000,
+    webhookAllow: v.WEBHOOK_ALLOW ?? [],
+    corsOrigins: v.CORS_ORIGINS ?? [],
+    trustProxy: v.TRUST_PROXY,
+    metricsToken: v.METRICS_TOKEN,
+    logLevel: v.LOG_LEVEL,
+    drainMs: v.DRAIN_SECONDS * 1000,
+    eventRetentionDays: v.EVENT_RETENTION_DAYS,
+    auditRetentionDays: v.AUDIT_RETENTION_DAYS
+  }
+}
+
+/** One line for each variable: name, meaning and default, for `--help`. */
+export function configHelp(): string {
+  const width = Math.max(...Object.keys(variables).map((name) => name.length))
+  return Object.entries(variables)
+    .map(([name, [, meaning, fallback]]) => `  ${name.padEnd(width)}  ${meaning}${fallback ? ` (${fallback})` : ''}`)
+    .join('\n')
+}

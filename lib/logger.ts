@@ -1,0 +1,22 @@
+import { type DestinationStream, type Logger, pino } from 'pino'
+
+export type { Logger } from 'pino'
+
+/**
+ * The log of one process: JSON lines, constant messages, facts as fields.
+ * Credentials are cut out by name as a last line of defence; nothing should put them there in the first place.
+ */
+export function createLogger(
+  { level, name }: { level: string; name: string },
+  destination?: DestinationStream
+): Logger {
+  const options = {
+    name,
+    level,
+    redact: {
+      paths: ['req.headers.authorization', 'req.headers.cookie', 'authorization', 'password', 'token', 'ticket', 'key'],
+      censor: '[removed]'
+    }
+  }
+  return destination ? pino(options, destination) : pino(options)
+}

@@ -1,0 +1,36 @@
+import { z } from 'zod'
+import { sourceTypeSchema } from './sources.ts'
+
+export const agentNames = ['tutor', 'planner', 'reviewer'] as const
+export type AgentName = (typeof agentNames)[number]
+
+/** `POST /chat` */
+export const chatInputSchema = z
+  .strictObject({
+    message: z.string().trim().min(1).max(32_000),
+    threadId: z.uuid().optional(),
+    goalId: z.uuid().optional(),
+    taskId: z.uuid().optional(),
+    courseId: z.uuid().optional(),
+    agent: z.enum(['auto', ...agentNames]).default('auto'),
+    allowWrites: z.boolean().default(false).describe('whether tools may create and change goals and tasks'),
+    maxOutputTokens: z.int().min(1).max(16_384).optional(),
+    maxCostUsd: z.number().positive().max(100).optional()
+  })
+  .meta({ id: 'ChatRequest' })
+export type ChatInput = z.infer<typeof chatInputSchema>
+
+export const chatResultSchema = z
+  .object({
+    threadId: z.uuid(),
+    agent: z.enum(agentNames),
+    message: z.object({ role: z.literal('assistant'), content: z.string() }),
+    citations: z.array(
+      z.object({ n: z.int(), sourceType: sourceTypeSchema, sourceId: z.uuid(), title: z.string(), score: z.number() })
+    ),
+    unsupported: z.array(z.string()).describe('sentences of the answer without a citation'),
+    steps: z.array(z.object({ node: z.string(), tool: z.string().optional(), tookMs: z.number() })),
+    limitReached: z.enum(['steps', 'tokens', 'time', 'cost']).nullable()
+  })
+  .meta({ id: 'ChatResult' })
+export type ChatResult = z.infer<typeof chatResultSchema>

@@ -1,0 +1,35 @@
+import { z } from 'zod'
+import { aiActionSchema } from './actions.ts'
+
+export const jobStatuses = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const
+export const jobStatusSchema = z.enum(jobStatuses)
+export type JobStatus = z.infer<typeof jobStatusSchema>
+
+export const jobOriginSchema = z.enum(['user', 'system'])
+
+export const usageSchema = z.object({
+  promptTokens: z.int(),
+  cachedTokens: z.int(),
+  completionTokens: z.int(),
+  reasoningTokens: z.int(),
+  totalTokens: z.int(),
+  costUsd: z.string().describe('decimal USD with twelve decimals')
+})
+
+/** A job as everybody sees it: by REST, over `ws`, on RabbitMQ. */
+export const jobSchema = z.object({
+  id: z.uuid(),
+  action: aiActionSchema,
+  origin: jobOriginSchema,
+  status: jobStatusSchema,
+  progress: z.object({ done: z.int(), total: z.int() }).nullable(),
+  result: z.unknown().nullable(),
+  error: z.object({ code: z.string(), message: z.string(), retryable: z.boolean() }).nullable(),
+  attempts: z.int(),
+  retryOf: z.uuid().nullable(),
+  usage: usageSchema,
+  createdAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().nullable(),
+  finishedAt: z.iso.datetime().nullable()
+})
+export type JobView = z.infer<typeof jobSchema>

@@ -1,0 +1,76 @@
+import { fileURLToPath } from 'node:url'
+import knexFactory, { type Knex } from 'knex'
+import pg from 'pg'
+import pgvector from 'pgvector/pg'
+import type { Config } from '../config.ts'
+
+export type DatabaseSettings = {
+  databaseUrl: string
+  schema: string
+  /** connections this process may hold */
+  poolMax?: number
+  applicationName?: string
+}
+
+/**
+ * Settings of a Knex instance whose unqualified names mean our schema; `public` follows for the vector type.
+ * Times come back as `Date`, 64-bit integers as strings (money is parsed to `bigint` by the stores).
+ */
+export function knexSettings({
+  databaseUrl,
+  schema,
+  poolMax = 10,
+  applicationName = 'goals'
+}: DatabaseSettings): Knex.Config {
+  return {
+    client: 'pg',
+    connection: {
+      connectionString: databaseUrl,
+      application_name: applicationName,
+      // A database that accepts the connection and then says nothing must not hold a request for ever.
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true
+    },
+    searchPath: schema === 'public' ? ['public'] : [schema, 'public'],
+    pool: {
+      min: 0,
+      max: poolMax,
+      acquireTimeoutMillis: 10_000,
+      afterCreate: (connection: pg.Client, done: (error: unknown, connection: pg.Client) => void) => {
+        // Without the registered type vectors come back as strings (pgvector-node's README).
+        pgvector.registerTypes(connection).then(
+          () => done(null, connection),
+          () => done(null, connection) // before the first migration there is no vector type yet
+        )
+      }
+    },
+    migrations: {
+      directory: fileURLToPath(new URL('../../migrations', import.meta.url)),
+      extension: 'ts',
+      loadExtensions: ['.ts'],
+      schemaName: schema,
+      tableName: 'migrations'
+    }
+  }
+}
+
+/** Opens a pool lazily: nothing connects before the first query. Close it with `destroy()`. */
+export function createKnex(settings: DatabaseSettings): Knex {
+  return knexFactory(knexSettings(settings))
+}
+
+/**
+ * Brings the schema to the newest migration, creating it first. Safe to call from several processes at once.
+ * @returns names of the migrations that were run now
+ */
+export async function migrateLatest(config: Pick<Config, 'databaseUrl' | 'databaseSchema'>): Promise<string[]> {
+  if (!config.databaseUrl) throw new Error('migrateLatest needs a database URL')
+  const knex = createKnex({ databaseUrl: config.databaseUrl, schema: config.databaseSchema, poolMax: 3 })
+  try {
+    await knex.raw('create schema if not exists ??', [config.databaseSchema])
+    const [, names] = (await knex.migrate.latest()) as [number, string[]]
+    return names
+  } finally {
+    await knex.destroy()
+  }
+}

@@ -1,0 +1,120 @@
+import { spawn } from 'node:child_process'
+import { open, readFile, rm, writeFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { identify, isAlive, type ProcessIdentity, readLiving } from './process-identity.ts'
+import { startError } from './start-error.ts'
+
+export type DaemonSpec = {
+  /** As people call it: `PostgreSQL`. */
+  name: string
+  command: string
+  args: string[]
+  env: Record<string, string>
+  cwd: string
+  user?: { uid: number; gid: number } | undefined
+  logFile: string
+  /** Holds the process and its settings while it runs. */
+  pidFile: string
+  /** What an instance that was left behind must have in common with this one to be used again. */
+  fingerprint: string
+  /** Asks for an orderly end. */
+  stopSignal: NodeJS.Signals
+  /** Milliseconds after which the end is no longer orderly. */
+  stopTimeoutMs: number
+}
+
+export type Daemon = { pid: number; adopted: boolean; isRunning: () => Promise<boolean>; stop: () => Promise<void> }
+
+/**
+ * Starts a program in a session of its own, so that the terminal's Ctrl-C reaches only its launcher, and notes it
+ * in the pid file. One that an earlier, killed launcher left behind is taken over when it was started in the same
+ * way, and stopped first when it was not.
+ */
+export async function startDaemon(spec: DaemonSpec): Promise<Daemon> {
+  const left = await readLiving(spec.pidFile)
+  if (left) {
+    const text = await readFile(spec.pidFile, 'utf8')
+    if (text.includes(JSON.stringify(spec.fingerprint))) return daemonOf(spec, left, true)
+    await stopProcess(left, spec)
+  }
+
+  const log = await open(spec.logFile, 'a', 0o600)
+  try {
+    const child = spawn(spec.command, spec.args, {
+      cwd: spec.cwd,
+      env: spec.env,
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+      ...(spec.user ?? {})
+    })
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve)
+      child.once('error', (error) => reject(startError(`${spec.name} could not be started: ${error.message}`, error)))
+    })
+    child.unref()
+    const identity = await identify(child.pid as number)
+    const note = `{"pid":${identity.pid},"born":"${identity.born}","fingerprint":${JSON.stringify(spec.fingerprint)}}\n`
+    await writeFile(spec.pidFile, note, { mode: 0o600 })
+    return daemonOf(spec, identity, false)
+  } finally {
+    await log.close()
+  }
+}
+
+function daemonOf(spec: DaemonSpec, identity: ProcessIdentity, adopted: boolean): Daemon {
+  return {
+    pid: identity.pid,
+    adopted,
+    isRunning: () => isAlive(identity),
+    stop: async () => {
+      await stopProcess(identity, spec)
+      await rm(spec.pidFile, { force: true })
+    }
+  }
+}
+
+/** Asks the process to end and waits for it; kills it when it does not within the time. */
+async function stopProcess(
+  identity: ProcessIdentity,
+  { stopSignal, stopTimeoutMs }: Pick<DaemonSpec, 'stopSignal' | 'stopTimeoutMs'>
+): Promise<void> {
+  const deadline = Date.now() + stopTimeoutMs
+  signal(identity.pid, stopSignal)
+  while (await isAlive(identity)) {
+    if (Date.now() > deadline) {
+      signal(identity.pid, 'SIGKILL')
+      return
+    }
+    await sleep(25)
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // It ended by itself in between, which is what was wanted.
+  }
+}
+
+/**
+ * Waits until the probe answers true. A daemon that ends meanwhile, or takes longer than the time, is a StartError
+ * with the end of its log.
+ */
+export async function untilReady(
+  spec: DaemonSpec,
+  daemon: Daemon,
+  probe: () => Promise<boolean>,
+  timeoutMs: number
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs
+  while (!(await probe())) {
+    const late = Date.now() > deadline
+    if (late || !(await daemon.isRunning())) {
+      const tail = (await readFile(spec.logFile, 'utf8')).trim().split('\n').slice(-8).join('\n  ')
+      const what = late ? `did not answer within ${timeoutMs / 1000} s` : 'ended right after its start'
+      throw startError(`${spec.name} ${what}. The end of its log (${spec.logFile}):\n  ${tail}`)
+    }
+    await sleep(50)
+  }
+}

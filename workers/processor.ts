@@ -1,0 +1,34 @@
+import type { Knex } from 'knex'
+import type { Logger } from '../lib/logger.ts'
+import type { AiAction } from '../lib/schemas/actions.ts'
+
+/** One run of a job as its processor sees it. */
+export type JobRun<Input = unknown> = {
+  id: string
+  userId: string
+  action: AiAction
+  origin: 'user' | 'system'
+  /** parsed by the schema of its queue */
+  input: Input
+  /** rises with every start of the job; later runs win */
+  run: number
+  threadId: string | null
+  /** aborted when the job is cancelled, taken over, or the process has to go */
+  signal: AbortSignal
+  log: Logger
+  /** Tells how far the run is. News only: kept in Redis, written with the job's end. */
+  progress(done: number, total: number): void
+}
+
+/**
+ * The effect of a job: runs in the one transaction that also ends the job and writes its events.
+ * No model call, broker call or second connection inside. Returns the job's result.
+ */
+export type Effect = (trx: Knex.Transaction) => Promise<unknown>
+
+/**
+ * Does the work of one job outside of any transaction and returns its effect.
+ * Safe to run twice. Throws `JobError` with `retryable: false` when another attempt cannot help; what else it
+ * throws is classified by `lib/jobs/classify.ts`.
+ */
+export type Processor<Input = unknown> = (run: JobRun<Input>) => Promise<Effect>
