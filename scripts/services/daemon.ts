@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { rememberedPort } from './free-port.ts'
 import { identify, isAlive, type ProcessIdentity, readLiving } from './process-identity.ts'
 import { startError } from './start-error.ts'
 
@@ -8,13 +9,15 @@ export type DaemonSpec = {
   /** As people call it: `PostgreSQL`. */
   name: string
   command: string
-  args: string[]
-  env: Record<string, string>
+  /** What it is started with, once its port is known. */
+  onPort: (port: number) => { args: string[]; env: Record<string, string> }
   cwd: string
   user?: { uid: number; gid: number } | undefined
   logFile: string
-  /** Holds the process and its settings while it runs. */
+  /** Holds the process, its port and its settings while it runs. */
   pidFile: string
+  /** Remembers the port between starts. */
+  portFile: string
   /** What an instance that was left behind must have in common with this one to be used again. */
   fingerprint: string
   /** Asks for an orderly end. */
@@ -23,7 +26,13 @@ export type DaemonSpec = {
   stopTimeoutMs: number
 }
 
-export type Daemon = { pid: number; adopted: boolean; isRunning: () => Promise<boolean>; stop: () => Promise<void> }
+export type Daemon = {
+  pid: number
+  port: number
+  adopted: boolean
+  isRunning: () => Promise<boolean>
+  stop: () => Promise<void>
+}
 
 /**
  * Starts a program in a session of its own, so that the terminal's Ctrl-C reaches only its launcher, and notes it
@@ -33,19 +42,21 @@ export type Daemon = { pid: number; adopted: boolean; isRunning: () => Promise<b
 export async function startDaemon(spec: DaemonSpec): Promise<Daemon> {
   const left = await readLiving(spec.pidFile)
   if (left) {
-    const text = await readFile(spec.pidFile, 'utf8')
-    if (text.includes(JSON.stringify(spec.fingerprint))) return daemonOf(spec, left, true)
+    const note = JSON.parse(await readFile(spec.pidFile, 'utf8')) as { port: number; fingerprint: string }
+    if (note.fingerprint === spec.fingerprint) return daemonOf(spec, left, note.port, true)
     await stopProcess(left, spec)
   }
 
+  const port = await rememberedPort(spec.portFile)
+  const { args, env } = spec.onPort(port)
   const log = await open(spec.logFile, 'a', 0o600)
   try {
-    const child = spawn(spec.command, spec.args, {
+    const child = spawn(spec.command, args, {
       cwd: spec.cwd,
-      env: spec.env,
+      env,
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
-      ...(spec.user ?? {})
+      ...spec.user
     })
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve)
@@ -53,17 +64,18 @@ export async function startDaemon(spec: DaemonSpec): Promise<Daemon> {
     })
     child.unref()
     const identity = await identify(child.pid as number)
-    const note = `{"pid":${identity.pid},"born":"${identity.born}","fingerprint":${JSON.stringify(spec.fingerprint)}}\n`
-    await writeFile(spec.pidFile, note, { mode: 0o600 })
-    return daemonOf(spec, identity, false)
+    const note = { ...identity, port, fingerprint: spec.fingerprint }
+    await writeFile(spec.pidFile, `${JSON.stringify(note)}\n`, { mode: 0o600 })
+    return daemonOf(spec, identity, port, false)
   } finally {
     await log.close()
   }
 }
 
-function daemonOf(spec: DaemonSpec, identity: ProcessIdentity, adopted: boolean): Daemon {
+function daemonOf(spec: DaemonSpec, identity: ProcessIdentity, port: number, adopted: boolean): Daemon {
   return {
     pid: identity.pid,
+    port,
     adopted,
     isRunning: () => isAlive(identity),
     stop: async () => {
