@@ -1,4 +1,4 @@
-import { Redis, type RedisOptions } from 'ioredis'
+import { Redis } from 'ioredis'
 import type { Logger } from './logger.ts'
 
 /**
@@ -10,11 +10,11 @@ export function createRedis(
   url: string,
   { kind, name, log }: { kind: 'commands' | 'blocking' | 'subscriber'; name: string; log: Logger }
 ): Redis {
-  const common: RedisOptions = {
+  const common = {
     connectionName: name,
     connectTimeout: 5_000,
     keepAlive: 10_000,
-    retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000)
+    retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 2_000)
   }
   const redis =
     kind === 'commands'

@@ -1,0 +1,350 @@
+import type { Knex } from 'knex'
+import type { AiAction } from '../schemas/actions.ts'
+import type { JobStatus, JobView } from '../schemas/job.ts'
+import { formatUsd } from '../usage/money.ts'
+
+/** What the worker needs of a started job. */
+export type StartedJob = {
+  id: string
+  userId: string
+  action: AiAction
+  origin: 'user' | 'system'
+  input: unknown
+  run: number
+  attempts: number
+  maxAttempts: number
+  crashes: number
+  threadId: string | null
+}
+
+export type NewJob = {
+  id: string
+  userId: string
+  action: AiAction
+  origin: 'user' | 'system'
+  input: unknown
+  maxAttempts: number
+  runAt?: Date
+  retryOf?: string | null
+  idempotency?: { key: string; requestHash: string } | undefined
+  source?: { type: string; id: string }
+  threadId?: string | null
+  decision?: { id: string; at: Date } | undefined
+}
+
+export type JobEnd = {
+  status: 'completed' | 'failed' | 'cancelled'
+  result?: unknown
+  error?: { code: string; message: string; retryable: boolean } | null
+  progress?: { done: number; total: number } | null
+}
+
+export type JobFilter = {
+  userId?: string | undefined
+  status?: JobStatus | undefined
+  action?: AiAction | undefined
+  origin?: 'user' | 'system' | undefined
+  before?: string | undefined
+  limit: number
+}
+
+type JobRow = Record<string, unknown> & { id: string; user_id: string; action: AiAction; run: number }
+
+/** Usage of a job is what the ledger says, summed when it is read: there is no second counter to disagree with. */
+const viewColumns = `
+  j.id, j.user_id, j.action, j.origin, j.status, j.progress, j.result, j.error, j.attempts, j.retry_of,
+  j.created_at, j.started_at, j.finished_at, u.prompt_tokens, u.cached_tokens, u.completion_tokens, u.reasoning_tokens, u.cost_pico`
+const usageJoin = `
+  cross join lateral (
+    select coalesce(sum(prompt_tokens), 0) as prompt_tokens, coalesce(sum(cached_tokens), 0) as cached_tokens,
+           coalesce(sum(completion_tokens), 0) as completion_tokens,
+           coalesce(sum(reasoning_tokens), 0) as reasoning_tokens, coalesce(sum(cost_pico), 0) as cost_pico
+    from model_call_shares s where s.job_id = j.id) u`
+
+const iso = (value: unknown) => (value === null ? null : (value as Date).toISOString())
+
+function toView(row: Record<string, unknown>): JobView {
+  const promptTokens = Number(row.prompt_tokens)
+  const completionTokens = Number(row.completion_tokens)
+  return {
+    id: row.id as string,
+    action: row.action as AiAction,
+    origin: row.origin as 'user' | 'system',
+    status: row.status as JobStatus,
+    progress: row.progress as JobView['progress'],
+    result: row.result ?? null,
+    error: row.error as JobView['error'],
+    attempts: row.attempts as number,
+    retryOf: row.retry_of as string | null,
+    usage: {
+      promptTokens,
+      cachedTokens: Number(row.cached_tokens),
+      completionTokens,
+      reasoningTokens: Number(row.reasoning_tokens),
+      totalTokens: promptTokens + completionTokens,
+      costUsd: formatUsd(BigInt(row.cost_pico as string))
+    },
+    createdAt: iso(row.created_at) as string,
+    startedAt: iso(row.started_at),
+    finishedAt: iso(row.finished_at)
+  }
+}
+
+function toStarted(row: JobRow): StartedJob {
+  return {
+    id: row.id,
+    userId: row.user_id,
+    action: row.action,
+    origin: row.origin as 'user' | 'system',
+    input: row.input,
+    run: row.run,
+    attempts: row.attempts as number,
+    maxAttempts: row.max_attempts as number,
+    crashes: row.crashes as number,
+    threadId: row.thread_id as string | null
+  }
+}
+
+export type JobStore = ReturnType<typeof createJobStore>
+
+/** The `jobs` table. Only `lib/jobs` calls what writes here: it alone moves a job's state. */
+export function createJobStore({ knex }: { knex: Knex }) {
+  return {
+    /** Inserts a queued job. Returns false when the idempotency key, or a queued job for the source, is there already. */
+    async insert(trx: Knex.Transaction, job: NewJob): Promise<boolean> {
+      const rows = await trx('jobs')
+        .insert({
+          id: job.id,
+          user_id: job.userId,
+          action: job.action,
+          origin: job.origin,
+          input: JSON.stringify(job.input),
+          max_attempts: job.maxAttempts,
+          run_at: job.runAt ?? trx.fn.now(),
+          retry_of: job.retryOf ?? null,
+          idempotency_key: job.idempotency?.key ?? null,
+          request_hash: job.idempotency?.requestHash ?? null,
+          idempotency_expires_at: job.idempotency ? trx.raw(`now() + interval '24 hours'`) : null,
+          source_type: job.source?.type ?? null,
+          source_id: job.source?.id ?? null,
+          thread_id: job.threadId ?? null,
+          decision_id: job.decision?.id ?? null,
+          decision_at: job.decision?.at ?? null
+        })
+        .onConflict()
+        .ignore()
+        .returning('id')
+      return rows.length > 0
+    },
+
+    /** The job that a key of this user stands for, unless the key has expired: then the key is set free. */
+    async findByIdempotencyKey(userId: string, key: string): Promise<{ id: string; requestHash: string } | undefined> {
+      await knex('jobs')
+        .where({ user_id: userId, idempotency_key: key })
+        .where('idempotency_expires_at', '<', knex.fn.now())
+        .update({ idempotency_key: null })
+      const row = await knex('jobs').where({ user_id: userId, idempotency_key: key }).first('id', 'request_hash')
+      return row && { id: row.id as string, requestHash: row.request_hash as string }
+    },
+
+    /** @param userId limits the look to this user's jobs; absent: any */
+    async find(id: string, userId?: string, connection: Knex | Knex.Transaction = knex): Promise<JobView | undefined> {
+      const { rows } = await connection.raw(
+        `select ${viewColumns} from jobs j ${usageJoin} where j.id = :id ${userId ? 'and j.user_id = :userId' : ''}`,
+        userId ? { id, userId } : { id }
+      )
+      return rows[0] && toView(rows[0])
+    },
+
+    /** Whose job it is, for checks of access that need no view. */
+    async ownerOf(id: string): Promise<string | undefined> {
+      const row = await knex('jobs').where({ id }).first('user_id')
+      return row?.user_id as string | undefined
+    },
+
+    /** Newest first. */
+    async list({ userId, status, action, origin, before, limit }: JobFilter): Promise<JobView[]> {
+      const where: string[] = ['true']
+      if (userId) where.push('j.user_id = :userId')
+      if (status) where.push('j.status = :status')
+      if (action) where.push('j.action = :action')
+      if (origin) where.push('j.origin = :origin')
+      if (before) where.push('j.id < :before')
+      const bindings = Object.fromEntries(
+        Object.entries({ userId, status, action, origin, before, limit }).filter(([, value]) => value !== undefined)
+      )
+      const { rows } = await knex.raw(
+        `select ${viewColumns} from (select * from jobs j where ${where.join(' and ')} order by j.id desc limit :limit) j
+         ${usageJoin} order by j.id desc`,
+        bindings
+      )
+      return (rows as Record<string, unknown>[]).map(toView)
+    },
+
+    /** Locks the row of an open job for a start; also whether another worker that is still alive has it. */
+    async lockForStart(trx: Knex.Transaction, id: string, worker: string, aliveMs: number) {
+      const { rows } = await trx.raw(
+        `select j.*, j.run_at > now() as early,
+                extract(epoch from (j.run_at - now())) * 1000 as early_ms,
+                (j.status = 'active' and j.worker is distinct from :worker and exists (
+                  select from workers w where w.id = j.worker and w.seen_at > now() - :aliveMs * interval '1 ms'
+                )) as held,
+                (j.thread_id is not null and exists (
+                  select from jobs p where p.thread_id = j.thread_id and p.id < j.id and p.status in ('queued', 'active')
+                )) as behind
+         from jobs j where j.id = :id for update of j`,
+        { id, worker, aliveMs }
+      )
+      return rows[0] as (JobRow & { status: JobStatus; early: boolean; early_ms: string; held: boolean; behind: boolean }) | undefined
+    },
+
+    /** Starts a locked row: a new run. A row that was still active had a worker that died with it: a crash, no attempt. */
+    async markStarted(trx: Knex.Transaction, id: string, worker: string): Promise<StartedJob> {
+      const [row] = await trx('jobs')
+        .where({ id })
+        .update({
+          status: 'active',
+          run: trx.raw('run + 1'),
+          attempts: trx.raw(`attempts + case when status = 'queued' then 1 else 0 end`),
+          crashes: trx.raw(`crashes + case when status = 'active' then 1 else 0 end`),
+          started_at: trx.raw('coalesce(started_at, now())'),
+          worker
+        })
+        .returning('*')
+      return toStarted(row as JobRow)
+    },
+
+    /**
+     * Ends a run of a job, if that run is still the one in charge.
+     * @returns false when it has ended or another run took over
+     */
+    async finish(trx: Knex.Transaction, id: string, run: number, end: JobEnd): Promise<boolean> {
+      const count = await trx('jobs').where({ id, run, status: 'active' }).update(endColumns(trx, end))
+      return count === 1
+    },
+
+    /** Locks the row if `run` is still in charge of it: taken before the effect, so that locks come in one order. */
+    async lockRun(trx: Knex.Transaction, id: string, run: number): Promise<boolean> {
+      const row = await trx('jobs').where({ id, run, status: 'active' }).forUpdate().first('id')
+      return row !== undefined
+    },
+
+    /** Ends an open job in whatever state it is. @returns false when it had ended before */
+    async finishOpen(trx: Knex.Transaction, id: string, end: JobEnd): Promise<boolean> {
+      const count = await trx('jobs').where({ id }).whereIn('status', ['queued', 'active']).update(endColumns(trx, end))
+      return count === 1
+    },
+
+    /** Puts a run back to waiting. `countsAsAttempt: false` gives the attempt back (a drain, a pause of the provider). */
+    async requeue(
+      trx: Knex.Transaction,
+      id: string,
+      run: number,
+      { delayMs, error, countsAsAttempt }: { delayMs: number; error: JobEnd['error']; countsAsAttempt: boolean }
+    ): Promise<boolean> {
+      const count = await trx('jobs')
+        .where({ id, run, status: 'active' })
+        .update({
+          status: 'queued',
+          run_at: trx.raw(`now() + ? * interval '1 ms'`, [delayMs]),
+          error: error ? JSON.stringify(error) : null,
+          attempts: trx.raw('greatest(attempts - ?, 0)', [countsAsAttempt ? 0 : 1]),
+          worker: null
+        })
+      return count === 1
+    },
+
+    /** Keeps what a cancelled run had produced. Only that run may, and only once. */
+    async keepPartial(id: string, run: number, result: unknown): Promise<void> {
+      await knex('jobs')
+        .where({ id, run, status: 'cancelled' })
+        .whereNull('result')
+        .update({ result: JSON.stringify(result) })
+    },
+
+    /** Of these runs, the ones that are no longer in charge: cancelled, ended or overtaken. */
+    async lostRuns(runs: { id: string; run: number }[]): Promise<string[]> {
+      if (runs.length === 0) return []
+      const rows = await knex('jobs')
+        .whereIn(
+          'id',
+          runs.map(({ id }) => id)
+        )
+        .select('id', 'run', 'status')
+      const current = new Map(rows.map((row) => [row.id as string, row]))
+      return runs
+        .filter(({ id, run }) => current.get(id)?.status !== 'active' || current.get(id)?.run !== run)
+        .map(({ id }) => id)
+    },
+
+    /** Open jobs in order of id, for the reconciler; `held` ones are being run by a worker that lives. */
+    async open(after: string | undefined, limit: number, aliveMs: number) {
+      const { rows } = await knex.raw(
+        `select j.id, j.action, j.status, j.run_at, extract(epoch from (j.run_at - now())) * 1000 as early_ms,
+                (j.status = 'active' and exists (
+                  select from workers w where w.id = j.worker and w.seen_at > now() - ? * interval '1 ms')) as held
+         from jobs j
+         where j.status in ('queued', 'active') and j.created_at < now() - interval '2 seconds' and j.id > ?
+         order by j.id limit ?`,
+        [aliveMs, after ?? '00000000-0000-0000-0000-000000000000', limit]
+      )
+      return rows as { id: string; action: AiAction; status: JobStatus; early_ms: string; held: boolean }[]
+    },
+
+    /** Ids of open jobs of a user, to be cancelled with their owner. */
+    async openOf(userId: string): Promise<{ id: string; action: AiAction }[]> {
+      return await knex('jobs').where({ user_id: userId }).whereIn('status', ['queued', 'active']).select('id', 'action')
+    },
+
+    /** The input of a job, for a retry by hand. */
+    async inputOf(id: string) {
+      const row = await knex('jobs').where({ id }).first('user_id', 'action', 'origin', 'input', 'thread_id', 'status')
+      return row as
+        | { user_id: string; action: AiAction; origin: 'user' | 'system'; input: unknown; thread_id: string | null; status: JobStatus }
+        | undefined
+    },
+
+    async failedIds(action: AiAction | undefined, limit: number): Promise<string[]> {
+      const query = knex('jobs as j')
+        .where({ status: 'failed' })
+        .whereNotExists(knex('jobs as r').whereRaw('r.retry_of = j.id').select(knex.raw('1')))
+      if (action) void query.where({ action })
+      const rows = await query.orderBy('id').limit(limit).select('j.id')
+      return rows.map((row) => row.id as string)
+    },
+
+    /** Tells the others that this worker lives. */
+    async heartbeat(worker: string, queues: readonly string[]): Promise<void> {
+      await knex.raw(
+        `insert into workers (id, queues) values (?, ?)
+         on conflict (id) do update set seen_at = now(), queues = excluded.queues`,
+        [worker, [...queues]]
+      )
+    },
+
+    /** Takes the worker off the list; forgets others that have been silent for a day. */
+    async farewell(worker: string): Promise<void> {
+      await knex('workers')
+        .where({ id: worker })
+        .orWhere('seen_at', '<', knex.raw(`now() - interval '1 day'`))
+        .delete()
+    },
+
+    /** Workers heard of in the last `aliveMs`. */
+    async liveWorkers(aliveMs: number): Promise<{ id: string; queues: string[] }[]> {
+      return await knex('workers')
+        .where('seen_at', '>', knex.raw(`now() - ? * interval '1 ms'`, [aliveMs]))
+        .select('id', 'queues')
+    }
+  }
+}
+
+function endColumns(trx: Knex.Transaction, { status, result, error, progress }: JobEnd) {
+  return {
+    status,
+    result: result === undefined || result === null ? null : JSON.stringify(result),
+    error: error ? JSON.stringify(error) : null,
+    ...(progress ? { progress: JSON.stringify(progress) } : {}),
+    finished_at: trx.fn.now()
+  }
+}
