@@ -5,6 +5,9 @@ const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 /** Whether a text from a path or channel can be an id at all; anything else is simply not found. */
 export const isUuid = (text: string): boolean => uuidPattern.test(text)
 
+/** An id in a query: one that nobody has finds nothing. */
+export const idFilterSchema = z.string().refine(isUuid, 'must be an id').meta({ format: 'uuid' })
+
 /** Where a list goes on: the id of the last record shown, in base64url so that nobody reads more into it. */
 export const encodeCursor = (id: string): string => Buffer.from(id).toString('base64url')
 

@@ -32,10 +32,13 @@ export function findUnstorable(value: unknown): { path: (string | number)[]; mes
   const open: Node[] = [{ value, depth: 1 }]
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
     if (node.depth > maxJsonDepth) return { path: [], message: `must be nested at most ${maxJsonDepth} deep` }
-    const isArray = Array.isArray(node.value)
-    for (const [name, inner] of Object.entries(node.value) as [string, unknown][]) {
-      const key = isArray ? Number(name) : name
-      if (!isArray && !isStorableText(name)) return { path: pathTo(node), message: unstorable }
+    const holder = node.value as Record<string, unknown>
+    const names = Array.isArray(holder) ? undefined : Object.keys(holder)
+    const count = names ? names.length : (holder.length as number)
+    for (let index = 0; index < count; index++) {
+      const key = names ? (names[index] as string) : index
+      if (names && !isStorableText(key as string)) return { path: pathTo(node), message: unstorable }
+      const inner = holder[key]
       if (typeof inner === 'string') {
         if (!isStorableText(inner)) return { path: pathTo(node, key), message: unstorable }
       } else if (typeof inner === 'object' && inner !== null) {
