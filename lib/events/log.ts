@@ -11,6 +11,8 @@ export type NewEvent = {
   /** id of the record or job it tells about */
   subject: string | null
   data: unknown
+  /** given when the same news may be written twice: the second is ignored */
+  id?: string
   /** further channels than `user:<userId>`: `job:<id>`, `goal:<id>`, `task:<id>`, `course:<id>` */
   channels?: string[]
 }
@@ -29,16 +31,18 @@ export function createEventLog({
   wake: () => Promise<unknown>
 }): EventLog {
   return {
-    async append(trx, { type, userId, subject, data, channels = [] }) {
-      const id = newId()
-      await trx('events').insert({
-        id,
-        user_id: userId,
-        type,
-        subject,
-        data: JSON.stringify(data),
-        channels: userId === null ? channels : [`user:${userId}`, ...channels]
-      })
+    async append(trx, { type, userId, subject, data, channels = [], id = newId() }) {
+      await trx('events')
+        .insert({
+          id,
+          user_id: userId,
+          type,
+          subject,
+          data: JSON.stringify(data),
+          channels: userId === null ? channels : [`user:${userId}`, ...channels]
+        })
+        .onConflict('id')
+        .ignore()
       transaction.afterCommit(trx, 'relay', wake)
       return id
     }

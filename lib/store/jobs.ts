@@ -195,7 +195,9 @@ export function createJobStore({ knex }: { knex: Knex }) {
          from jobs j where j.id = :id for update of j`,
         { id, worker, aliveMs }
       )
-      return rows[0] as (JobRow & { status: JobStatus; early: boolean; early_ms: string; held: boolean; behind: boolean }) | undefined
+      return rows[0] as
+        | (JobRow & { status: JobStatus; early: boolean; early_ms: string; held: boolean; behind: boolean })
+        | undefined
     },
 
     /** Starts a locked row: a new run. A row that was still active had a worker that died with it: a crash, no attempt. */
@@ -293,14 +295,24 @@ export function createJobStore({ knex }: { knex: Knex }) {
 
     /** Ids of open jobs of a user, to be cancelled with their owner. */
     async openOf(userId: string): Promise<{ id: string; action: AiAction }[]> {
-      return await knex('jobs').where({ user_id: userId }).whereIn('status', ['queued', 'active']).select('id', 'action')
+      return await knex('jobs')
+        .where({ user_id: userId })
+        .whereIn('status', ['queued', 'active'])
+        .select('id', 'action')
     },
 
     /** The input of a job, for a retry by hand. */
     async inputOf(id: string) {
       const row = await knex('jobs').where({ id }).first('user_id', 'action', 'origin', 'input', 'thread_id', 'status')
       return row as
-        | { user_id: string; action: AiAction; origin: 'user' | 'system'; input: unknown; thread_id: string | null; status: JobStatus }
+        | {
+            user_id: string
+            action: AiAction
+            origin: 'user' | 'system'
+            input: unknown
+            thread_id: string | null
+            status: JobStatus
+          }
         | undefined
     },
 
@@ -324,10 +336,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
 
     /** Takes the worker off the list; forgets others that have been silent for a day. */
     async farewell(worker: string): Promise<void> {
-      await knex('workers')
-        .where({ id: worker })
-        .orWhere('seen_at', '<', knex.raw(`now() - interval '1 day'`))
-        .delete()
+      await knex('workers').where({ id: worker }).orWhere('seen_at', '<', knex.raw(`now() - interval '1 day'`)).delete()
     },
 
     /** Workers heard of in the last `aliveMs`. */

@@ -1,0 +1,115 @@
+import type { Knex } from 'knex'
+import type { Actor } from '../auth/actor.ts'
+import { AppError } from '../errors.ts'
+import { newId } from '../ids.ts'
+import type { Logger } from '../logger.ts'
+import type { Queues } from '../queues/queues.ts'
+import type { AiAction } from '../schemas/actions.ts'
+import type { JobView } from '../schemas/job.ts'
+import type { SourceType } from '../schemas/sources.ts'
+import type { JobStore } from '../store/jobs.ts'
+import type { Transaction } from '../store/transaction.ts'
+
+export type Admission = {
+  actor: Pick<Actor, 'id'>
+  action: AiAction
+  input: unknown
+  idempotency?: { key: string; requestHash: string } | undefined
+  /** id and time of the gate's decision: they travel with the job to its audit row */
+  decision?: { id: string; at: Date } | undefined
+  threadId?: string | undefined
+  retryOf?: string | undefined
+}
+
+/** How long an answer waits for BullMQ to take the job: the row is committed, so the reconciler would add it anyway. */
+const addPatienceMs = 250
+/** A record that is being edited is embedded when it has been still for this long, so that many edits cost one job. */
+const embeddingDelayMs = 2_000
+
+export function createAdmission({
+  store,
+  queues,
+  transaction,
+  maxAttempts,
+  log
+}: {
+  store: JobStore
+  queues: Queues
+  transaction: Transaction
+  maxAttempts: number
+  log: Logger
+}) {
+  async function enqueue(action: AiAction, id: string, delayMs = 0): Promise<void> {
+    const add = queues.add(action, id, delayMs).catch((error: unknown) => {
+      log.warn({ jobId: id, action, err: error }, 'job could not be added to its queue, the reconciler will')
+    })
+    await Promise.race([add, new Promise((resolve) => setTimeout(resolve, addPatienceMs).unref())])
+  }
+
+  async function replayOf(userId: string, { key, requestHash }: { key: string; requestHash: string }) {
+    const earlier = await store.findByIdempotencyKey(userId, key)
+    if (!earlier) return undefined
+    if (earlier.requestHash !== requestHash) {
+      throw new AppError('idempotency_mismatch', 'this Idempotency-Key was used with another request')
+    }
+    return await store.find(earlier.id)
+  }
+
+  return {
+    /** The job that an earlier, equal request with this key made. @throws AppError 422 when that request was another */
+    replayOf,
+
+    /**
+     * Commits the job's row, then adds it to its queue. When it returns, the job is accepted: it survives the loss of
+     * any process and of everything in Redis.
+     */
+    async admit({ actor, action, input, ...rest }: Admission): Promise<{ job: JobView; replayed: boolean }> {
+      const id = newId()
+      const inserted = await transaction.transact((trx) =>
+        store.insert(trx, {
+          id,
+          userId: actor.id,
+          action,
+          origin: 'user',
+          input,
+          maxAttempts,
+          idempotency: rest.idempotency,
+          decision: rest.decision,
+          threadId: rest.threadId ?? null,
+          retryOf: rest.retryOf ?? null
+        })
+      )
+      if (!inserted && rest.idempotency) {
+        const job = await replayOf(actor.id, rest.idempotency)
+        if (job) return { job, replayed: true }
+      }
+      if (!inserted) throw new Error('the job row was not inserted')
+      await enqueue(action, id)
+      return { job: (await store.find(id)) as JobView, replayed: false }
+    },
+
+    /**
+     * Queues making a record's vectors current, in the transaction that changed it. A job of that source which is
+     * still queued serves this change too.
+     */
+    async enqueueEmbedding(
+      trx: Knex.Transaction,
+      { userId, source }: { userId: string; source: { type: SourceType; id: string } }
+    ): Promise<void> {
+      const id = newId()
+      const inserted = await store.insert(trx, {
+        id,
+        userId,
+        action: 'embedding_generation',
+        origin: 'system',
+        input: { source },
+        source,
+        maxAttempts,
+        runAt: new Date(Date.now() + embeddingDelayMs)
+      })
+      if (inserted) {
+        transaction.afterCommit(trx, `job:${id}`, () => queues.add('embedding_generation', id, embeddingDelayMs))
+      }
+    }
+  }
+}

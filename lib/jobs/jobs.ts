@@ -1,0 +1,95 @@
+import type { Redis } from 'ioredis'
+import { type Actor, isAdmin } from '../auth/actor.ts'
+import { AppError, notFound } from '../errors.ts'
+import type { Queues } from '../queues/queues.ts'
+import type { AiAction } from '../schemas/actions.ts'
+import type { JobView } from '../schemas/job.ts'
+import type { JobFilter, JobStore } from '../store/jobs.ts'
+import type { createAdmission } from './admit.ts'
+import type { createLifecycle } from './lifecycle.ts'
+import type { ProgressBoard } from './progress.ts'
+
+/** Redis channel that tells workers to look whether what they run is still theirs. */
+export const cancelChannel = (prefix: string): string => `${prefix}:cancel`
+
+export type Jobs = ReturnType<typeof createJobs>
+
+/** What the API may do with jobs. */
+export function createJobs({
+  store,
+  queues,
+  admission,
+  lifecycle,
+  progress,
+  redis,
+  prefix
+}: {
+  store: JobStore
+  queues: Queues
+  admission: ReturnType<typeof createAdmission>
+  lifecycle: ReturnType<typeof createLifecycle>
+  progress: ProgressBoard
+  redis: Redis
+  prefix: string
+}) {
+  const visibleTo = (actor: Actor) => (isAdmin(actor) ? undefined : actor.id)
+
+  /** Best effort: workers look by themselves twice a second, and a queued job's start finds the row cancelled. */
+  async function tellCancelled(action: AiAction, id: string): Promise<void> {
+    await Promise.allSettled([redis.publish(cancelChannel(prefix), id), queues.of(action).remove(id)])
+  }
+
+  const jobs = {
+    ...admission,
+
+    /** @throws AppError 404 for an unknown or foreign id */
+    async find(actor: Actor, id: string): Promise<JobView> {
+      const job = await store.find(id, visibleTo(actor))
+      if (!job) throw notFound('the job')
+      return job.status === 'active' ? { ...job, progress: (await progress.read(id)) ?? job.progress } : job
+    },
+
+    /** Newest first; a user's own. Administrators see their own too, or another's by `userId`. */
+    async list(filter: JobFilter): Promise<JobView[]> {
+      return await store.list(filter)
+    },
+
+    /** Cancels in any state, from any process; an ended job stays as it ended. Repeating it answers the same. */
+    async cancel(actor: Actor, id: string): Promise<JobView> {
+      const job = await store.find(id, visibleTo(actor))
+      if (!job) throw notFound('the job')
+      if (await lifecycle.cancelOpen(id)) await tellCancelled(job.action, id)
+      return (await store.find(id)) ?? job
+    },
+
+    /** Cancels whatever a user has open, before the user is deleted. */
+    async cancelAllOf(userId: string): Promise<void> {
+      for (const { id, action } of await store.openOf(userId)) {
+        if (await lifecycle.cancelOpen(id)) await tellCancelled(action, id)
+      }
+    },
+
+    /** A new job with the input of a failed one. @throws AppError 404, or 409 when it has not failed */
+    async retry(id: string): Promise<JobView> {
+      const row = await store.inputOf(id)
+      if (!row) throw notFound('the job')
+      if (row.status !== 'failed') throw new AppError('conflict', 'only a failed job can be retried')
+      const { job } = await admission.admit({
+        actor: { id: row.user_id },
+        action: row.action,
+        input: row.input,
+        retryOf: id,
+        ...(row.thread_id ? { threadId: row.thread_id } : {})
+      })
+      return job
+    },
+
+    /** Retries failed jobs that have not been retried, up to a thousand at once. */
+    async retryAll(action: AiAction | undefined): Promise<JobView[]> {
+      const retried: JobView[] = []
+      for (const id of await store.failedIds(action, 1_000)) retried.push(await jobs.retry(id))
+      return retried
+    }
+  }
+  return jobs
+}

@@ -1,0 +1,141 @@
+import type { Knex } from 'knex'
+import type { JobStore, StartedJob } from '../store/jobs.ts'
+import type { Transaction } from '../store/transaction.ts'
+import { backoffMs } from './backoff.ts'
+import type { EndJob } from './end.ts'
+import type { JobNews } from './events.ts'
+import type { JobError } from './job-error.ts'
+
+/** A worker that has been silent for so long counts as dead, and what it ran may be started by another. */
+export const workerAliveMs = 3_000
+/** A job that has taken its worker with it so often is not tried again. */
+const maxCrashes = 3
+
+export type Start =
+  | { kind: 'started'; job: StartedJob }
+  /** ended before, or deleted: nothing to do */
+  | { kind: 'over' }
+  /** not now: its time has not come, another worker has it, or an earlier job of its thread is not done */
+  | { kind: 'later'; delayMs: number }
+
+export type Progress = { done: number; total: number } | null
+
+/** The moves of a job from its start to its end. Each is one transaction, conditional on the run still being in charge. */
+export function createLifecycle({
+  store,
+  transaction,
+  endJob,
+  news,
+  backoffBaseMs
+}: {
+  store: JobStore
+  transaction: Transaction
+  endJob: EndJob
+  news: JobNews
+  backoffBaseMs: number
+}) {
+  const { transact } = transaction
+
+  return {
+    /** Starts a run of an open job. */
+    async start(id: string, worker: string): Promise<Start> {
+      return await transact(async (trx): Promise<Start> => {
+        const row = await store.lockForStart(trx, id, worker, workerAliveMs)
+        if (!row || (row.status !== 'queued' && row.status !== 'active')) return { kind: 'over' }
+        if (row.held) return { kind: 'later', delayMs: 1_000 }
+        if (row.status === 'queued' && row.early) return { kind: 'later', delayMs: Math.ceil(Number(row.early_ms)) }
+        if (row.behind) return { kind: 'later', delayMs: 200 }
+        const job = await store.markStarted(trx, id, worker)
+        if (job.crashes >= maxCrashes) {
+          await store.finish(trx, id, job.run, {
+            status: 'failed',
+            error: {
+              code: 'worker_crashed',
+              message: `the worker died ${job.crashes} times while it ran this job`,
+              retryable: false
+            }
+          })
+          await endJob(trx, id, 'failed')
+          return { kind: 'over' }
+        }
+        if (job.run === 1) {
+          const view = await store.find(id, undefined, trx)
+          if (view) await news(trx, 'started', view, job.userId)
+        }
+        return { kind: 'started', job }
+      })
+    },
+
+    /**
+     * Commits the effect, the result, the audit figures and the event together, if this run is still in charge.
+     * @returns false when it is not: nothing was written
+     */
+    async complete(
+      id: string,
+      run: number,
+      effect: (trx: Knex.Transaction) => Promise<unknown>,
+      progress: Progress
+    ): Promise<boolean> {
+      return await transact(async (trx) => {
+        if (!(await store.lockRun(trx, id, run))) return false
+        const result = await effect(trx)
+        await store.finish(trx, id, run, { status: 'completed', result, progress })
+        await endJob(trx, id, 'completed')
+        return true
+      })
+    },
+
+    /**
+     * After a failure: back to waiting with a growing delay while attempts are left and another can help, else failed.
+     * @returns the delay before the next attempt, `'failed'`, or `'lost'` when the run was no longer in charge
+     */
+    async fail(job: StartedJob, error: JobError, progress: Progress): Promise<{ delayMs: number } | 'failed' | 'lost'> {
+      const shown = { code: error.code, message: error.message, retryable: error.retryable }
+      if (error.retryable && job.attempts < job.maxAttempts) {
+        const delayMs = backoffMs({ attempt: job.attempts, baseMs: backoffBaseMs, atLeastMs: error.retryAfterMs })
+        try {
+          const moved = await transact((trx) =>
+            store.requeue(trx, job.id, job.run, { delayMs, error: shown, countsAsAttempt: true })
+          )
+          return moved ? { delayMs } : 'lost'
+        } catch (failure) {
+          // A newer job for the same source waits already: it will do what this one should have.
+          if (!isUniqueViolation(failure)) throw failure
+          return (await this.cancelOpen(job.id)) ? 'failed' : 'lost'
+        }
+      }
+      return await transact(async (trx) => {
+        if (!(await store.finish(trx, job.id, job.run, { status: 'failed', error: shown, progress }))) return 'lost'
+        await endJob(trx, job.id, 'failed')
+        return 'failed'
+      })
+    },
+
+    /** Gives a run back unharmed, without using up an attempt: the process has to go, or the model is paused. */
+    async release(job: StartedJob, delayMs = 0): Promise<boolean> {
+      try {
+        return await transact((trx) =>
+          store.requeue(trx, job.id, job.run, { delayMs, error: null, countsAsAttempt: false })
+        )
+      } catch (failure) {
+        if (!isUniqueViolation(failure)) throw failure
+        return await this.cancelOpen(job.id)
+      }
+    },
+
+    /** Ends an open job as cancelled. @returns false when it had ended before */
+    async cancelOpen(id: string, trx?: Knex.Transaction): Promise<boolean> {
+      const cancel = async (transaction: Knex.Transaction) => {
+        if (!(await store.finishOpen(transaction, id, { status: 'cancelled' }))) return false
+        await endJob(transaction, id, 'cancelled')
+        return true
+      }
+      return trx ? await cancel(trx) : await transact(cancel)
+    }
+  }
+}
+
+/** PostgreSQL's unique_violation (its manual, appendix A). */
+function isUniqueViolation(error: unknown): boolean {
+  return (error as { code?: string } | null)?.code === '23505'
+}

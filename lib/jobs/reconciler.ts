@@ -1,0 +1,72 @@
+import type { Logger } from '../logger.ts'
+import type { Queues } from '../queues/queues.ts'
+import type { JobStore } from '../store/jobs.ts'
+import type { Ledger } from '../store/ledger.ts'
+import { workerAliveMs } from './lifecycle.ts'
+
+const pageSize = 500
+/** An intent without settlement whose job has ended is looked at again after this long. */
+const intentAgeMs = 5 * 60_000
+
+/**
+ * Makes Redis agree with Postgres: every open job must be in its queue. Compares open rows with BullMQ's own state of
+ * the same id; one that is missing, or finished there while open here, is removed and added. Adding under the row's id
+ * twice makes one job, so several reconcilers do no harm.
+ */
+export function createReconciler({
+  store,
+  queues,
+  ledger,
+  everyMs,
+  log
+}: {
+  store: JobStore
+  queues: Queues
+  ledger: Ledger
+  everyMs: number
+  log: Logger
+}) {
+  let timer: NodeJS.Timeout | undefined
+  let running: Promise<unknown> | undefined
+
+  /** One pass over all open jobs. @returns how many were put back */
+  async function reconcile(): Promise<number> {
+    let repaired = 0
+    let after: string | undefined
+    for (;;) {
+      const jobs = await store.open(after, pageSize, workerAliveMs)
+      const states = await Promise.all(jobs.map(({ action, id }) => queues.of(action).getJobState(id)))
+      for (const [index, { id, action, early_ms, held }] of jobs.entries()) {
+        const state = states[index]
+        if (held) continue // it is being run; when its worker dies this pass will see it again
+        if (state === 'completed' || state === 'failed') await queues.of(action).remove(id)
+        else if (state !== 'unknown') continue
+        await queues.add(action, id, Math.max(0, Number(early_ms)))
+        repaired += 1
+      }
+      if (jobs.length < pageSize) break
+      after = jobs.at(-1)?.id
+    }
+    const swept = await ledger.sweep(intentAgeMs)
+    if (repaired > 0 || swept > 0) log.info({ repaired, swept }, 'queues reconciled with the database')
+    return repaired
+  }
+
+  function schedule(): void {
+    timer = setTimeout(() => {
+      running = reconcile()
+        .catch((error: unknown) => log.warn({ err: error }, 'queues could not be reconciled, trying again'))
+        .finally(schedule)
+    }, everyMs)
+  }
+
+  return {
+    reconcile,
+    start: schedule,
+    async stop(): Promise<void> {
+      clearTimeout(timer)
+      await running
+      clearTimeout(timer)
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import OpenAI from 'openai'
+import type { Config } from '../config.ts'
+import type { Logger } from '../logger.ts'
+import type { Ledger } from '../store/ledger.ts'
+import type { UsageTracker } from '../usage/tracker.ts'
+import { createBookings } from './booking.ts'
+import { type ChatAnswer, type ChatCall, createChat } from './chat.ts'
+import { createEmbed, type EmbedAnswer, type EmbedCall } from './embed.ts'
+
+export type { ChatAnswer, ChatCall, ChatMessage, ChatTool, ToolCall } from './chat.ts'
+export type { EmbedAnswer, EmbedCall } from './embed.ts'
+
+/** The one way to a model: tracked, priced, paid once. */
+export type Models = {
+  chatModel: string
+  embeddingModel: string
+  chat(call: ChatCall): Promise<ChatAnswer>
+  embed(call: EmbedCall): Promise<EmbedAnswer>
+}
+
+/** The SDK's own retries are off: retries belong to the job. */
+export function createOpenAi({
+  apiKey,
+  baseUrl,
+  timeoutMs,
+  fetch
+}: {
+  apiKey: string | undefined
+  baseUrl: string | undefined
+  timeoutMs: number
+  fetch?: typeof globalThis.fetch | undefined
+}): OpenAI {
+  return new OpenAI({
+    apiKey: apiKey ?? 'none',
+    ...(baseUrl ? { baseURL: baseUrl } : {}),
+    ...(fetch ? { fetch } : {}),
+    maxRetries: 0,
+    timeout: timeoutMs
+  })
+}
+
+export function createModels({
+  openai,
+  config,
+  tracker,
+  ledger,
+  log
+}: {
+  openai: OpenAI
+  config: Pick<Config, 'chatModel' | 'embeddingModel' | 'modelTimeoutMs'>
+  tracker: UsageTracker
+  ledger: Ledger
+  log: Logger
+}): Models {
+  const common = {
+    openai,
+    tracker,
+    ledger,
+    bookings: createBookings({ ledger, log }),
+    timeoutMs: config.modelTimeoutMs
+  }
+  return {
+    chatModel: config.chatModel,
+    embeddingModel: config.embeddingModel,
+    chat: createChat({ ...common, model: config.chatModel }),
+    embed: createEmbed({ ...common, model: config.embeddingModel })
+  }
+}

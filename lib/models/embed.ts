@@ -1,0 +1,201 @@
+import type OpenAI from 'openai'
+import { newId } from '../ids.ts'
+import { JobError } from '../jobs/job-error.ts'
+import type { Ledger } from '../store/ledger.ts'
+import type { TokenUsage } from '../usage/money.ts'
+import type { UsageScope, UsageTracker } from '../usage/tracker.ts'
+import { apportion } from './apportion.ts'
+import { type Bookings, emptySettlement } from './booking.ts'
+import { inputHash } from './input-hash.ts'
+import { providerFailure } from './provider-error.ts'
+import { countTokens } from './tokens.ts'
+import { decodeVector, encodeVector } from './vectors.ts'
+
+/** The width of the `embedding` column: a model of other dimensions needs its migration first. */
+export const embeddingDimensions = 1536
+
+/** Largest request of the embeddings endpoint (its API reference): inputs, and tokens in all. */
+const maxInputs = 2_048
+const maxTokens = 300_000
+/** Calls that come within this time share one request: far below what anyone notices, enough to catch a burst. */
+const gatherMs = 4
+
+export type EmbedCall = { step: string; texts: string[]; signal: AbortSignal }
+export type EmbedAnswer = {
+  model: string
+  vectors: number[][]
+  /** how many of the vectors had been paid for by an earlier run of the job */
+  reused: number
+}
+
+type Member = {
+  scope: UsageScope
+  step: string
+  hash: string
+  texts: string[]
+  tokens: number
+  signal: AbortSignal
+  resolve(vectors: number[][]): void
+  reject(error: unknown): void
+}
+
+/**
+ * Embeddings through the ledger. Concurrent calls of a process are gathered into one provider request whose cost is
+ * shared by tokens; the request is aborted only when all its members are, and a member that is aborted leaves at once.
+ */
+export function createEmbed({
+  openai,
+  model,
+  tracker,
+  ledger,
+  bookings,
+  timeoutMs
+}: {
+  openai: OpenAI
+  model: string
+  tracker: UsageTracker
+  ledger: Ledger
+  bookings: Bookings
+  timeoutMs: number
+}) {
+  let waiting: Member[] = []
+
+  async function embed({ step, texts, signal }: EmbedCall): Promise<EmbedAnswer> {
+    const scope = tracker.current()
+    if (texts.length === 0) return { model, vectors: [], reused: 0 }
+    const hash = inputHash({ model, texts })
+    const stored = (await ledger.findResponse(scope.jobId, step, hash)) as string[] | undefined
+    if (stored) return { model, vectors: stored.map(decodeVector), reused: stored.length }
+    signal.throwIfAborted()
+    const vectors = await new Promise<number[][]>((resolve, reject) => {
+      const member: Member = {
+        scope,
+        step,
+        hash,
+        texts,
+        tokens: texts.reduce((sum, text) => sum + countTokens(text), 0),
+        signal,
+        resolve,
+        reject
+      }
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      if (waiting.push(member) === 1) setTimeout(flush, gatherMs)
+    })
+    return { model, vectors, reused: 0 }
+  }
+
+  function flush(): void {
+    const members = waiting.filter(({ signal }) => !signal.aborted)
+    waiting = []
+    for (const batch of batches(members)) void send(batch)
+  }
+
+  /** One provider request for these members; settles each of their promises and never throws itself. */
+  async function send(members: Member[]): Promise<void> {
+    try {
+      const texts = members.flatMap((member) => member.texts)
+      const booking = await bookings.open({
+        id: newId(),
+        kind: 'embedding',
+        model,
+        worstCase: inputTokens(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)),
+        shares: members.map(({ scope, step, hash }) => ({ scope, step, inputHash: hash }))
+      })
+      let reply: Awaited<ReturnType<typeof request>>
+      try {
+        reply = await request(texts, allAborted(members), booking.id)
+      } catch (error) {
+        const failure = providerFailure(error)
+        await booking.settle(emptySettlement(failure.charge, failure.error.code, members.length))
+        // One member's bad input must not fail the others: each is asked for alone.
+        if (members.length > 1 && !failure.error.retryable) {
+          await Promise.all(members.map((member) => send([member])))
+          return
+        }
+        throw failure.error
+      }
+      const parts = apportion(
+        reply.promptTokens,
+        members.map(({ tokens }) => tokens)
+      )
+      let next = 0
+      const answers = members.map((member) => reply.vectors.slice(next, (next += member.texts.length)))
+      await booking.settle({
+        state: 'settled',
+        usage: inputTokens(reply.promptTokens),
+        requestId: reply.requestId,
+        shares: members.map((_, index) => ({
+          usage: inputTokens(parts[index] as number),
+          response: (answers[index] as number[][]).map(encodeVector)
+        }))
+      })
+      members.forEach((member, index) => member.resolve(answers[index] as number[][]))
+    } catch (error) {
+      for (const member of members) member.reject(error)
+    }
+  }
+
+  async function request(texts: string[], signal: AbortSignal, id: string) {
+    const { data, request_id } = await openai.embeddings
+      .create(
+        { model, input: texts },
+        { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]), headers: { 'x-client-request-id': id } }
+      )
+      .withResponse()
+    const vectors = data.data.toSorted((a, b) => a.index - b.index).map(({ embedding }) => embedding)
+    if (vectors.length !== texts.length) {
+      throw new JobError('provider_malformed', 'the model provider sent another number of vectors than texts', {
+        retryable: true
+      })
+    }
+    if (vectors.some((vector) => vector.length !== embeddingDimensions)) {
+      throw new JobError('wrong_dimensions', `the embedding model must have ${embeddingDimensions} dimensions`, {
+        retryable: false
+      })
+    }
+    return { vectors, promptTokens: data.usage.prompt_tokens, requestId: request_id ?? undefined }
+  }
+
+  return embed
+}
+
+const inputTokens = (promptTokens: number): TokenUsage => ({
+  promptTokens,
+  cachedTokens: 0,
+  completionTokens: 0,
+  reasoningTokens: 0
+})
+
+function batches(members: Member[]): Member[][] {
+  const result: Member[][] = []
+  let inputs = 0
+  let tokens = 0
+  for (const member of members) {
+    const last = result.at(-1)
+    if (last && inputs + member.texts.length <= maxInputs && tokens + member.tokens <= maxTokens) {
+      last.push(member)
+      inputs += member.texts.length
+      tokens += member.tokens
+    } else {
+      result.push([member])
+      inputs = member.texts.length
+      tokens = member.tokens
+    }
+  }
+  return result
+}
+
+/** Aborted once every member's signal is. */
+function allAborted(members: Member[]): AbortSignal {
+  const controller = new AbortController()
+  let left = members.length
+  for (const { signal } of members) {
+    const leave = () => {
+      left -= 1
+      if (left === 0) controller.abort(signal.reason)
+    }
+    if (signal.aborted) leave()
+    else signal.addEventListener('abort', leave, { once: true })
+  }
+  return controller.signal
+}

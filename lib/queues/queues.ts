@@ -1,0 +1,50 @@
+import { Queue, type QueueOptions } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { type AiAction, aiActions } from '../schemas/actions.ts'
+
+/** What BullMQ carries: the job's id, which is also BullMQ's own id of it. Everything else is in the row. */
+export type QueuedJob = { jobId: string }
+
+/** Keys of all queues share one hash tag, so that a Redis Cluster keeps them in one slot (BullMQ's guide). */
+export const queuePrefix = (redisPrefix: string): string => `{${redisPrefix}}`
+
+const hour = 3_600
+
+export const jobDefaults = {
+  // Attempts and waits live in the row: an emptied Redis cannot reset them.
+  attempts: 1,
+  removeOnComplete: { age: hour, count: 1_000 },
+  removeOnFail: { age: 7 * 24 * hour, count: 5_000 }
+} as const satisfies QueueOptions['defaultJobOptions']
+
+export type Queues = ReturnType<typeof createQueues>
+
+/** One BullMQ queue for each action, for adding, looking and removing. Workers are opened by the pool. */
+export function createQueues({ redis, redisPrefix }: { redis: Redis; redisPrefix: string }) {
+  const queues = new Map<AiAction, Queue<QueuedJob>>(
+    aiActions.map((action) => {
+      const queue = new Queue<QueuedJob>(action, {
+        connection: redis as never,
+        prefix: queuePrefix(redisPrefix),
+        defaultJobOptions: jobDefaults,
+        skipWaitingForReady: true
+      })
+      queue.on('error', () => {
+        // the connection reports its own state changes; commands that fail tell their caller
+      })
+      return [action, queue]
+    })
+  )
+  const of = (action: AiAction): Queue<QueuedJob> => queues.get(action) as Queue<QueuedJob>
+  return {
+    of,
+    all: (): Queue<QueuedJob>[] => [...queues.values()],
+    /** Adds under the row's id: adding twice is harmless. */
+    async add(action: AiAction, jobId: string, delayMs = 0): Promise<void> {
+      await of(action).add(action, { jobId }, { jobId, ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}) })
+    },
+    async close(): Promise<void> {
+      await Promise.all([...queues.values()].map((queue) => queue.close()))
+    }
+  }
+}

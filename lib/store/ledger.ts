@@ -1,0 +1,171 @@
+import type { Knex } from 'knex'
+import type { UsageScope } from '../usage/tracker.ts'
+import { noTokens, type PicoUsd, parseUsd, type TokenPrice, type TokenUsage } from '../usage/money.ts'
+
+/** The part of a provider call that one step of one job has. */
+export type Share = { scope: UsageScope; step: string; inputHash: string }
+
+export type Settlement = {
+  /** `settled`: the provider said what it cost; `estimated`: it was cut before it could; `unknown`: nobody can know */
+  state: 'settled' | 'estimated' | 'unknown'
+  usage: TokenUsage
+  costPico: PicoUsd
+  requestId?: string | undefined
+  /** code of a refusal, or of what cut the call */
+  error?: string | undefined
+  latencyMs: number
+  /** in the order of the intent's shares; parts that add up to the whole */
+  shares: { usage: TokenUsage; costPico: PicoUsd; response?: unknown }[]
+}
+
+export type PricedModel = { priceId: string; price: TokenPrice }
+
+export type Ledger = ReturnType<typeof createLedger>
+
+/**
+ * The ledger of provider calls: an intent is committed before the call, its settlement alone after it.
+ * An intent that was never settled is marked `unknown` when the step is run again, so that the one window in which
+ * money may be spent twice can be seen.
+ */
+export function createLedger({ knex }: { knex: Knex }) {
+  return {
+    /** The price of a model that holds at this moment, or `undefined`: an unknown model is never priced at zero. */
+    async priceOf(model: string): Promise<PricedModel | undefined> {
+      const row = await knex('prices')
+        .where({ model })
+        .where('valid_from', '<=', knex.fn.now())
+        .orderBy('valid_from', 'desc')
+        .first()
+      if (!row) return undefined
+      return {
+        priceId: row.id as string,
+        price: {
+          input: perToken(row.input_per_million),
+          cachedInput: perToken(row.cached_input_per_million),
+          output: perToken(row.output_per_million)
+        }
+      }
+    },
+
+    /** The stored answer of a step that was paid for in this or an earlier run of the job. */
+    async findResponse(jobId: string, step: string, inputHash: string): Promise<unknown> {
+      const row = await knex('model_call_shares as s')
+        .where({ 's.job_id': jobId, 's.step': step, 's.input_hash': inputHash })
+        .whereNotNull('s.response')
+        .first('s.response')
+      return row?.response
+    },
+
+    /** Commits that a call is about to be made. */
+    async intend(call: {
+      id: string
+      kind: 'chat' | 'embedding'
+      model: string
+      priceId: string
+      worstCasePico: PicoUsd
+      shares: Share[]
+    }): Promise<void> {
+      await knex.transaction(async (trx) => {
+        for (const { scope, step, inputHash } of call.shares) {
+          await trx('model_calls')
+            .where({ state: 'intended' })
+            .whereIn(
+              'id',
+              trx('model_call_shares')
+                .where({ job_id: scope.jobId, step, input_hash: inputHash })
+                .where('run', '<', scope.run)
+                .select('call_id')
+            )
+            .update({ state: 'unknown', settled_at: trx.fn.now() })
+        }
+        await trx('model_calls').insert({
+          id: call.id,
+          kind: call.kind,
+          model: call.model,
+          price_id: call.priceId,
+          state: 'intended',
+          worst_case_pico: call.worstCasePico.toString()
+        })
+        await trx('model_call_shares').insert(
+          call.shares.map(({ scope, step, inputHash }, ordinal) => ({
+            call_id: call.id,
+            ordinal,
+            job_id: scope.jobId,
+            user_id: scope.userId,
+            action: scope.action,
+            step,
+            input_hash: inputHash,
+            run: scope.run
+          }))
+        )
+      })
+    },
+
+    /** Writes what a call came to. Not fenced by the job's run: money spent is money spent. */
+    async settle(id: string, settlement: Settlement): Promise<void> {
+      await knex.transaction(async (trx) => {
+        await trx('model_calls')
+          .where({ id })
+          .update({
+            state: settlement.state,
+            ...tokenColumns(settlement.usage),
+            cost_pico: settlement.costPico.toString(),
+            request_id: settlement.requestId ?? null,
+            error: settlement.error ?? null,
+            latency_ms: settlement.latencyMs,
+            settled_at: trx.fn.now()
+          })
+        for (const [ordinal, share] of settlement.shares.entries()) {
+          await trx('model_call_shares')
+            .where({ call_id: id, ordinal })
+            .update({
+              ...tokenColumns(share.usage),
+              cost_pico: share.costPico.toString(),
+              response: share.response === undefined ? null : JSON.stringify(share.response)
+            })
+        }
+      })
+    },
+
+    /** Drops stored answers of a job that has ended: they were kept only so that a later run need not pay again. */
+    async dropResponses(trx: Knex.Transaction, jobId: string): Promise<void> {
+      await trx('model_call_shares').where({ job_id: jobId }).whereNotNull('response').update({ response: null })
+    },
+
+    /** Marks intents that nobody will settle any more: older than `ageMs`, and no share's job still active. */
+    async sweep(ageMs: number): Promise<number> {
+      const { rows } = await knex.raw(
+        `update model_calls c set state = 'unknown', settled_at = now()
+         where c.state = 'intended' and c.created_at < now() - ? * interval '1 ms'
+           and not exists (select from model_call_shares s join jobs j on j.id = s.job_id and j.run = s.run
+                           where s.call_id = c.id and j.status = 'active')
+         returning c.id`,
+        [ageMs]
+      )
+      return (rows as unknown[]).length
+    },
+
+    /** Models and tokens of a job's calls, for its audit row. */
+    async totalsOf(trx: Knex.Transaction, jobId: string) {
+      const { rows } = await trx.raw(
+        `select coalesce(sum(s.prompt_tokens), 0)::text as prompt_tokens,
+                coalesce(sum(s.completion_tokens), 0)::text as completion_tokens,
+                coalesce(sum(s.cost_pico), 0)::text as cost_pico,
+                (array_agg(c.model order by c.kind, c.created_at))[1] as model
+         from model_call_shares s join model_calls c on c.id = s.call_id where s.job_id = ?`,
+        [jobId]
+      )
+      return rows[0] as { prompt_tokens: string; completion_tokens: string; cost_pico: string; model: string | null }
+    }
+  }
+}
+
+/** USD for a million tokens are as many pico-USD for one token as there are micro-USD in the price. */
+const perToken = (usdPerMillion: unknown): PicoUsd => parseUsd(String(usdPerMillion)) / 1_000_000n
+
+const tokenColumns = ({ promptTokens, cachedTokens, completionTokens, reasoningTokens }: TokenUsage = noTokens) => ({
+  prompt_tokens: promptTokens,
+  cached_tokens: cachedTokens,
+  completion_tokens: completionTokens,
+  reasoning_tokens: reasoningTokens
+})
