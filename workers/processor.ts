@@ -18,6 +18,8 @@ export type JobRun<Input = unknown> = {
   log: Logger
   /** Tells how far the run is. News only: kept in Redis, written with the job's end. */
   progress(done: number, total: number): void
+  /** The text produced so far: kept as the result's text when the job is cancelled. */
+  partial(text: string): void
 }
 
 /**
