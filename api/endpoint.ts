@@ -27,6 +27,11 @@ export type Endpoint = {
   body?: z.ZodType
   /** replies by status; problem replies are added by the document builder */
   responses: Record<number, { description: string; schema?: z.ZodType; headers?: Record<string, string> }>
+  /**
+   * Wraps what comes after the body is valid. `proceed` takes the AI action's token (throws 429 when there is none) and
+   * calls the handler; a replay of an `Idempotency-Key` answers without it and so takes no action token.
+   */
+  around?: (input: EndpointInput, proceed: () => Promise<Reply>) => Promise<Reply>
   handler: (input: EndpointInput) => Promise<Reply>
 }
 
