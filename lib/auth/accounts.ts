@@ -1,0 +1,94 @@
+import type { Knex } from 'knex'
+import { AppError, invalidField } from '../errors.ts'
+import type { EventLog } from '../events/log.ts'
+import type { Login, PasswordChange } from '../schemas/auth.ts'
+import type { UserCreate, UserView } from '../schemas/user.ts'
+import type { Transaction } from '../store/transaction.ts'
+import type { UserRow, UserStore } from '../store/users-credentials.ts'
+import type { Actor } from './actor.ts'
+import type { Credentials } from './credentials.ts'
+import type { Passwords } from './passwords.ts'
+import type { Audience } from './tokens.ts'
+import { toUserView } from './user-view.ts'
+
+export type OpenedSession = { token: string; expiresAt: Date }
+
+export type Accounts = {
+  /** A new person who is logged in at once. @throws AppError `conflict` when the e-mail is taken */
+  register(input: Omit<UserCreate, 'role'>): Promise<OpenedSession & { user: UserView }>
+  /** The same by an administrator, without a session. */
+  create(input: UserCreate): Promise<UserView>
+  /** `undefined` for a wrong pair, in equal time whether or not the e-mail is known. For the console: administrators only. */
+  login(input: Login, audience?: Audience): Promise<(OpenedSession & { role: UserRow['role'] }) | undefined>
+  /** Ends every other credential of the person. @throws AppError `invalid` naming `current` when that is wrong */
+  changePassword(actor: Actor, input: PasswordChange): Promise<void>
+  /** Ends the credential the request came with. */
+  logout(actor: Actor): Promise<void>
+}
+
+const emailTaken = (): AppError =>
+  new AppError('conflict', 'This e-mail address is taken', { errors: [{ path: 'email', message: 'is taken' }] })
+
+/** Accounts and their sessions. Hashing happens outside of transactions, which hold what was verified to what is stored. */
+export function createAccounts({
+  transaction,
+  events,
+  users,
+  passwords,
+  credentials
+}: {
+  transaction: Transaction
+  events: EventLog
+  users: UserStore
+  passwords: Passwords
+  credentials: Credentials
+}): Accounts {
+  async function insert(trx: Knex.Transaction, input: UserCreate, passwordHash: string): Promise<UserView> {
+    const { email, name, role } = input
+    const row = await users.insert(trx, { email, name, role, password_hash: passwordHash })
+    if (!row) throw emailTaken()
+    const view = toUserView(row)
+    await events.append(trx, { type: 'user.created', userId: row.id, subject: row.id, data: view })
+    return view
+  }
+
+  return {
+    async register(input) {
+      const hash = await passwords.hash(input.password)
+      return await transaction.transact(async (trx) => {
+        const user = await insert(trx, { ...input, role: 'user' }, hash)
+        return { user, ...(await credentials.openSession(trx, user.id, 'api')) }
+      })
+    },
+    async create(input) {
+      const hash = await passwords.hash(input.password)
+      return await transaction.transact((trx) => insert(trx, input, hash))
+    },
+    async login({ email, password }, audience = 'api') {
+      const user = await users.findByEmail(email)
+      if (!(await passwords.verify(password, user?.password_hash)) || !user) return undefined
+      return await transaction.transact(async (trx) => {
+        // A password that was changed meanwhile must not leave a session behind that the change did not see.
+        const now = await users.lock(trx, user.id)
+        if (now?.password_hash !== user.password_hash) return undefined
+        return { role: now.role, ...(await credentials.openSession(trx, now.id, audience)) }
+      })
+    },
+    async changePassword(actor, { current, next }) {
+      const user = await users.find(actor.id)
+      if (!user || !(await passwords.verify(current, user.password_hash))) throw wrongPassword()
+      const hash = await passwords.hash(next)
+      await transaction.transact(async (trx) => {
+        const now = await users.lock(trx, user.id)
+        if (now?.password_hash !== user.password_hash) throw wrongPassword()
+        await users.update(trx, user.id, { password_hash: hash })
+        await credentials.revokeAll(trx, user.id, actor.credential)
+      })
+    },
+    async logout(actor) {
+      await transaction.transact((trx) => credentials.revoke(trx, actor))
+    }
+  }
+}
+
+const wrongPassword = (): AppError => invalidField('current', 'is not the current password')

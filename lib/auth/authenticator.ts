@@ -1,0 +1,61 @@
+import type { Knex } from 'knex'
+import { type ApiKeyOwner, createApiKeyStore } from '../store/api-keys.ts'
+import { createSessionStore } from '../store/sessions.ts'
+import type { Actor } from './actor.ts'
+import { hashApiKey, looksLikeApiKey } from './api-key.ts'
+import type { Audience, Tokens } from './tokens.ts'
+
+export type Authenticator = {
+  /**
+   * Who this token stands for: a JWT or an API key, or with audience `console` the queue monitor's cookie.
+   * `undefined` when it is malformed, out of date or revoked. One indexed query each time, so a revocation holds at once.
+   */
+  authenticate(token: string, audience?: Audience): Promise<Actor | undefined>
+  /**
+   * The same for a credential that was seen before, for what outlives a request: tickets, sockets, streams.
+   * @param db the transaction to look in, when there is one
+   */
+  recheck(credential: Actor['credential'], db?: Knex): Promise<Actor | undefined>
+}
+
+/** @param onError told when noting the use of a key failed, which never fails the request */
+export function createAuthenticator({
+  knex,
+  tokens,
+  onError
+}: {
+  knex: Knex
+  tokens: Tokens
+  onError: (error: unknown) => void
+}): Authenticator {
+  const sessions = createSessionStore(knex)
+  const apiKeys = createApiKeyStore(knex)
+
+  function keyActor(owner: ApiKeyOwner | undefined): Actor | undefined {
+    return owner && { id: owner.id, role: owner.role, credential: { kind: 'api_key', id: owner.key_id } }
+  }
+
+  async function sessionActor(sessionId: string, kind: 'session' | 'console', db?: Knex): Promise<Actor | undefined> {
+    const owner = await sessions.findOwner(sessionId, db)
+    return owner && { id: owner.id, role: owner.role, credential: { kind, id: sessionId } }
+  }
+
+  return {
+    async authenticate(token, audience = 'api') {
+      if (audience === 'api' && looksLikeApiKey(token)) {
+        const owner = await apiKeys.findOwner({ hash: hashApiKey(token) })
+        if (owner && Date.now() - (owner.last_used_at?.getTime() ?? 0) > 60_000) {
+          void apiKeys.touch(owner.key_id).catch(onError)
+        }
+        return keyActor(owner)
+      }
+      const claims = await tokens.verify(token, audience)
+      if (!claims) return undefined
+      const actor = await sessionActor(claims.sessionId, audience === 'console' ? 'console' : 'session')
+      return actor?.id === claims.userId ? actor : undefined
+    },
+    async recheck({ kind, id }, db) {
+      return kind === 'api_key' ? keyActor(await apiKeys.findOwner({ id }, db)) : await sessionActor(id, kind, db)
+    }
+  }
+}

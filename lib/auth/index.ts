@@ -1,0 +1,59 @@
+import type { Redis } from 'ioredis'
+import type { Knex } from 'knex'
+import type { EventLog } from '../events/log.ts'
+import { createApiKeyStore } from '../store/api-keys.ts'
+import { createSessionStore } from '../store/sessions.ts'
+import type { Transaction } from '../store/transaction.ts'
+import { createUserStore } from '../store/users-credentials.ts'
+import { type Accounts, createAccounts } from './accounts.ts'
+import { type ApiKeys, createApiKeys } from './api-keys.ts'
+import { type Authenticator, createAuthenticator } from './authenticator.ts'
+import { createCredentials } from './credentials.ts'
+import { createPasswords, type PasswordCost } from './passwords.ts'
+import { createRevocations } from './revocations.ts'
+import { createTickets, type Tickets } from './tickets.ts'
+import { createTokens } from './tokens.ts'
+import { createUsers, type Users } from './users.ts'
+
+export type Auth = {
+  authenticator: Authenticator
+  tickets: Tickets
+  accounts: Accounts
+  apiKeys: ApiKeys
+  users: Users
+}
+
+export type AuthNeeds = {
+  knex: Knex
+  redis: Pick<Redis, 'set' | 'getdel' | 'publish'>
+  prefix: string
+  transaction: Transaction
+  events: EventLog
+  /** signs tokens: at least 32 bytes, the same in every process */
+  secret: string
+  /** stops what still runs for a person who is being removed */
+  cancelJobsOf: (userId: string) => Promise<unknown>
+  /** told about what failed without failing a request */
+  onError: (error: unknown) => void
+  passwordCost?: PasswordCost
+}
+
+/** Who is there and what proves it: everything of this folder, built over the same stores. */
+export function createAuth(needs: AuthNeeds): Auth {
+  const { knex, redis, prefix, transaction, events, secret, cancelJobsOf, onError, passwordCost } = needs
+  const users = createUserStore(knex)
+  const apiKeys = createApiKeyStore(knex)
+  const sessions = createSessionStore(knex)
+  const tokens = createTokens({ secret })
+  const passwords = createPasswords(passwordCost ? { cost: passwordCost } : {})
+  const revocations = createRevocations({ redis, prefix, transaction })
+  const credentials = createCredentials({ tokens, revocations, sessions, apiKeys })
+  const authenticator = createAuthenticator({ knex, tokens, onError })
+  return {
+    authenticator,
+    tickets: createTickets({ redis, prefix, authenticator }),
+    accounts: createAccounts({ transaction, events, users, passwords, credentials }),
+    apiKeys: createApiKeys({ transaction, users, apiKeys, authenticator, credentials }),
+    users: createUsers({ transaction, events, users, passwords, credentials, cancelJobsOf })
+  }
+}

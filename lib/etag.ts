@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto'
+import { AppError } from './errors.ts'
+
+/**
+ * The strong entity tag of a representation (RFC 9110, 8.8.3): equal exactly when the same JSON would be sent.
+ * Keys are taken in the order in which they stand, as they are in what is sent.
+ */
+export function etagOf(view: object): string {
+  return `"${createHash('sha256').update(JSON.stringify(view)).digest('base64url').slice(0, 27)}"`
+}
+
+/**
+ * Whether a list of entity tags (`If-Match`, `If-None-Match`), or `*`, names this one.
+ * @param weak compares weakly, as `If-None-Match` does; `If-Match` compares strongly, where a weak tag names nothing
+ */
+export function namesEtag(header: string, etag: string, { weak = false } = {}): boolean {
+  if (header.trim() === '*') return true
+  const tags = header.match(/(?:W\/)?"[^"]*"/g) ?? []
+  return tags.some((tag) => (weak ? tag.replace(/^W\//, '') : tag) === etag)
+}
+
+/**
+ * Lets a change go on when the client's `If-Match` names what is stored now, or when it sent none.
+ * To be called with the row locked, in the transaction of the change.
+ * @throws AppError `precondition_failed` (412) with the tag that holds now
+ */
+export function requireMatch(ifMatch: string | undefined, view: object): void {
+  if (ifMatch === undefined) return
+  const etag = etagOf(view)
+  if (!namesEtag(ifMatch, etag)) {
+    throw new AppError('precondition_failed', 'It has changed since it was read', { headers: { ETag: etag } })
+  }
+}

@@ -1,0 +1,88 @@
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { ensureAdministrator, prepareAdmin } from '../../../lib/auth/administrator.ts'
+import { jwtSecret } from '../../../lib/auth/jwt-secret.ts'
+import { startAuth } from '../../helpers/auth.ts'
+
+async function start(t: Parameters<typeof startAuth>[0]) {
+  const auth = await startAuth(t)
+  const config = {
+    databaseUrl: auth.place.databaseUrl,
+    databaseSchema: auth.place.schema,
+    redisUrl: auth.place.redisUrl,
+    redisPrefix: auth.place.prefix,
+    adminEmail: 'admin@localhost',
+    adminPassword: undefined as string | undefined
+  }
+  return { ...auth, config }
+}
+
+test('the first start makes an administrator and tells the password that was made up', async (t) => {
+  const { config, accounts, authenticator } = await start(t)
+  const { email, apiKey, password } = await prepareAdmin(config)
+  t.is(email, 'admin@localhost')
+  t.like(await authenticator.authenticate(apiKey), { role: 'admin' })
+  t.is((await accounts.login({ email, password: password ?? '' }))?.role, 'admin')
+})
+
+test('each start makes a new key, ends the last start\u2019s one at once and keeps the others', async (t) => {
+  const { config, authenticator, apiKeys, redis, place } = await start(t)
+  const first = await prepareAdmin(config)
+  const actor = await authenticator.authenticate(first.apiKey)
+  if (!actor) throw new Error('the key should be good')
+  const { key } = await apiKeys.create(actor, { name: 'mine' })
+  const subscriber = redis.duplicate()
+  t.teardown(async () => subscriber.disconnect())
+  await subscriber.subscribe(`${place.prefix}:revoked`)
+  const heard = new Promise((resolve) => subscriber.once('message', (_channel, text) => resolve(JSON.parse(text))))
+
+  const second = await prepareAdmin(config)
+  t.is(second.password, undefined)
+  t.is(await authenticator.authenticate(first.apiKey), undefined)
+  t.truthy(await authenticator.authenticate(second.apiKey))
+  t.truthy(await authenticator.authenticate(key))
+  t.deepEqual(await heard, { userId: actor.id, credentialId: actor.credential.id })
+})
+
+test('a configured password is used and not told', async (t) => {
+  const { config, accounts } = await start(t)
+  const configured = { ...config, adminEmail: 'root@example.org', adminPassword: 'chosen by the operator' }
+  const { email, password } = await prepareAdmin(configured)
+  t.is(password, undefined)
+  t.is((await accounts.login({ email, password: 'chosen by the operator' }))?.role, 'admin')
+})
+
+test('servers that start together make one administrator', async (t) => {
+  const { config, knex } = await start(t)
+  await Promise.all([ensureAdministrator(config), ensureAdministrator(config), prepareAdmin(config)])
+  t.is((await knex('users').where({ role: 'admin' })).length, 1)
+})
+
+test('an account that was registered under the address is never promoted', async (t) => {
+  const { config, accounts, knex } = await start(t)
+  await accounts.register({ email: 'Admin@localhost', password: 'correct horse battery', name: '' })
+  await t.throwsAsync(prepareAdmin(config), { message: /ADMIN_EMAIL admin@localhost belongs to an account/ })
+  t.is((await knex('users').where({ role: 'admin' })).length, 0)
+})
+
+test('an administrator who changed their address stays the administrator', async (t) => {
+  const { config, knex } = await start(t)
+  await prepareAdmin(config)
+  await knex('users').update({ email: 'me@example.org' })
+  t.is((await prepareAdmin(config)).email, 'me@example.org')
+  t.is((await knex('users')).length, 1)
+})
+
+test('the secret of tokens is made once, readable to its owner only, and shared by processes that start together', async (t) => {
+  const dataDir = join(await mkdtemp(join(tmpdir(), 'goals-')), 'data')
+  t.teardown(() => rm(join(dataDir, '..'), { recursive: true }))
+  const secrets = await Promise.all(Array.from({ length: 5 }, () => jwtSecret({ jwtSecret: undefined, dataDir })))
+  t.is(new Set(secrets).size, 1)
+  t.true(Buffer.byteLength(secrets[0] ?? '') >= 32)
+  const file = join(dataDir, 'jwt.secret')
+  t.is((await stat(file)).mode & 0o777, 0o600)
+  t.is((await readFile(file, 'utf8')).trim(), secrets[0])
+  t.is(await jwtSecret({ jwtSecret: 'given', dataDir }), 'given')
+})

@@ -1,0 +1,54 @@
+import test from 'ava'
+import { createPasswords } from '../../../lib/auth/passwords.ts'
+
+const cheap = { log2N: 4, r: 1, p: 1 }
+
+test('a hash names its cost, differs each time and verifies only its password', async (t) => {
+  const passwords = createPasswords()
+  const hash = await passwords.hash('correct horse battery')
+  t.regex(hash, /^scrypt\$15\$8\$3\$[\w-]{22}\$[\w-]{43}$/)
+  t.not(await passwords.hash('correct horse battery'), hash)
+  t.true(await passwords.verify('correct horse battery', hash))
+  t.false(await passwords.verify('correct horse batterY', hash))
+})
+
+test('a hash made at another cost still verifies', async (t) => {
+  const hash = await createPasswords({ cost: cheap }).hash('correct horse battery')
+  t.true(await createPasswords().verify('correct horse battery', hash))
+})
+
+test('the same password typed on another keyboard is the same password', async (t) => {
+  const passwords = createPasswords({ cost: cheap })
+  t.true(await passwords.verify('caf\u00e9 au lait', await passwords.hash('cafe\u0301 au lait')))
+})
+
+test('what is no hash of ours matches nobody', async (t) => {
+  const passwords = createPasswords({ cost: cheap })
+  for (const stored of ['', 'x', 'scrypt$4$1$1$$', '$2b$10$abcdefghijklmnopqrstuv', 'scrypt$4$1$1$AAAA$AAAA']) {
+    t.false(await passwords.verify('', stored))
+  }
+})
+
+test('an unknown person takes as long as a wrong password', async (t) => {
+  const passwords = createPasswords({ cost: { log2N: 14, r: 8, p: 2 } })
+  const hash = await passwords.hash('correct horse battery')
+  const times = { known: [] as number[], unknown: [] as number[] }
+  for (let round = 0; round < 12; round++) {
+    for (const [name, stored] of [['known', hash] as const, ['unknown', undefined] as const]) {
+      const before = process.cpuUsage()
+      t.false(await passwords.verify('wrong horse battery', stored))
+      const { user, system } = process.cpuUsage(before)
+      times[name].push(user + system)
+    }
+  }
+  // The work done is compared, by its least disturbed round: elapsed time depends on what else the machine does.
+  const ratio = Math.min(...times.unknown) / Math.min(...times.known)
+  t.true(ratio > 0.7 && ratio < 1.4, `ratio ${ratio}`)
+})
+
+test('hashes beyond the allowed number wait their turn and all finish', async (t) => {
+  const passwords = createPasswords({ cost: cheap, concurrency: 1 })
+  const hashes = await Promise.all(Array.from({ length: 50 }, (_, n) => passwords.hash(`password ${n}`)))
+  t.is(new Set(hashes).size, 50)
+  t.true(await passwords.verify('password 49', hashes[49]))
+})
