@@ -1,0 +1,336 @@
+import { fullLevel, unitsPerToken } from './bucket.ts'
+import { createCircuit } from './circuit.ts'
+import { DeadlineError, within } from './deadline.ts'
+import { type BucketSnapshot, type DecisionRecord, encodeFacts, type Outcome, type RequestFacts } from './decision.ts'
+import { type BufferedDecision, createDecisionBuffer, type Trace } from './decision-buffer.ts'
+import type { createGateKeys, Subject } from './keys.ts'
+import type { BucketLimit, BucketName, GateAction } from './limits.ts'
+import { type BucketDebt, type BucketVerb, createLocalBuckets } from './local-buckets.ts'
+import { defineScript, type RedisClient } from './script.ts'
+
+export type GateLog = Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>
+
+export type DeciderOptions = {
+  redis: RedisClient
+  keys: ReturnType<typeof createGateKeys>
+  processId: string
+  log: GateLog
+  /** microseconds; see `take.lua` */
+  now?: (() => number) | undefined
+  /** milliseconds Redis has for an answer */
+  timeoutMs: number
+  /** milliseconds between questions whether Redis is back */
+  probeEveryMs: number
+  /** whether this process counts among those that share the limits while Redis is away */
+  announce: boolean
+  /** about how many entries a stream may keep: a last resort against a full Redis when nobody reads */
+  maxStreamLength: number
+  /** decisions kept in memory while Redis is away */
+  bufferSize: number
+  /** buckets kept in memory */
+  localBuckets: number
+  /** stores decisions somewhere else while Redis is away; without it they wait in memory */
+  recordDirectly?: ((records: DecisionRecord[]) => Promise<void>) | undefined
+}
+
+export type NamedCall = {
+  name: BucketName
+  verb: BucketVerb
+  limit: BucketLimit
+  /** whole tokens */
+  cost: number
+  /** for `hold`, `held` and `give`: what the hold is called */
+  hold: string
+}
+
+/** What is to be written down about a call. */
+export type Writing = {
+  how: 'open' | 'final'
+  id: string
+  request: RequestFacts
+  actions: { allowed: GateAction; refused: GateAction }
+  /** said in place of what the script finds */
+  outcome?: Outcome | undefined
+  /** milliseconds; the time of the admission when there was one */
+  at?: number | undefined
+  /** buckets of another subject that took part */
+  others: BucketSnapshot[]
+  trace: Trace
+}
+
+/** `levels` are in units, of which a token has `unitsPerToken × shares`. */
+export type Answer = { ok: boolean; at: number; degraded: boolean; shares: number; levels: number[] }
+
+const heartbeatEveryMs = 1_000
+const silentAfterMs = 5_000
+const debtsAtOnce = 200
+const recordsAtOnce = 100
+
+/**
+ * Carries out calls on buckets: in Redis, or when that fails or is slow, in this process, within `timeoutMs` and the
+ * blink a local decision takes.
+ */
+export function createDecider(options: DeciderOptions) {
+  const { redis, keys, processId, log, timeoutMs } = options
+  const take = defineScript(redis, 'take')
+  const presence = defineScript(redis, 'presence')
+  const local = createLocalBuckets(options.localBuckets)
+  const buffer = createDecisionBuffer(options.bufferSize)
+  const localNow = options.now ?? (() => Math.floor((performance.timeOrigin + performance.now()) * 1_000))
+  let shares = 1
+  let fewerBeats = 0
+  let heartbeat: NodeJS.Timeout | undefined
+  let draining: Promise<void> | undefined
+
+  const circuit = createCircuit({
+    probe: heard,
+    recover,
+    probeEveryMs: options.probeEveryMs,
+    limitMs: timeoutMs,
+    onOpen: (reason) => log.warn({ err: reason, shares }, 'gate decides alone: Redis failed or was too slow'),
+    onProbeFailed: () => void drain()
+  })
+
+  async function heard(): Promise<number> {
+    return Number(await presence([keys.processes], [options.announce ? processId : '', silentAfterMs]))
+  }
+
+  /** Fewer processes than before are believed when it stays so: after an outage they come back one by one. */
+  async function beat() {
+    if (circuit.isOpen()) return // the probe does the same
+    try {
+      const alive = Math.max(1, await within(heard(), heartbeatEveryMs))
+      if (circuit.isOpen()) return
+      if (alive >= shares || ++fewerBeats * heartbeatEveryMs > silentAfterMs) {
+        shares = alive
+        fewerBeats = 0
+      }
+    } catch (error) {
+      circuit.trip(error)
+    }
+  }
+
+  /** The arguments of the script that do not belong to a bucket. */
+  function argumentsOf(writing?: Omit<Writing, 'id' | 'request' | 'others'>, facts = '') {
+    return [
+      options.now?.() ?? '',
+      writing?.how ?? 'none',
+      writing?.trace.admitted ?? '',
+      writing?.trace.decided ?? '',
+      writing?.outcome ?? '',
+      writing?.actions.allowed ?? '',
+      writing?.actions.refused ?? '',
+      facts,
+      writing?.at ?? '',
+      options.maxStreamLength
+    ]
+  }
+
+  function send(subject: Subject, calls: NamedCall[], writing?: Writing): Promise<unknown> {
+    const shard = keys.shardOf(subject)
+    return take(
+      [keys.decisions(shard), keys.admitted(shard), ...calls.map(({ name }) => keys.bucket(subject, name))],
+      [
+        ...argumentsOf(writing, writing && encodeFacts(writing.id, writing.request, calls, writing.others)),
+        ...calls.flatMap(({ verb, limit, cost, hold }) => [
+          verb,
+          limit.limitPerMinute,
+          fullLevel(limit),
+          cost * unitsPerToken,
+          hold
+        ])
+      ]
+    )
+  }
+
+  async function run(subject: Subject, calls: NamedCall[], writing?: Writing): Promise<Answer> {
+    if (circuit.isOpen()) return alone(subject, calls, writing)
+    const sent = send(subject, calls, writing)
+    try {
+      const { ok, micros, entry, levels } = readReply(await within(sent, timeoutMs))
+      noteEntry(writing, ok, entry)
+      if (!circuit.isOpen()) {
+        const now = localNow()
+        calls.forEach(({ name, limit }, i) => {
+          local.remember(keys.bucket(subject, name), limit, levels[i] ?? 0, now)
+        })
+      }
+      return { ok, at: writing?.at ?? Math.floor(micros / 1_000), degraded: false, shares: 1, levels }
+    } catch (error) {
+      circuit.trip(error)
+      const answer = alone(subject, calls, writing)
+      if (error instanceof DeadlineError) {
+        sent.then(
+          (late) => tooLate(subject, calls, writing, answer, late),
+          () => undefined // it failed as well as being late: nothing was taken that we could know of
+        )
+      }
+      return answer
+    }
+  }
+
+  /** Redis did carry out a call that was decided here in the meantime: nothing is owed for it, and its entry goes. */
+  function tooLate(subject: Subject, calls: NamedCall[], writing: Writing | undefined, answer: Answer, late: unknown) {
+    const { ok, entry } = readReply(late)
+    noteEntry(writing, ok, entry)
+    if (ok && answer.ok) local.forgive(localCalls(subject, calls), answer.shares)
+  }
+
+  function alone(subject: Subject, calls: NamedCall[], writing?: Writing): Answer {
+    const now = localNow()
+    const { ok, levels } = local.apply(localCalls(subject, calls), now, shares)
+    const at = writing?.at ?? Math.floor(now / 1_000)
+    if (writing && (writing.how === 'final' || !ok)) {
+      buffer.push({
+        shard: keys.shardOf(subject),
+        record: localRecord(writing, calls, levels, ok, at, shares),
+        trace: writing.trace
+      })
+    }
+    return { ok, at, degraded: true, shares, levels }
+  }
+
+  function localCalls(subject: Subject, calls: NamedCall[]) {
+    return calls.map(({ name, verb, limit, cost }) => ({ key: keys.bucket(subject, name), verb, limit, cost }))
+  }
+
+  async function recover(closeCircuit: () => void) {
+    for (;;) {
+      const debts = local.collect(localNow(), shares, debtsAtOnce)
+      const booked = Promise.all(debts.map(book))
+      if (debts.length === debtsAtOnce) {
+        await booked
+        continue
+      }
+      // The last ones are on their way before anything that follows on the same connection.
+      closeCircuit()
+      fewerBeats = 0
+      booked.catch((error) => circuit.trip(error))
+      break
+    }
+    log.info({ waiting: buffer.length, dropped: buffer.takeDropped() }, 'gate decides with Redis again')
+    void drain()
+  }
+
+  async function book(debt: BucketDebt) {
+    const { key, limit, granted, unfilled } = debt
+    try {
+      await take(
+        [...keys.streamsBeside(key), key],
+        [...argumentsOf(), 'debit', limit.limitPerMinute, fullLevel(limit), granted, unfilled]
+      )
+    } catch (error) {
+      local.owe(debt, localNow(), shares)
+      throw error
+    }
+  }
+
+  /** Sends on what was decided alone, one caller at a time; what does not get through stays. */
+  function drain(): Promise<void> {
+    draining ??= drainAll().finally(() => {
+      draining = undefined
+    })
+    return draining
+  }
+
+  async function drainAll() {
+    while (buffer.length > 0) {
+      const waiting = buffer.take(recordsAtOnce)
+      try {
+        if (!circuit.isOpen()) await appendAll(waiting)
+        else if (options.recordDirectly) await options.recordDirectly(waiting.map(({ record }) => record))
+        else {
+          buffer.putBack(waiting)
+          return
+        }
+      } catch (error) {
+        buffer.putBack(waiting)
+        log.warn({ err: error, waiting: buffer.length }, 'decisions made alone have to wait')
+        return
+      }
+    }
+  }
+
+  async function appendAll(decisions: BufferedDecision[]) {
+    await Promise.all(
+      decisions.map(({ shard, record, trace }) => {
+        const { action, outcome, at, limits, ...request } = record
+        const facts = encodeFacts(record.id, { ...request, action }, [], limits)
+        return take(
+          [keys.decisions(shard), keys.admitted(shard)],
+          argumentsOf({ how: 'final', actions: { allowed: action, refused: action }, outcome, at, trace }, facts)
+        )
+      })
+    )
+  }
+
+  return {
+    run,
+
+    isDegraded: () => circuit.isOpen(),
+
+    /** Counts this process in, and goes on doing so until `close`. */
+    async start() {
+      heartbeat = setInterval(() => void beat(), heartbeatEveryMs)
+      heartbeat.unref()
+      await beat()
+    },
+
+    forget(subject: Subject, names: BucketName[]) {
+      for (const name of names) local.forget(keys.bucket(subject, name))
+    },
+
+    /** Counts this process out and sends on what is still in memory, both as far as two seconds go. */
+    async close() {
+      clearInterval(heartbeat)
+      const leave = async () => {
+        await drain()
+        if (options.announce && !circuit.isOpen()) await redis.zrem(keys.processes, processId)
+      }
+      await within(leave(), 2_000).catch((error) => log.warn({ err: error }, 'gate closed without a goodbye'))
+      circuit.close()
+      if (buffer.length > 0) log.error({ lost: buffer.length }, 'decisions made alone could not be kept')
+    }
+  }
+}
+
+function readReply(reply: unknown) {
+  const [ok, micros, entry, ...levels] = reply as [number, number, string, ...number[]]
+  return { ok: ok === 1, micros, entry, levels }
+}
+
+function noteEntry(writing: Writing | undefined, ok: boolean, entry: string) {
+  if (!writing) return
+  if (writing.how === 'open' && ok) writing.trace.admitted = entry
+  else writing.trace.decided = entry
+}
+
+function localRecord(
+  { id, request, actions, others, outcome }: Writing,
+  calls: NamedCall[],
+  levels: number[],
+  ok: boolean,
+  at: number,
+  shares: number
+): DecisionRecord {
+  const { userId, ip, method, path, userAgent } = request
+  const token = unitsPerToken * shares
+  const seen = calls.map(({ name, verb, limit, cost }, i) => ({
+    name,
+    capacity: Math.floor(fullLevel(limit, shares) / token),
+    remaining: Math.max(0, Math.floor((levels[i] ?? 0) / token)),
+    refused: !ok && (verb === 'take' || verb === 'hold') && (levels[i] ?? 0) < cost * token
+  }))
+  return {
+    id,
+    at,
+    userId,
+    ip,
+    method,
+    path,
+    userAgent,
+    action: ok ? actions.allowed : actions.refused,
+    outcome: outcome ?? 'degraded',
+    limits: [...others, ...seen]
+  }
+}

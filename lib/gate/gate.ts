@@ -1,0 +1,246 @@
+import { v7 as newId } from 'uuid'
+import { type BucketState, describeBucket } from './bucket.ts'
+import { within } from './deadline.ts'
+import { type Answer, createDecider, type DeciderOptions, type NamedCall, type Writing } from './decider.ts'
+import { type Decision, isAiAction, type RequestFacts, recordedActions, snapshot } from './decision.ts'
+import type { Trace } from './decision-buffer.ts'
+import { createGateKeys, type Subject } from './keys.ts'
+import { type BucketLimit, type BucketName, type GateAction, type GateLimits, gateActions } from './limits.ts'
+import type { BucketVerb } from './local-buckets.ts'
+
+/** Limits an administrator gave one user, as a snapshot that its owner keeps fresh. */
+export type LimitOverrides = { for(userId: string): Partial<Record<GateAction, BucketLimit>> | undefined }
+
+export type GateOptions = Pick<DeciderOptions, 'redis' | 'processId' | 'log' | 'now' | 'recordDirectly'> & {
+  prefix: string
+  limits: GateLimits
+  overrides?: LimitOverrides | undefined
+} & Partial<Omit<DeciderOptions, 'keys'>>
+
+type Ask = { subject: Subject; buckets: BucketName[] }
+export type Gate = ReturnType<typeof createGate>
+
+/** What an admission needs to be finished. */
+type Admission = { subject: Subject; held: BucketName[]; request: RequestFacts; trace: Trace; end?: Promise<Decision> }
+
+/** The gate cannot do what it was asked while Redis is away. */
+export class GateUnavailableError extends Error {
+  override name = 'GateUnavailableError'
+}
+
+/**
+ * Admits requests by token buckets that all processes share in Redis; `docs/rate-limiting.md` tells the whole story.
+ * Answers within 50 ms whatever Redis does. Give it a client of its own made with `gateRedisOptions`.
+ */
+export function createGate({ prefix, limits, overrides, ...options }: GateOptions) {
+  const { redis } = options
+  const keys = createGateKeys(prefix)
+  const timeoutMs = options.timeoutMs ?? 35
+  const decider = createDecider({
+    probeEveryMs: 250,
+    announce: true,
+    maxStreamLength: 100_000,
+    bufferSize: 20_000,
+    localBuckets: 20_000,
+    ...options,
+    timeoutMs,
+    keys
+  })
+  const admissions = new WeakMap<Decision, Admission>()
+
+  function limitOf(subject: Subject, name: BucketName): BucketLimit {
+    if (subject.kind !== 'user') return limits[name]
+    return overrides?.for(subject.id)?.[name as GateAction] ?? limits[name]
+  }
+
+  function callsFor(
+    subject: Subject,
+    names: BucketName[],
+    verb: BucketVerb,
+    { cost = 1, hold = '' } = {}
+  ): NamedCall[] {
+    return names.map((name) => ({ name, verb, limit: limitOf(subject, name), cost, hold }))
+  }
+
+  function describe(calls: NamedCall[], { levels, shares }: Answer): BucketState[] {
+    return calls.map(({ name, limit, cost }, i) => describeBucket(name, limit, levels[i] ?? 0, cost, shares))
+  }
+
+  async function decide(subject: Subject, calls: NamedCall[], writing: Writing, degraded = false): Promise<Decision> {
+    const answer = await decider.run(subject, calls, { ...writing, outcome: degraded ? 'degraded' : undefined })
+    const alone = degraded || answer.degraded
+    const states = describe(calls, answer)
+    const lacking = (i: number) => calls[i]?.verb !== 'held' && (states[i]?.retryAfterMs ?? 0) > 0
+    const refusing = answer.ok ? [] : states.filter((_, i) => lacking(i))
+    return {
+      id: writing.id,
+      at: new Date(answer.at),
+      ok: answer.ok,
+      outcome: alone ? 'degraded' : answer.ok ? 'allowed' : 'blocked',
+      degraded: alone,
+      action: answer.ok ? writing.actions.allowed : writing.actions.refused,
+      refusedBy: refusing.map(({ name }) => name),
+      retryAfterSeconds: Math.max(0, ...refusing.map(({ retryAfterMs }) => Math.ceil(retryAfterMs / 1_000))),
+      // a bucket that was only looked at and has enough says nothing about this refusal
+      buckets: answer.ok ? states : states.filter((_, i) => calls[i]?.verb !== 'look' || lacking(i))
+    }
+  }
+
+  /** The first end counts: a request has one decision however often its handlers say that it is over. */
+  function finish(decision: Decision, end: (admission: Admission) => Promise<Decision>): Promise<Decision> {
+    const admission = admissions.get(decision)
+    if (!admission) throw new TypeError('only a decision of admit that let the request in can be finished')
+    admission.end ??= end(admission)
+    return admission.end
+  }
+
+  return {
+    /**
+     * Takes from every bucket or from none, and writes the decision down: the whole of it for a request whose buckets
+     * are known at once.
+     * @param cost whole tokens of each bucket, 1 unless told; more than a bucket's capacity is never granted
+     */
+    take({ subject, buckets, cost = 1, request }: Ask & { cost?: number; request: RequestFacts }): Promise<Decision> {
+      if (!Number.isInteger(cost) || cost < 1) throw new RangeError('a cost is a whole number of tokens, at least one')
+      return decide(subject, callsFor(subject, buckets, 'take', { cost }), {
+        how: 'final',
+        id: newId(),
+        request,
+        actions: recordedActions(buckets, request),
+        others: [],
+        trace: { admitted: '', decided: '' }
+      })
+    },
+
+    /**
+     * Lets a request in whose decision is not final yet: takes `buckets` (`api_call` unless told), and shows that of
+     * the AI action it asks for without touching it. Refused, the decision is final and written down. Let in, it is
+     * written by `upgrade` or `settle`, and one of them must be called when the answer is known; should the process die
+     * before, the request is recorded as an `api_call` some minutes later.
+     */
+    async admit({
+      subject,
+      buckets = ['api_call'],
+      request
+    }: Partial<Ask> & Pick<Ask, 'subject'> & { request: RequestFacts }) {
+      const trace: Trace = { admitted: '', decided: '' }
+      const later = subject.kind === 'user' && isAiAction(request.action) ? [request.action] : []
+      const id = newId()
+      const calls = [...callsFor(subject, later, 'look'), ...callsFor(subject, buckets, 'hold', { hold: id })]
+      const actions = recordedActions(buckets, request)
+      const decision = await decide(subject, calls, { how: 'open', id, request, actions, others: [], trace })
+      if (decision.ok) admissions.set(decision, { subject, held: buckets, request, trace })
+      return decision
+    },
+
+    /**
+     * Takes the token of the AI action an admitted request asks for, once its body is known to be valid. Refused, what
+     * the admission took is given back. Either way the decision, which keeps its id and time, is final and written.
+     */
+    upgrade(decision: Decision): Promise<Decision> {
+      return finish(decision, ({ subject, held, request, trace }) => {
+        const { action } = request
+        if (!isAiAction(action)) throw new TypeError(`${action} has no token of its own to take`)
+        const calls = [
+          ...callsFor(subject, [action], 'take'),
+          ...callsFor(subject, held, 'held', { hold: decision.id })
+        ]
+        const actions = { allowed: action, refused: action }
+        const writing = { how: 'final' as const, id: decision.id, request, actions, others: [], trace }
+        return decide(subject, calls, { ...writing, at: decision.at.getTime() }, decision.degraded)
+      })
+    },
+
+    /**
+     * Ends an admitted request as what it is so far: an `api_call` with an invalid body, a replay, a route that needs no
+     * more. Does nothing after `upgrade` or an earlier `settle`, so it may be called whenever an answer goes out.
+     * @param refusal what refused the request after all, a bucket of another subject; the tokens taken stay taken
+     */
+    settle(decision: Decision, refusal?: BucketState): Promise<Decision> {
+      return finish(decision, async ({ subject, held, request, trace }) => {
+        const calls = callsFor(subject, held, 'held', { hold: decision.id })
+        const { allowed } = recordedActions(held, request)
+        const outcome = decision.degraded ? 'degraded' : refusal ? 'blocked' : 'allowed'
+        const answer = await decider.run(subject, calls, {
+          how: 'final',
+          id: decision.id,
+          at: decision.at.getTime(),
+          request,
+          actions: { allowed, refused: allowed },
+          outcome,
+          trace,
+          others: refusal ? snapshot([refusal], [refusal.name]) : []
+        })
+        const own = answer.degraded ? decision.buckets : describe(calls, answer)
+        if (!refusal) return { ...decision, action: allowed, buckets: own }
+        return {
+          ...decision,
+          ok: false,
+          outcome,
+          action: allowed,
+          refusedBy: [refusal.name],
+          retryAfterSeconds: Math.ceil(refusal.retryAfterMs / 1_000),
+          buckets: [refusal, ...own]
+        }
+      })
+    },
+
+    /**
+     * Takes a token of each bucket or none, and writes nothing down: for what is only a part of a request.
+     * @returns what was found, and `giveBack`, which leaves the buckets as if nothing had been taken
+     */
+    async hold({ subject, buckets }: Ask): Promise<{ ok: boolean; buckets: BucketState[]; giveBack(): Promise<void> }> {
+      const hold = newId()
+      const calls = callsFor(subject, buckets, 'hold', { hold })
+      const answer = await decider.run(subject, calls)
+      return {
+        ok: answer.ok,
+        buckets: describe(calls, answer),
+        async giveBack() {
+          if (answer.ok) await decider.run(subject, callsFor(subject, buckets, 'give', { hold }))
+        }
+      }
+    },
+
+    /** Looks without taking. While Redis is away it sees what this process knows. */
+    async peek({ subject, buckets }: Ask): Promise<BucketState[]> {
+      const calls = callsFor(subject, buckets, 'look')
+      return describe(calls, await decider.run(subject, calls))
+    },
+
+    /**
+     * Fills buckets up, all of the subject's unless told.
+     * @returns the names of those that are full now
+     * @throws GateUnavailableError while Redis is away
+     */
+    async reset({ subject, buckets = bucketsOf(subject) }: Partial<Ask> & Pick<Ask, 'subject'>): Promise<BucketName[]> {
+      if (decider.isDegraded()) throw new GateUnavailableError('buckets cannot be reset while Redis is away')
+      const names = buckets.map((name) => keys.bucket(subject, name))
+      if (names.length > 0) {
+        await within(redis.del(...names), 2_000).catch((cause) => {
+          throw new GateUnavailableError('buckets could not be reset', { cause })
+        })
+      }
+      decider.forget(subject, buckets)
+      return buckets
+    },
+
+    /** @returns the limits in force for a user: the configured ones under the user's own */
+    limitsOf(userId: string): Record<GateAction, BucketLimit> {
+      const own = (name: GateAction) => limitOf({ kind: 'user', id: userId }, name)
+      return Object.fromEntries(gateActions.map((name) => [name, own(name)])) as Record<GateAction, BucketLimit>
+    },
+
+    /** @returns whether this process decides alone at the moment */
+    isDegraded: decider.isDegraded,
+    /** Begins to count this process among those that share the limits while Redis is away. */
+    start: () => decider.start(),
+    /** Stops the timers and sends on what is in memory. The client stays open: it belongs to who made it. */
+    close: () => decider.close()
+  }
+}
+
+function bucketsOf({ kind }: Subject): BucketName[] {
+  if (kind === 'user') return [...gateActions]
+  return kind === 'address' ? ['address', 'auth'] : ['login_failed']
+}

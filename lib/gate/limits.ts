@@ -1,0 +1,65 @@
+import { z } from 'zod'
+
+/** What a user's request can be: `api_call` for every one, and the five AI actions. */
+export const gateActions = [
+  'api_call',
+  'embedding_generation',
+  'chat_completion',
+  'code_validation',
+  'rag_search',
+  'bulk_create'
+] as const
+/** Buckets of those who are not a user yet: by address, by address on the token and register routes, by address and e-mail. */
+const strangerBuckets = ['address', 'auth', 'login_failed'] as const
+const bucketNames = [...gateActions, ...strangerBuckets] as const
+
+export type GateAction = (typeof gateActions)[number]
+export type BucketName = (typeof bucketNames)[number]
+
+/**
+ * Tokens a minute, and how many times that many a full bucket holds.
+ * A whole number a minute keeps the arithmetic of the script exact; both ceilings keep it within 2^53.
+ */
+export const bucketLimitSchema = z.strictObject({
+  limitPerMinute: z.int().min(1).max(1_000_000),
+  burst: z.number().positive().max(100)
+})
+export type BucketLimit = z.infer<typeof bucketLimitSchema>
+export type GateLimits = Record<BucketName, BucketLimit>
+
+/** `RATE_LIMITS`: any bucket, any of its two numbers; what is left out keeps its default. */
+export const rateLimitsSchema = z.partialRecord(z.enum(bucketNames), bucketLimitSchema.partial())
+
+export const defaultLimits: GateLimits = {
+  api_call: { limitPerMinute: 100, burst: 1.5 },
+  embedding_generation: { limitPerMinute: 20, burst: 1.2 },
+  chat_completion: { limitPerMinute: 10, burst: 1 },
+  code_validation: { limitPerMinute: 30, burst: 1.3 },
+  rag_search: { limitPerMinute: 50, burst: 1.5 },
+  bulk_create: { limitPerMinute: 5, burst: 1 },
+  address: { limitPerMinute: 60, burst: 1 },
+  auth: { limitPerMinute: 30, burst: 1 },
+  login_failed: { limitPerMinute: 10, burst: 1 }
+}
+
+/** @returns `limits` with the numbers of `changes` (the parsed `RATE_LIMITS`) put over them */
+export function mergeLimits(limits: GateLimits, changes: z.infer<typeof rateLimitsSchema>): GateLimits {
+  const merged = { ...limits }
+  for (const name of bucketNames) {
+    const change = changes[name]
+    if (!change) continue
+    merged[name] = {
+      limitPerMinute: change.limitPerMinute ?? limits[name].limitPerMinute,
+      burst: change.burst ?? limits[name].burst
+    }
+  }
+  return merged
+}
+
+/**
+ * @returns the whole tokens a full bucket holds, at least one: `limit × burst`, rounded down.
+ * The small addend keeps 10 × 1.1 (11.000000000000002 or 10.999999999999998) what the table says it is.
+ */
+export function bucketCapacity({ limitPerMinute, burst }: BucketLimit): number {
+  return Math.max(1, Math.floor(limitPerMinute * burst + 1e-6))
+}

@@ -1,0 +1,198 @@
+--[[
+Looks at some buckets of one subject and takes from them, all or none; writes the decision down in the same step.
+
+A level counts units: 60,000,000 are a token, and a bucket of L tokens a minute gains L units each microsecond, so all
+arithmetic is on whole numbers below 2^53 and nothing is rounded. A bucket is one string,
+"level at limit full holds": units in it, when that was (microseconds), tokens a minute and units of a full bucket at
+that time, and what may still be given back, oldest first: "name:units;name:units;". A bucket that is not there is full.
+
+A hold may be given back only as far as the bucket would be fuller had it never been taken. Level and holds together
+therefore never exceed a full bucket: what refilling would make of them beyond that, the oldest holds lose. Without this
+a client could let many requests wait, use up a bucket that has refilled meanwhile, and have it filled again by refusals.
+
+Keys (one hash tag, all declared):
+  KEYS[1]   stream of decisions
+  KEYS[2]   stream of admitted requests whose decision is not final yet
+  KEYS[3..] buckets
+
+Arguments:
+  ARGV[1] microseconds to take for the time; '' (always, outside tests of schedules) asks Redis.
+          Redis has the only clock all processes share, but a test of a hundred thousand waits cannot wait:
+          so the clock is an argument, like any other fact, and the script under test is the script in use
+  ARGV[2] 'final' writes the decision, 'open' writes it when refused and notes the admission otherwise, 'none' neither
+  ARGV[3] entry of KEYS[2] that this decision replaces, or ''
+  ARGV[4] entry of KEYS[1] that this decision replaces, or ''
+  ARGV[5] outcome to write; '' writes 'allowed' or 'blocked' as it comes out
+  ARGV[6] action to write when allowed
+  ARGV[7] action to write when refused
+  ARGV[8] facts of the request, JSON, written as they are
+  ARGV[9] milliseconds to write as the decision's time; '' for now
+  ARGV[10] about how many entries a stream may keep
+  then five for each bucket:
+    what to do:
+      take   take the cost
+      hold   take the cost; it may be given back
+      look   leave it
+      held   an earlier call holds the cost: give it back when this one is refused, else keep it
+      give   an earlier call holds the cost: give it back
+      debit  book what was granted while Redis was away: the cost is what was granted, the fifth argument what of it
+             had not been refilled by the end; the level may go below zero, to minus one full bucket
+    tokens a minute
+    units of a full bucket
+    cost in units
+    for 'debit' the units above; for 'hold', 'held' and 'give' the name of the hold; else ''
+
+Returns { 1 when allowed or 0, microseconds, id of the entry written or '', level in units of each bucket }.
+Refused means that a 'take' or 'hold' found less than its cost: then nothing was taken anywhere, and the levels are those
+that were found (with what was given back).
+
+Events: none. Writes a bucket only when its level or its limits change, and lets it expire when it will be full.
+]]
+local MARGIN = 10000 -- ms a key outlives the moment it is full, so that a replica's clock cannot make it full early
+
+local now
+if ARGV[1] == '' then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+else
+  now = tonumber(ARGV[1])
+end
+
+local MOST_HOLDS = 1000 -- those beyond cannot be given back, so that no bucket grows without bound
+
+local function integer(number)
+  return string.format('%.0f', number)
+end
+
+-- Takes from the oldest holds what exceeds `room` units.
+local function limitHolds(holds, room)
+  local sum = 0
+  for _, hold in ipairs(holds) do sum = sum + hold.units end
+  while sum > room do
+    local oldest = holds[1]
+    local lost = math.min(oldest.units, sum - room)
+    oldest.units = oldest.units - lost
+    sum = sum - lost
+    if oldest.units == 0 then table.remove(holds, 1) end
+  end
+end
+
+-- Removes a hold and returns its units, 0 when it is not there.
+local function releaseHold(holds, name)
+  for i, hold in ipairs(holds) do
+    if hold.name == name then
+      table.remove(holds, i)
+      return hold.units
+    end
+  end
+  return 0
+end
+
+local buckets = {}
+local allowed = true
+
+for i = 3, #KEYS do
+  local arg = 11 + (i - 3) * 5
+  local bucket = {
+    key = KEYS[i],
+    what = ARGV[arg],
+    limit = tonumber(ARGV[arg + 1]),
+    full = tonumber(ARGV[arg + 2]),
+    cost = tonumber(ARGV[arg + 3]),
+    extra = ARGV[arg + 4],
+    holds = {}
+  }
+  local stored = redis.call('GET', bucket.key)
+  if stored then
+    local level, at, limit, full, holds = string.match(stored, '^(%-?%d+) (%d+) (%d+) (%d+) (.*)$')
+    level, at, limit, full = tonumber(level), tonumber(at), tonumber(limit), tonumber(full)
+    bucket.changed = limit ~= bucket.limit or full ~= bucket.full
+    if at > now then -- the clock was set back: count from here, or the bucket would stand still until it caught up
+      at = now
+      bucket.changed = true
+    end
+    -- When the limits changed in between nobody knows when: the lower of both is what is certain, so that raising a
+    -- limit grants nothing for the time before.
+    bucket.unclamped = level + (now - at) * math.min(limit, bucket.limit)
+    bucket.level = math.min(bucket.unclamped, full, bucket.full)
+    for name, units in string.gmatch(holds, '([^:;]+):(%d+);') do
+      bucket.holds[#bucket.holds + 1] = { name = name, units = tonumber(units) }
+    end
+    limitHolds(bucket.holds, bucket.full - bucket.level)
+  else
+    bucket.unclamped = math.huge
+    bucket.level = bucket.full
+  end
+  if (bucket.what == 'take' or bucket.what == 'hold') and bucket.level < bucket.cost then
+    allowed = false
+  end
+  buckets[#buckets + 1] = bucket
+end
+
+local levels = {}
+local remaining = {}
+local short = {}
+
+for i, bucket in ipairs(buckets) do
+  local what, cost = bucket.what, bucket.cost
+  local refused = (what == 'take' or what == 'hold') and bucket.level < cost
+  if what == 'debit' then
+    -- Redis refilled on while others granted: what it would hold had it granted them itself is the lower of
+    -- "everything since, less everything granted" and "a full bucket, less what was granted at the end".
+    local level = math.min(bucket.unclamped - cost, bucket.level - tonumber(bucket.extra))
+    bucket.level = math.max(level, -bucket.full)
+    bucket.changed = true
+  elseif allowed and (what == 'take' or what == 'hold') then
+    bucket.level = bucket.level - cost
+    if what == 'hold' and #bucket.holds < MOST_HOLDS then
+      bucket.holds[#bucket.holds + 1] = { name = bucket.extra, units = cost }
+    end
+    bucket.changed = true
+  elseif what == 'give' or what == 'held' then
+    local units = releaseHold(bucket.holds, bucket.extra)
+    if what == 'give' or not allowed then bucket.level = bucket.level + units end
+    bucket.changed = bucket.changed or units > 0
+  end
+
+  if bucket.changed then
+    if bucket.level >= bucket.full then
+      redis.call('DEL', bucket.key)
+    else
+      local value = { integer(bucket.level), ' ', integer(now), ' ', integer(bucket.limit), ' ', integer(bucket.full), ' ' }
+      for _, hold in ipairs(bucket.holds) do
+        value[#value + 1] = hold.name .. ':' .. integer(hold.units) .. ';'
+      end
+      local untilFull = math.ceil((bucket.full - bucket.level) / bucket.limit / 1000)
+      redis.call('SET', bucket.key, table.concat(value), 'PX', integer(untilFull + MARGIN))
+    end
+  end
+
+  levels[i] = bucket.level
+  remaining[i] = integer(math.max(0, math.floor(bucket.level / 60000000)))
+  short[i] = refused and '1' or '0'
+end
+
+if ARGV[3] ~= '' then redis.call('XDEL', KEYS[2], ARGV[3]) end
+if ARGV[4] ~= '' then redis.call('XDEL', KEYS[1], ARGV[4]) end
+
+local entry = ''
+local record = ARGV[2]
+if record == 'final' or record == 'open' then
+  local stream = KEYS[1]
+  if record == 'open' and allowed then stream = KEYS[2] end
+  local outcome = ARGV[5]
+  if outcome == '' then outcome = allowed and 'allowed' or 'blocked' end
+  local at = ARGV[9]
+  if at == '' then at = integer(math.floor(now / 1000)) end
+  entry = redis.call('XADD', stream, 'MAXLEN', '~', ARGV[10], '*',
+    'facts', ARGV[8],
+    'at', at,
+    'outcome', outcome,
+    'action', allowed and ARGV[6] or ARGV[7],
+    'remaining', table.concat(remaining, ','),
+    'short', table.concat(short, ','))
+end
+
+local reply = { allowed and 1 or 0, now, entry }
+for i = 1, #levels do reply[3 + i] = levels[i] end
+return reply
