@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto'
+import type { Request } from 'express'
+import type { Redis } from 'ioredis'
+import { invalidField } from '../lib/errors.ts'
+import { newId } from '../lib/ids.ts'
+import { inputHash } from '../lib/models/input-hash.ts'
+
+export type Idempotency = { key: string; requestHash: string }
+
+const lockMs = 10_000
+const pollMs = 15
+
+/**
+ * The request's `Idempotency-Key`, quoted (as draft-ietf-httpapi-idempotency-key-header has it) or bare, and a hash of
+ * what it stands for: method, path and body.
+ * @throws AppError 422 for a key that is empty, too long or not printable
+ */
+export function readIdempotency(req: Request): Idempotency | undefined {
+  const header = req.get('idempotency-key')
+  if (header === undefined) return undefined
+  const text = header.trim()
+  const key = text.length >= 2 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text
+  if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
+    throw invalidField('Idempotency-Key', 'must be 1 to 255 printable ASCII characters')
+  }
+  return {
+    key,
+    requestHash: createHash('sha256')
+      .update(`${req.method} ${req.baseUrl}${req.path} ${inputHash(req.body)}`)
+      .digest('base64url')
+  }
+}
+
+export type SerializeKey = <T>(userId: string, key: string, work: () => Promise<T>) => Promise<T>
+
+/**
+ * Runs the requests of one key one after another, across processes, so that a hundred at once take one token: the first
+ * makes the job, the others find it. The lock lives in Redis for at most ten seconds; without Redis the unique index in
+ * Postgres still lets only one job be made.
+ */
+export function createKeySerializer({ redis, prefix }: { redis: Redis; prefix: string }): SerializeKey {
+  return async (userId, key, work) => {
+    const name = `${prefix}:idempotency:${userId}:${createHash('sha256').update(key).digest('base64url')}`
+    const token = newId()
+    const deadline = Date.now() + lockMs
+    let held = false
+    try {
+      while (!held && Date.now() < deadline) {
+        held = (await redis.set(name, token, 'PX', lockMs, 'NX')) === 'OK'
+        if (!held) await new Promise((resolve) => setTimeout(resolve, pollMs))
+      }
+    } catch {
+      // Redis is away: go on without the lock
+    }
+    try {
+      return await work()
+    } finally {
+      if (held) {
+        await redis
+          .eval(`if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end`, 1, name, token)
+          .catch(() => undefined) // it expires by itself
+      }
+    }
+  }
+}

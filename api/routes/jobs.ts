@@ -1,0 +1,59 @@
+import { z } from 'zod'
+import type { Jobs } from '../../lib/jobs/jobs.ts'
+import { aiActionSchema } from '../../lib/schemas/actions.ts'
+import { jobOriginSchema, jobSchema, jobStatusSchema } from '../../lib/schemas/job.ts'
+import { encodeCursor, idParamsSchema, pageFields, pageOf } from '../../lib/schemas/page.ts'
+import type { AwaitJob } from '../await-job.ts'
+import { type Endpoint, endpoint } from '../endpoint.ts'
+
+/** Looking at jobs and cancelling them. Submitting is the business of each action's own route. */
+export function jobEndpoints({ jobs, awaitJob }: { jobs: Jobs; awaitJob: AwaitJob }): Endpoint[] {
+  return [
+    endpoint({
+      method: 'get',
+      path: '/jobs',
+      summary: 'List your jobs, newest first',
+      tag: 'Jobs',
+      access: 'user',
+      query: z.strictObject({
+        ...pageFields,
+        status: jobStatusSchema.optional(),
+        action: aiActionSchema.optional(),
+        origin: jobOriginSchema.optional()
+      }),
+      responses: { 200: { description: 'A page of jobs', schema: pageOf(jobSchema) } },
+      async handler({ actor, query: { limit, cursor, ...filter } }) {
+        const found = await jobs.list({ userId: actor.id, before: cursor, limit: limit + 1, ...filter })
+        const data = found.slice(0, limit)
+        const last = found.length > limit ? data.at(-1) : undefined
+        return { status: 200, body: { data, nextCursor: last ? encodeCursor(last.id) : null } }
+      }
+    }),
+    endpoint({
+      method: 'get',
+      path: '/jobs/:id',
+      summary: 'Read a job; with `Prefer: wait=N` once it has ended, or after N seconds',
+      tag: 'Jobs',
+      access: 'user',
+      params: idParamsSchema,
+      responses: { 200: { description: 'The job as it stands', schema: jobSchema } },
+      async handler({ actor, params: { id }, req, res }) {
+        const read = () => jobs.find(actor, id)
+        const { job, headers } = await awaitJob(req, res, await read(), read)
+        return { status: 200, body: job, headers }
+      }
+    }),
+    endpoint({
+      method: 'post',
+      path: '/jobs/:id/cancel',
+      summary: 'Cancel a job in any state; one that has ended stays as it ended',
+      tag: 'Jobs',
+      access: 'user',
+      params: idParamsSchema,
+      responses: { 200: { description: 'The job', schema: jobSchema } },
+      async handler({ actor, params: { id } }) {
+        return { status: 200, body: await jobs.cancel(actor, id) }
+      }
+    })
+  ]
+}

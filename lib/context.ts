@@ -1,0 +1,139 @@
+import type { Redis } from 'ioredis'
+import type { Knex } from 'knex'
+import { createAuth } from './auth/index.ts'
+import type { Config } from './config.ts'
+import { createEventLog } from './events/log.ts'
+import { createWake } from './events/redis-channels.ts'
+import { createAdmission } from './jobs/admit.ts'
+import { createEndJob } from './jobs/end.ts'
+import { createJobNews } from './jobs/events.ts'
+import { createJobs } from './jobs/jobs.ts'
+import { createLifecycle } from './jobs/lifecycle.ts'
+import { createProgressBoard } from './jobs/progress.ts'
+import type { Logger } from './logger.ts'
+import { createQueues } from './queues/queues.ts'
+import { createRedis } from './redis.ts'
+import { createAuditStore } from './store/audits.ts'
+import { createJobStore } from './store/jobs.ts'
+import { createKnex } from './store/knex.ts'
+import { createLedger } from './store/ledger.ts'
+import { createTransaction } from './store/transaction.ts'
+
+export type Context = ReturnType<typeof build>
+
+/** Connection settings that the launcher or the environment must have filled in before a process starts. */
+export type ProcessConfig = Config & { databaseUrl: string; redisUrl: string; jwtSecret: string }
+
+/**
+ * Opens the clients of one process and builds everything of `lib/` over them: the same for the API, the workers and the
+ * tests. Nothing connects before it is used.
+ * @returns the context, and `close`, which closes in reverse, goes on past a failure and reports the first one
+ */
+export function openContext({
+  config,
+  name,
+  log
+}: {
+  config: ProcessConfig
+  /** of the process, for connection names: `api`, `workers` */
+  name: string
+  log: Logger
+}): { context: Context; close: () => Promise<void> } {
+  const closers: (() => Promise<unknown>)[] = []
+  const onClose = (closer: () => Promise<unknown>) => void closers.push(closer)
+  const context = build({ config, name, log, onClose })
+  return {
+    context,
+    async close() {
+      let first: unknown
+      for (const closer of closers.toReversed()) {
+        await closer().catch((error: unknown) => {
+          first ??= error
+        })
+      }
+      if (first) throw first
+    }
+  }
+}
+
+function build({
+  config,
+  name,
+  log,
+  onClose
+}: {
+  config: ProcessConfig
+  name: string
+  log: Logger
+  onClose: (closer: () => Promise<unknown>) => void
+}) {
+  const { redisPrefix: prefix } = config
+  const knex: Knex = createKnex({
+    databaseUrl: config.databaseUrl,
+    schema: config.databaseSchema,
+    applicationName: `goals-${name}`
+  })
+  onClose(() => knex.destroy())
+  const openRedis = (kind: 'commands' | 'blocking' | 'subscriber', use: string): Redis => {
+    const redis = createRedis(config.redisUrl, { kind, name: `goals-${name}-${use}`, log })
+    onClose(async () => redis.disconnect())
+    return redis
+  }
+  const redis = openRedis('commands', 'commands')
+  const subscriber = openRedis('subscriber', 'subscriber')
+
+  const transaction = createTransaction({
+    knex,
+    onError: (error, key) => log.warn({ key, err: error }, 'a step after a commit failed, polling will make up for it')
+  })
+  const events = createEventLog({ transaction, wake: createWake({ redis, prefix }) })
+
+  const ledger = createLedger({ knex })
+  const audits = createAuditStore({ ledger })
+  const jobStore = createJobStore({ knex })
+  const queues = createQueues({ redis: openRedis('commands', 'queues'), redisPrefix: prefix })
+  onClose(() => queues.close())
+  const progress = createProgressBoard({ redis, prefix })
+  const news = createJobNews({ events })
+  const endJob = createEndJob({ store: jobStore, ledger, audits, news })
+  const lifecycle = createLifecycle({
+    store: jobStore,
+    transaction,
+    endJob,
+    news,
+    backoffBaseMs: config.jobBackoffMs
+  })
+  const admission = createAdmission({ store: jobStore, queues, transaction, maxAttempts: config.jobAttempts, log })
+  const jobs = createJobs({ store: jobStore, queues, admission, lifecycle, progress, redis, prefix })
+
+  const auth = createAuth({
+    knex,
+    redis,
+    prefix,
+    transaction,
+    events,
+    secret: config.jwtSecret,
+    cancelJobsOf: jobs.cancelAllOf,
+    onError: (error) => log.warn({ err: error }, 'a credential could not be looked after')
+  })
+
+  return {
+    config,
+    log,
+    prefix,
+    knex,
+    redis,
+    subscriber,
+    openRedis,
+    transaction,
+    events,
+    ledger,
+    audits,
+    jobStore,
+    queues,
+    progress,
+    lifecycle,
+    jobs,
+    auth
+  }
+}

@@ -1,0 +1,70 @@
+import { createRunJob, type Handlers } from '../../workers/run-job.ts'
+import { createPool, type Pool } from '../../workers/pool.ts'
+import { createRunningJobs } from '../../workers/running-jobs.ts'
+import { createHeartbeat } from '../../workers/heartbeat.ts'
+import { createRunWatch } from '../../workers/watch-runs.ts'
+import { newId } from '../../lib/ids.ts'
+import { createUsageTracker } from '../../lib/usage/tracker.ts'
+import type { AiAction } from '../../lib/schemas/actions.ts'
+import type { Processor } from '../../workers/processor.ts'
+import type { TestContext } from './context.ts'
+
+/** Handlers that take any input and run these processors; an action without one fails its jobs. */
+export function handlersOf(processors: Partial<Record<AiAction, Processor>>): Handlers {
+  const handler = (action: AiAction) => ({
+    parse: (input: unknown) => ({ ok: true as const, input }),
+    process:
+      processors[action] ??
+      (async () => {
+        throw new Error(`no processor for ${action}`)
+      })
+  })
+  return {
+    embedding_generation: handler('embedding_generation'),
+    chat_completion: handler('chat_completion'),
+    code_validation: handler('code_validation'),
+    rag_search: handler('rag_search'),
+    bulk_create: handler('bulk_create')
+  }
+}
+
+/** One worker "process" inside the test's own: pools, heartbeat and watch, without an entry file. */
+export async function startTestWorker(
+  context: TestContext,
+  processors: Partial<Record<AiAction, Processor>>,
+  { tracker = createUsageTracker() } = {}
+) {
+  const { lifecycle, jobStore, progress, log, prefix, openRedis } = context
+  const worker = `test-${newId()}`
+  const running = createRunningJobs()
+  const actions = Object.keys(processors) as AiAction[]
+  const runJob = createRunJob({
+    lifecycle,
+    store: jobStore,
+    progress,
+    tracker,
+    running,
+    handlers: handlersOf(processors),
+    worker,
+    log
+  })
+  const heartbeat = createHeartbeat({ store: jobStore, worker, queues: actions, log })
+  await heartbeat.start()
+  const subscriber = openRedis('subscriber', worker)
+  const watch = createRunWatch({ store: jobStore, running, subscriber, prefix, log })
+  watch.start()
+  const redis = openRedis('blocking', worker)
+  const pools: Pool[] = actions.map((action) =>
+    createPool({ action, concurrency: 8, redis, redisPrefix: prefix, runJob, log })
+  )
+  return {
+    worker,
+    running,
+    heartbeat,
+    async stop() {
+      await Promise.all(pools.map((pool) => pool.close()))
+      watch.stop()
+      await heartbeat.stop()
+    }
+  }
+}
