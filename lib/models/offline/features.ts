@@ -56,8 +56,7 @@ export function featuresOf(text: string, w: FeatureWeights = defaultWeights): Fe
   })
   const features: Features = new Map()
   for (const [name, { count, weight }] of counts) features.set(name, weight * count ** w.tf)
-  if (features.size === 0)
-    for (const [index, sign] of [...text.slice(0, 64)].entries()) features.set(`s${index}${sign}`, 1)
+  if (features.size === 0) Array.from(text.slice(0, 64), (sign, index) => features.set(`s${index}${sign}`, 1))
   if (features.size === 0) features.set('empty', 1)
   return features
 }

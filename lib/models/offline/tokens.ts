@@ -49,21 +49,25 @@ export function countTokens(text: string): number {
   return counted + Math.ceil((counted / Buffer.byteLength(head)) * restBytes)
 }
 
+export type TokenPiece = { text: string; tokens: number }
+
 /**
- * The text cut into the pieces a model would send one by one: joined they are the text, and each is one token but
- * where a character takes several.
+ * The text cut into the pieces a model would send one by one: joined they are the text. A piece is one token, but
+ * for a character that takes several.
  */
-export function tokenPieces(text: string): string[] {
-  const pieces: string[] = []
+export function tokenPieces(text: string): TokenPiece[] {
+  const pieces: TokenPiece[] = []
+  const sound = text.toWellFormed()
   let pending: number[] = []
-  for (const token of encodeTokens(text)) {
+  let sent = 0
+  for (const token of encodeTokens(sound)) {
     pending.push(token)
     const piece = o200k().decode(pending)
-    if (piece.includes('\uFFFD') && pending.length < 8 && !text.includes('\uFFFD')) continue
-    pieces.push(piece)
+    if (!sound.startsWith(piece, sent)) continue // half a character so far
+    pieces.push({ text: piece, tokens: pending.length })
+    sent += piece.length
     pending = []
   }
-  if (pending.length > 0) pieces.push(o200k().decode(pending))
   return pieces
 }
 

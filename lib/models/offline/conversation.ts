@@ -1,0 +1,74 @@
+import type { ChatCall, Message, ToolCall } from './chat-types.ts'
+import { type Passage, passagesInText, passagesInToolResult, withoutPassages } from './passages.ts'
+
+/** A call of this turn with what the tool answered. */
+export type ToolUse = { call: ToolCall; result: string }
+
+/** What the rules look at, gathered once from a request. */
+export type Conversation = {
+  call: ChatCall
+  /** System and developer messages, joined. */
+  system: string
+  /** The last user message without passages and code. */
+  asked: string
+  /** The last user message as it was sent. */
+  lastUser: string
+  /** Tool calls since the last user message, with their results. */
+  used: ToolUse[]
+  /** Passages of the system messages, the last user message and the tool results of this turn. */
+  passages: Passage[]
+  /** The assistant's last message before the last user message. */
+  lastAssistant: string
+}
+
+export function readConversation(call: ChatCall): Conversation {
+  const { messages } = call
+  const at = messages.findLastIndex((message) => message.role === 'user')
+  const lastUser = messages[at]?.text ?? ''
+  const system = messages
+    .filter(isSystem)
+    .map((message) => message.text)
+    .join('\n\n')
+  const used = usedSince(messages.slice(at + 1))
+  return {
+    call,
+    system,
+    asked: withoutCode(withoutPassages(lastUser)),
+    lastUser,
+    used,
+    passages: gatherPassages([system, lastUser], used),
+    lastAssistant: messages.slice(0, Math.max(at, 0)).findLast((message) => message.role === 'assistant')?.text ?? ''
+  }
+}
+
+export const isSystem = (message: Message): boolean => message.role === 'system' || message.role === 'developer'
+
+export function withoutCode(text: string): string {
+  return text
+    .replace(/```[\s\S]*?(?:```|$)/g, ' ')
+    .replace(/[ \t]+/g, ' ')
+    .trim()
+}
+
+function usedSince(messages: readonly Message[]): ToolUse[] {
+  const calls = messages.flatMap((message) => message.toolCalls)
+  return calls.map((call) => {
+    const answer = messages.find((message) => message.role === 'tool' && message.toolCallId === call.id)
+    return { call, result: answer?.text ?? '' }
+  })
+}
+
+function gatherPassages(texts: readonly string[], used: readonly ToolUse[]): Passage[] {
+  const passages = texts.flatMap(passagesInText)
+  for (const { result } of used) {
+    const next = Math.max(0, ...passages.map((passage) => passage.n)) + 1
+    passages.push(...passagesInToolResult(result, next))
+  }
+  const seen = new Set<string>()
+  return passages.filter(({ n, content }) => {
+    const key = `${n} ${content}`
+    if (content === '' || seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+}

@@ -1,0 +1,96 @@
+import { isObject } from './check.ts'
+
+/** A numbered piece of source text that an answer may quote. */
+export type Passage = { n: number; title: string; content: string }
+
+const ELEMENT = /<passage\b([^>]*)>([\s\S]*?)<\/passage>/gi
+const NUMBERED = /^\[(\d{1,3})\] +(.*)$/
+const BLOCK_END = /^(?:<\/?[a-z_]+>|question:|user:|-{3,}|={3,})/i
+
+/**
+ * The passages in a message text: `<passage n="1" title="…">…</passage>` elements, else lines that begin with `[n] `
+ * and what follows each until the next, a closing tag, a rule or a line beginning with `Question:`.
+ */
+export function passagesInText(text: string): Passage[] {
+  const elements = [...text.matchAll(ELEMENT)].map((match, index) => ({
+    n: Number(attribute(match[1] ?? '', 'n') ?? index + 1),
+    title: attribute(match[1] ?? '', 'title') ?? '',
+    content: (match[2] ?? '').trim()
+  }))
+  return elements.length > 0 ? elements : numberedLines(text)
+}
+
+/** The message text without its passages: what was said by the one who speaks. */
+export function withoutPassages(text: string): string {
+  if (/<passage\b/i.test(text))
+    return text
+      .replace(ELEMENT, '')
+      .replace(/<\/?passages\b[^>]*>/gi, '')
+      .trim()
+  const kept: string[] = []
+  let inside = false
+  for (const line of text.split('\n')) {
+    if (NUMBERED.test(line)) inside = true
+    else if (inside && BLOCK_END.test(line)) inside = false
+    if (!inside) kept.push(line.replace(/^question:\s*/i, ''))
+  }
+  return kept.join('\n').trim()
+}
+
+/**
+ * The hits of a tool's answer, numbered by their own `n` or onwards from `nextN`. Takes JSON with an array `hits`
+ * (at the top or one level down), or text with passages.
+ */
+export function passagesInToolResult(text: string, nextN: number): Passage[] {
+  const hits = hitsOf(parseJson(text))
+  if (!hits) return passagesInText(text)
+  const passages: Passage[] = []
+  for (const hit of hits) {
+    if (!isObject(hit) || typeof hit['content'] !== 'string') continue
+    const n = typeof hit['n'] === 'number' ? hit['n'] : nextN + passages.length
+    passages.push({ n, title: typeof hit['title'] === 'string' ? hit['title'] : '', content: hit['content'] })
+  }
+  return passages
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // plain text is a fine tool result, too
+  }
+}
+
+function hitsOf(value: unknown): unknown[] | undefined {
+  if (!isObject(value)) return undefined
+  if (Array.isArray(value['hits'])) return value['hits']
+  const inner = Object.values(value).find((member) => isObject(member) && Array.isArray(member['hits']))
+  return isObject(inner) && Array.isArray(inner['hits']) ? inner['hits'] : undefined
+}
+
+function attribute(attributes: string, name: string): string | undefined {
+  return new RegExp(`\\b${name}\\s*=\\s*"([^"]*)"`, 'i').exec(attributes)?.[1]
+}
+
+function numberedLines(text: string): Passage[] {
+  const passages: { n: number; lines: string[] }[] = []
+  let current: string[] | undefined
+  for (const line of text.split('\n')) {
+    const match = NUMBERED.exec(line)
+    if (match) {
+      current = [match[2] ?? '']
+      passages.push({ n: Number(match[1]), lines: current })
+    } else if (current && BLOCK_END.test(line)) current = undefined
+    else current?.push(line)
+  }
+  return passages.map(({ n, lines }) => titled(n, lines))
+}
+
+/** The first line is a title when more follows and it is no sentence. */
+function titled(n: number, lines: readonly string[]): Passage {
+  const [first = '', ...rest] = lines
+  const body = rest.join('\n').trim()
+  if (body === '' || first.length > 160 || /[.!?:]$/.test(first))
+    return { n, title: '', content: [first, ...rest].join('\n').trim() }
+  return { n, title: first.trim(), content: body }
+}

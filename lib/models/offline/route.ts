@@ -1,0 +1,55 @@
+import type { Conversation } from './conversation.ts'
+import { stem } from './stem.ts'
+import { wordsOf } from './features.ts'
+
+type Intent = 'plan' | 'review' | 'tutor'
+
+const INTENT_WORDS: Record<Intent, readonly string[]> = {
+  plan: words(
+    'plan planner schedule roadmap milestone breakdown organise organize prioritise prioritize curriculum task goal step week deadline'
+  ),
+  review: words(
+    'review reviewer check bug bugs improve refactor feedback critique validate snapshot lint mistake wrong broken fix grade submission'
+  ),
+  tutor: words('explain why how what teach understand mean meaning example difference help describe tell learn tutor')
+}
+const STRONG: Record<Intent, RegExp> = {
+  plan: /\b(?:break (?:it|this|that|.{1,40}) down|make (?:me )?a plan|plan (?:for|to|my|the|out)|(?:create|add|make|write) (?:me )?(?:some |\w+ |the )?(?:tasks?|goals?|steps?)|study plan)\b/i,
+  review:
+    /\b(?:review|check|look (?:at|over)|what(?:'s| is) wrong with|improve|refactor|feedback on)\b.{0,40}\b(?:code|solution|function|program|snapshot|implementation|script|class)\b/i,
+  tutor: /^(?:what|why|how|when|which|who|explain|describe|can you explain)\b/i
+}
+const NAMES: Record<Intent, RegExp> = {
+  plan: /plan|goal|task|schedul/i,
+  review: /review|critic|code|valid|check/i,
+  tutor: /tutor|teach|explain|answer|chat|general|assist|default/i
+}
+
+/**
+ * The name among `choices` that fits what the user asks for, by intent words: planning, reviewing (code in the message
+ * counts), or explaining, which is also the answer when no word decides. Other names win by their own words.
+ */
+export function chooseRoute(choices: readonly string[], { asked, lastUser }: Conversation): string {
+  const intent = intentOf(asked, /```|^\s*(?:function|def|class|const|import)\b/m.test(lastUser))
+  const named = choices.find((choice) => NAMES[intent].test(choice))
+  const spoken = new Set(wordsOf(asked).map((word) => word.stem))
+  const own = choices.find((choice) => !isIntentName(choice) && wordsOf(choice).some((word) => spoken.has(word.stem)))
+  return own ?? named ?? choices.find((choice) => NAMES.tutor.test(choice)) ?? choices[0] ?? ''
+}
+
+export function intentOf(asked: string, hasCode: boolean): Intent {
+  const scores: Record<Intent, number> = { plan: 0, review: hasCode ? 1.5 : 0, tutor: 0.5 }
+  for (const word of wordsOf(asked)) {
+    for (const intent of ['plan', 'review', 'tutor'] as const)
+      if (INTENT_WORDS[intent].includes(word.stem)) scores[intent] += 1
+  }
+  for (const intent of ['plan', 'review', 'tutor'] as const) if (STRONG[intent].test(asked.trim())) scores[intent] += 2
+  if (scores.plan > scores.tutor && scores.plan >= scores.review) return 'plan'
+  return scores.review > scores.tutor ? 'review' : 'tutor'
+}
+
+const isIntentName = (choice: string) => Object.values(NAMES).some((pattern) => pattern.test(choice))
+
+function words(list: string): string[] {
+  return [...new Set(list.split(' ').map(stem))]
+}

@@ -1,0 +1,35 @@
+/** Prose sentences of a markdown text, in order: code, headings, tables, links' targets and images left out. */
+export function sentencesOf(text: string): string[] {
+  const prose = text
+    .replace(/```[\s\S]*?(?:```|$)/g, '\n\n')
+    .replace(/!\[[^\]]*\]\([^)]*\)/g, '')
+    .replace(/\[([^\]]+)\](?:\([^)]*\)|\[[^\]]*\])/g, '$1')
+    .replace(/https?:\/\/\S+/g, '')
+    .replace(/<[^>\n]{1,200}>/g, '')
+  return prose.split(/\n\s*\n|\n(?=\s*(?:[-*+]|\d+[.)])\s)|(?<=^\s*#.*)\n/m).flatMap(sentencesOfBlock)
+}
+
+function sentencesOfBlock(block: string): string[] {
+  const flat = block.replace(/\s+/g, ' ').trim()
+  if (flat === '' || flat.startsWith('#') || flat.startsWith('|') || /^\[[^\]]+\]:/.test(flat)) return []
+  const item = flat.replace(/^(?:[-*+]|\d+[.)]|>)\s+/, '')
+  return item
+    .split(/(?<=[.!?])["')\]]*\s+(?=[\p{Lu}\p{N}"'`(*_[])/u)
+    .map((sentence) => sentence.trim())
+    .filter((sentence) => /\p{L}{2}/u.test(sentence) && sentence.split(' ').length >= 3)
+    .map((sentence) => (sentence.length > 600 ? `${sentence.slice(0, 599)}…` : sentence))
+}
+
+/** Sentences that speak to a model instead of to a reader; they are never quoted. */
+export function speaksToModel(sentence: string): boolean {
+  return /\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instruction|prompt|rule|previous|above)|\bsystem prompt\b|\byou (?:are|must) now\b|\b(?:assistant|model)s?,? (?:must|should)\b|\bcall the tool\b/i.test(
+    sentence
+  )
+}
+
+/** The sentence with its source's number before the closing mark: `Bees dance [2].` */
+export function cited(sentence: string, n: number): string {
+  const match = /^(.*?)([.!?:;,…]*)$/s.exec(sentence.replace(/\s*\[\d+\]/g, ''))
+  const end = (match?.[2] ?? '').replace(/[:;,]+/g, '') || '.'
+  return `${(match?.[1] ?? sentence).trimEnd()} [${n}]${end}`
+}

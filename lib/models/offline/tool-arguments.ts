@@ -1,0 +1,128 @@
+import type { Tool } from './chat-types.ts'
+import { isObject, type Json } from './check.ts'
+import type { Conversation } from './conversation.ts'
+import { generate, resolve, typesOf } from './json-schema.ts'
+import { tidyTitle } from './titles.ts'
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi
+const LANGUAGES = [
+  'javascript',
+  'typescript',
+  'python',
+  'java',
+  'rust',
+  'go',
+  'ruby',
+  'c#',
+  'c++',
+  'elixir',
+  'haskell',
+  'kotlin',
+  'swift',
+  'php',
+  'sql'
+]
+
+/**
+ * Arguments for a tool, valid for its schema: `given` first, then queries from what was asked, ids from the
+ * conversation, a language and enum values that were named, and null, defaults or the smallest value elsewhere.
+ * @returns JSON, or `undefined` when the schema requires an id that the conversation does not have
+ */
+export function buildArguments(tool: Tool, conversation: Conversation, given: Json = {}): string | undefined {
+  if (missingId(tool, conversation, given)) return undefined
+  const made = generate(tool.parameters, (path, schema) => {
+    const name = path.at(-1)
+    if (name === undefined) return undefined
+    if (path.length === 1 && name in given) return given[name]
+    return valueFor(name, schema, conversation)
+  })
+  return JSON.stringify(made)
+}
+
+function valueFor(name: string, schema: Json, conversation: Conversation): unknown {
+  const types = kindsOf(schema)
+  if (isIdName(name, schema)) return idFor(name, conversation)
+  const options = optionsOf(schema)
+  if (options) return namedOption(options, conversation.asked)
+  if (!types.includes('string')) return undefined
+  if (/^(?:query|question|q|search|input|text|message)$/i.test(name)) return queryFrom(conversation)
+  if (/^language$/i.test(name)) return languageIn(conversation.asked)
+  return undefined
+}
+
+/** The question without code and greetings, at most 400 characters. */
+function queryFrom({ asked, lastUser }: Conversation): string {
+  const text = (asked || lastUser).replace(/\s+/g, ' ').trim()
+  return text.length <= 400 ? text : text.slice(0, text.lastIndexOf(' ', 400) > 0 ? text.lastIndexOf(' ', 400) : 400)
+}
+
+function languageIn(asked: string): string | undefined {
+  const words = asked.toLowerCase().split(/[^a-z+#]+/)
+  return LANGUAGES.find((language) => words.includes(language))
+}
+
+function namedOption(options: readonly unknown[], asked: string): unknown {
+  const text = asked.toLowerCase()
+  return options.find(
+    (option) =>
+      typeof option === 'string' &&
+      new RegExp(`\\b${option.toLowerCase().replace(/[^a-z0-9]+/g, '[ _-]')}s?\\b`).test(text)
+  )
+}
+
+function isIdName(name: string, schema: Json): boolean {
+  return /(?:Id|_id)$|^id$/.test(name) || schema['format'] === 'uuid' || nestedUuid(schema)
+}
+
+function nestedUuid(schema: Json): boolean {
+  const choices = schema['anyOf']
+  return Array.isArray(choices) && choices.some((choice) => isObject(choice) && choice['format'] === 'uuid')
+}
+
+function missingId(tool: Tool, conversation: Conversation, given: Json): boolean {
+  const root = resolve(tool.parameters, tool.parameters)
+  const properties = isObject(root['properties']) ? root['properties'] : {}
+  const required = Array.isArray(root['required']) ? root['required'] : []
+  return Object.entries(properties).some(([name, declared]) => {
+    if (!isObject(declared) || !required.includes(name) || name in given) return false
+    const schema = resolve(declared, root)
+    return isIdName(name, schema) && !kindsOf(schema).includes('null') && idFor(name, conversation) === undefined
+  })
+}
+
+/**
+ * The id for a parameter such as `courseId`: the UUID that stands nearest behind the record's name ("course 0198…",
+ * `"courseId": "0198…"`), latest message first.
+ */
+export function idFor(name: string, { call, used }: Conversation): string | undefined {
+  const noun = name.replace(/(?:_id|Id)$/, '').replace(/([a-z])([A-Z])/g, '$1[ _-]?$2')
+  const texts = [...used.map(({ result }) => result), ...call.messages.map(({ text }) => text)].toReversed()
+  if (noun === '' || noun === 'id') return lastUuid(call.messages.findLast(({ role }) => role === 'user')?.text ?? '')
+  const near = new RegExp(`${noun}[^\\n]{0,60}?(${UUID.source})`, 'gi')
+  for (const text of texts) {
+    const found = [...text.matchAll(near)].at(-1)?.[1]
+    if (found) return found
+  }
+  return undefined
+}
+
+const lastUuid = (text: string) => [...text.matchAll(UUID)].at(-1)?.[0]
+
+function kindsOf(schema: Json): string[] {
+  const choices = schema['anyOf'] ?? schema['oneOf']
+  return Array.isArray(choices) ? choices.filter(isObject).flatMap(kindsOf) : typesOf(schema)
+}
+
+function optionsOf(schema: Json): unknown[] | undefined {
+  if (Array.isArray(schema['enum'])) return schema['enum']
+  const choices = schema['anyOf']
+  return Array.isArray(choices)
+    ? choices
+        .filter(isObject)
+        .map(optionsOf)
+        .find((options) => options !== undefined)
+    : undefined
+}
+
+/** A title to show for what was asked, when a tool wants one and no list gives any. */
+export const titleFrom = (text: string): string => tidyTitle(text)

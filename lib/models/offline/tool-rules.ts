@@ -1,0 +1,215 @@
+import type { Tool } from './chat-types.ts'
+import { isObject, type Json } from './check.ts'
+import type { Conversation } from './conversation.ts'
+import { embed, similarity } from './embed.ts'
+import { wordsOf } from './features.ts'
+import { typesOf } from './json-schema.ts'
+import { parseJson } from './passages.ts'
+import { type PlannedTask, planTasks } from './plan.ts'
+import { listedTitles, quotedTitles, tidyTitle, topicOf } from './titles.ts'
+import { buildArguments, idFor } from './tool-arguments.ts'
+import { isFunctionWord } from './words.ts'
+
+export type PlannedCall = { name: string; arguments: string }
+
+const RETRIEVAL = /search|knowledge|retriev|similar|documentation|context/i
+const MOST_CALLS = 10
+
+/**
+ * Which tools the offline model calls, by the rules of docs/offline-provider.md; none means it answers.
+ * Looks only at what the user said, never at what passages or tool results say.
+ */
+export function decideTools(conversation: Conversation): PlannedCall[] {
+  const { call } = conversation
+  const { toolChoice } = call
+  if (toolChoice.kind === 'none' || call.tools.length === 0) return []
+  if (toolChoice.kind === 'named')
+    return forced(
+      call.tools.filter((tool) => tool.name === toolChoice.name),
+      conversation
+    )
+  const calls =
+    writing(conversation) ?? changing(conversation) ?? listing(conversation) ?? retrieving(conversation) ?? []
+  if (calls.length === 0 && toolChoice.kind === 'required') return forced(call.tools, conversation)
+  return calls.slice(0, call.parallelToolCalls ? MOST_CALLS : 1)
+}
+
+/** A call must be made: the offered tool whose name and description are nearest to what was asked. */
+function forced(tools: readonly Tool[], conversation: Conversation): PlannedCall[] {
+  const asked = embed(conversation.asked)
+  const ranked = tools
+    .map((tool) => ({ tool, score: similarity(asked, embed(`${tool.name} ${tool.description}`)) }))
+    .toSorted((a, b) => b.score - a.score)
+  for (const { tool } of ranked) {
+    const [made] = /^(?:create|add)/i.test(tool.name) ? creations(tool, conversation) : callOf(tool, conversation)
+    if (made) return [made]
+  }
+  const first = ranked[0]?.tool
+  return first ? [{ name: first.name, arguments: '{}' }] : []
+}
+
+function callOf(tool: Tool, conversation: Conversation, given: Json = {}): PlannedCall[] {
+  const made = buildArguments(tool, conversation, given)
+  return made === undefined ? [] : [{ name: tool.name, arguments: made }]
+}
+
+/** "Create a goal …", "add these tasks …", "make a plan and save it": `create_*` tools, goals before their tasks. */
+function writing(conversation: Conversation): PlannedCall[] | undefined {
+  const { asked, call } = conversation
+  if (!/\b(?:create|add|make|save|set up|write|plan|break)\b/i.test(asked)) return undefined
+  for (const noun of ['goal', 'task'] as const) {
+    const tool = call.tools.find(({ name }) => /^(?:create|add)/i.test(name) && name.toLowerCase().includes(noun))
+    if (!tool || !wants(noun, asked)) continue
+    const calls = creations(tool, conversation)
+    if (calls.length > 0) return calls
+  }
+  return undefined
+}
+
+function wants(noun: 'goal' | 'task', asked: string): boolean {
+  if (noun === 'goal') return /\b(?:create|add|make|save|set up)\b[^.!?\n]{0,30}\bgoals?\b/i.test(asked)
+  return /\b(?:create|add|make|save|set up|write|plan|break)\b[^!?]{0,80}\b(?:tasks?|steps?|plan|down)\b/i.test(asked)
+}
+
+/** The calls that are still to be made to a `create_*` tool: each title once in a turn. */
+function creations(tool: Tool, conversation: Conversation): PlannedCall[] {
+  const noun = /goal/i.test(tool.name) ? 'goal' : 'task'
+  const mine = conversation.used.filter(({ call }) => call.name === tool.name)
+  const list = arrayParameter(tool)
+  if (list && mine.length > 0) return []
+  const made = new Set(mine.map(({ call }) => titleOf(parseJson(call.arguments))))
+  const wanted = (noun === 'goal' ? [goalOf(conversation)] : tasksOf(conversation)).filter(
+    ({ title }) => !made.has(title)
+  )
+  if (wanted.length === 0) return []
+  const ids = parentIds(tool, conversation)
+  if (list) return callOf(tool, conversation, { ...ids, [list]: wanted })
+  return wanted.flatMap((task) => callOf(tool, conversation, { ...ids, ...task }))
+}
+
+function goalOf({ asked }: Conversation): PlannedTask {
+  const title = quotedTitles(asked)[0] ?? topicOf(asked)
+  return { title: tidyTitle(title), description: tidyTitle(asked) }
+}
+
+function tasksOf(conversation: Conversation): PlannedTask[] {
+  const { asked } = conversation
+  const listed = listedTitles(asked)
+  const named = listed.length > 0 ? listed : quotedTitles(asked)
+  const goal = /\bgoals?\b/i.test(asked) && listed.length === 0 && named.length > 0 ? named.slice(1) : named
+  const titles = goal.length > 0 ? goal : undefined
+  const planned = titles ? titles.map((title) => ({ title, description: `${title}.` })) : planTasks(conversation)
+  const count = /\b(one|two|three|four|five|six|seven|[1-9])\s+(?:\w+\s+)?(?:tasks?|steps?)\b/i.exec(asked)?.[1]
+  return titles || !count ? planned : planned.slice(0, numberOf(count))
+}
+
+function numberOf(word: string): number {
+  const at = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven'].indexOf(word.toLowerCase())
+  return at < 0 ? Number(word) : at
+}
+
+/** The goal a task belongs to: one made in this turn, else one the conversation names. */
+function parentIds(tool: Tool, conversation: Conversation): Json {
+  const properties = isObject(tool.parameters['properties']) ? tool.parameters['properties'] : {}
+  const name = ['goalId', 'goal_id'].find((candidate) => candidate in properties)
+  if (!name) return {}
+  const made = conversation.used.find(({ call }) => /^(?:create|add).*goal/i.test(call.name))
+  const id = (made && idIn(parseJson(made.result))) ?? idFor(name, conversation)
+  return id === undefined ? {} : { [name]: id }
+}
+
+function idIn(value: unknown): string | undefined {
+  if (!isObject(value)) return undefined
+  if (typeof value['id'] === 'string') return value['id']
+  return Object.values(value)
+    .map((member) => (isObject(member) ? member['id'] : undefined))
+    .find((id) => typeof id === 'string')
+}
+
+function titleOf(value: unknown): string {
+  return isObject(value) && typeof value['title'] === 'string' ? value['title'] : ''
+}
+
+function arrayParameter(tool: Tool): string | undefined {
+  const properties = isObject(tool.parameters['properties']) ? tool.parameters['properties'] : {}
+  return Object.entries(properties).find(
+    ([name, schema]) => /tasks|goals|items/i.test(name) && isObject(schema) && typesOf(schema).includes('array')
+  )?.[0]
+}
+
+/** "Mark task 0198… as completed": `update_*` and `complete_*` tools, when the record's id is in the conversation. */
+function changing(conversation: Conversation): PlannedCall[] | undefined {
+  const { asked, call, used } = conversation
+  const done = /\b(?:complete|finish|mark|done|tick off)\w*\b/i.test(asked)
+  if (!done && !/\b(?:rename|change|update|archive|move|set)\b/i.test(asked)) return undefined
+  const noun = /\bgoals?\b/i.test(asked) ? 'goal' : 'task'
+  const tool = call.tools.find(
+    ({ name }) => /^(?:update|change|complete|set|mark)/i.test(name) && name.toLowerCase().includes(noun)
+  )
+  if (!tool || used.some((use) => use.call.name === tool.name)) return undefined
+  const properties = isObject(tool.parameters['properties']) ? tool.parameters['properties'] : {}
+  const idName = ['id', `${noun}Id`, `${noun}_id`].find((candidate) => candidate in properties)
+  const id = idName && (idFor(`${noun}Id`, conversation) ?? idFor('id', conversation))
+  if (!idName || !id) return undefined
+  const title = /\brename\b/i.test(asked) ? quotedTitles(asked).at(-1) : undefined
+  const status = done ? 'completed' : /\barchive/i.test(asked) ? 'archived' : undefined
+  const calls = callOf(tool, conversation, { [idName]: id, ...(title ? { title } : {}), ...(status ? { status } : {}) })
+  return calls.length > 0 ? calls : undefined
+}
+
+/** "What are my tasks?", "which goals do I have", "what is next": tools that list or get goals and tasks. */
+function listing(conversation: Conversation): PlannedCall[] | undefined {
+  const { asked, call, used } = conversation
+  const noun = /\b(?:my|which|what|list|show|open|all)\b[^.!?]{0,40}\bgoals?\b/i.test(asked)
+    ? 'goal'
+    : /\b(?:my|which|what|list|show|open|all)\b[^.!?]{0,40}\btasks?\b|\bwhat (?:is|comes|should I do) next\b|\bmy progress\b/i.test(
+          asked
+        )
+      ? 'task'
+      : undefined
+  const tool =
+    noun &&
+    call.tools.find(
+      ({ name }) =>
+        /^(?:list|get|show|read|find)/i.test(name) && !RETRIEVAL.test(name) && name.toLowerCase().includes(noun)
+    )
+  if (!tool || used.some((use) => use.call.name === tool.name)) return undefined
+  const calls = callOf(tool, conversation)
+  return calls.length > 0 ? calls : undefined
+}
+
+/** Nothing was retrieved in this turn and no passages are at hand: the retrieving tool that fits best, once. */
+function retrieving(conversation: Conversation): PlannedCall[] | undefined {
+  const { asked, call, used, passages, lastUser } = conversation
+  if (passages.length > 0 || used.length > 0 || !saysSomething(asked || lastUser)) return undefined
+  const tools = call.tools
+    .filter(({ name }) => RETRIEVAL.test(name))
+    .toSorted((a, b) => suits(b, conversation) - suits(a, conversation))
+  for (const tool of tools) {
+    const calls = callOf(tool, conversation)
+    if (calls.length > 0) return calls
+  }
+  return undefined
+}
+
+/** How well a retrieving tool suits: by the records it and the user speak of; a general search suits always. */
+function suits({ name }: Tool, { asked, lastUser }: Conversation): number {
+  if (/knowledge|search/i.test(name)) return 1
+  if (/goal/i.test(name)) return /\bgoals?\b/i.test(asked) ? 2 : 0
+  if (/code|snapshot/i.test(name))
+    return /\bsimilar\b[^.?!]*\b(?:code|solution)|\bother solutions?\b/i.test(asked)
+      ? 2
+      : lastUser.includes('```')
+        ? 0.5
+        : 0
+  if (/documentation|course/i.test(name)) return /\bcourse|documentation|docs\b/i.test(asked) ? 2 : 0.6
+  if (/context|task/i.test(name)) return /\b(?:this|my|the) (?:task|exercise)\b/i.test(asked) ? 2 : 0.4
+  return 0.5
+}
+
+/** Greetings and thanks need no passages. */
+function saysSomething(asked: string): boolean {
+  if (/^\s*(?:hi|hello|hey|thanks|thank you|ok|okay|good (?:morning|evening|afternoon)|bye)\b[\s!.,]*$/i.test(asked))
+    return false
+  return wordsOf(asked).some(({ surface }) => !isFunctionWord(surface))
+}
