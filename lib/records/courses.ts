@@ -1,0 +1,112 @@
+import type { Knex } from 'knex'
+import { type Actor, isAdmin } from '../auth/actor.ts'
+import { AppError, notFound } from '../errors.ts'
+import { requireMatch } from '../etag.ts'
+import { newId } from '../ids.ts'
+import type { CourseCreate, CoursePatch, CourseQuery, CourseView } from '../schemas/course.ts'
+import type { Page } from '../schemas/page.ts'
+import type { CourseStore } from '../store/courses.ts'
+import type { DocumentStore } from '../store/documents.ts'
+import type { GoalStore } from '../store/goals.ts'
+import { goalNews, courseNews as news } from './news.ts'
+import { createReading } from './reading.ts'
+import { viewerOf } from './viewer.ts'
+import { differences, type Outcome, single, type Writing } from './writing.ts'
+
+export type Courses = ReturnType<typeof createCourses>
+
+/** Whether the actor writes a course, its documents and its enrolments. */
+export const writesCourse = (actor: Actor, course: CourseView): boolean => isAdmin(actor) || course.ownerId === actor.id
+
+/** For what can be seen but not written: a 404 would deny what a GET shows. */
+export const onlyItsOwner = (): AppError =>
+  new AppError('forbidden', 'only the owner of the course and administrators may do this')
+
+export function createCourses({
+  courses,
+  documents,
+  goals,
+  writing
+}: {
+  courses: CourseStore
+  documents: DocumentStore
+  goals: GoalStore
+  writing: Writing
+}) {
+  const reading = createReading(courses, 'the course')
+
+  async function lockOwn(trx: Knex.Transaction, actor: Actor, id: string): Promise<CourseView> {
+    const seen = await reading.find(actor, id, trx)
+    if (!writesCourse(actor, seen)) throw onlyItsOwner()
+    const course = (await courses.lock(trx, [seen.id], viewerOf(actor))).get(seen.id)
+    if (!course) throw notFound('the course')
+    return course
+  }
+
+  const service = {
+    find: (actor: Actor, id: string): Promise<CourseView> => reading.find(actor, id),
+
+    /** All courses the actor sees: their own, those they are enrolled in, public ones. */
+    async list(actor: Actor, { limit, cursor, ...filters }: CourseQuery): Promise<Page<CourseView>> {
+      return await reading.page(actor, { limit, cursor, filters })
+    },
+
+    async createMany(trx: Knex.Transaction, actor: Actor, inputs: CourseCreate[]): Promise<Outcome<CourseView>[]> {
+      const created = await courses.insert(
+        trx,
+        inputs.map((input) => ({ ...input, id: newId(), ownerId: actor.id }))
+      )
+      for (const course of created) await writing.tell(trx, 'course.created', news(course))
+      return created
+    },
+
+    async create(trx: Knex.Transaction, actor: Actor, input: CourseCreate): Promise<CourseView> {
+      return single(await service.createMany(trx, actor, [input]))
+    },
+
+    /** @throws AppError 404; 403 for one that can be seen but is another's; 412 */
+    async updateIn(
+      trx: Knex.Transaction,
+      actor: Actor,
+      id: string,
+      patch: CoursePatch,
+      ifMatch?: string
+    ): Promise<CourseView> {
+      const course = await lockOwn(trx, actor, id)
+      requireMatch(ifMatch, course)
+      const changes = differences(course, patch)
+      if (Object.keys(changes).length === 0) return course
+      const updated = (await courses.update(trx, course.id, changes)) as CourseView
+      await writing.tell(trx, 'course.updated', news(updated))
+      return updated
+    },
+
+    async update(actor: Actor, id: string, patch: CoursePatch, ifMatch?: string): Promise<CourseView> {
+      return await writing.run((trx) => service.updateIn(trx, actor, id, patch, ifMatch))
+    },
+
+    /** Deletes a course with its documents and enrolments; goals that named it stay. @throws AppError 404, 403, 412 */
+    async removeIn(trx: Knex.Transaction, actor: Actor, id: string, ifMatch?: string): Promise<void> {
+      const course = await lockOwn(trx, actor, id)
+      requireMatch(ifMatch, course)
+      for (const goal of await goals.leaveCourse(trx, course.id)) {
+        await writing.tell(trx, 'goal.updated', goalNews(goal))
+        await writing.texts.changed(trx, { type: 'goal', id: goal.id, ownerId: goal.userId })
+      }
+      const documentIds = await documents.lockIdsOfCourse(trx, course.id)
+      for (const documentId of documentIds) {
+        const data = { id: documentId }
+        await writing.tell(trx, 'document.deleted', { ...news(course, data), subject: documentId })
+      }
+      await writing.texts.removed(trx, 'document', documentIds)
+      await documents.remove(trx, documentIds)
+      await writing.tell(trx, 'course.deleted', news(course, { id: course.id }))
+      await courses.remove(trx, [course.id])
+    },
+
+    async remove(actor: Actor, id: string, ifMatch?: string): Promise<void> {
+      await writing.run((trx) => service.removeIn(trx, actor, id, ifMatch))
+    }
+  }
+  return service
+}

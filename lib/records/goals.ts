@@ -1,0 +1,122 @@
+import type { Knex } from 'knex'
+import type { Actor } from '../auth/actor.ts'
+import { invalidField, notFound } from '../errors.ts'
+import { requireMatch } from '../etag.ts'
+import { newId } from '../ids.ts'
+import type { GoalCreate, GoalPatch, GoalQuery, GoalView } from '../schemas/goal.ts'
+import type { Page } from '../schemas/page.ts'
+import type { CodeSnapshotStore } from '../store/code-snapshots.ts'
+import type { CourseStore } from '../store/courses.ts'
+import type { GoalStore } from '../store/goals.ts'
+import type { Viewer } from '../store/record-store.ts'
+import type { TaskStore } from '../store/tasks.ts'
+import { snapshotNews, taskNews, goalNews as news } from './news.ts'
+import { createReading } from './reading.ts'
+import { viewerOf } from './viewer.ts'
+import { differences, insertAllowed, type Outcome, single, type Writing } from './writing.ts'
+
+export type Goals = ReturnType<typeof createGoals>
+
+export function createGoals({
+  goals,
+  courses,
+  tasks,
+  codeSnapshots,
+  writing
+}: {
+  goals: GoalStore
+  courses: CourseStore
+  tasks: TaskStore
+  codeSnapshots: CodeSnapshotStore
+  writing: Writing
+}) {
+  const reading = createReading(goals, 'the goal')
+  const unseenCourse = () => invalidField('courseId', 'is not a course that can be seen')
+
+  /** A goal's course is one that the goal's own user sees, whoever writes it. */
+  const ownerViewer = (actor: Actor, goal: GoalView): Viewer =>
+    goal.userId === actor.id ? viewerOf(actor) : { userId: goal.userId, seesAll: false }
+
+  const service = {
+    find: (actor: Actor, id: string): Promise<GoalView> => reading.find(actor, id),
+
+    async list(actor: Actor, { limit, cursor, ...filters }: GoalQuery): Promise<Page<GoalView>> {
+      return await reading.page(actor, { limit, cursor, filters })
+    },
+
+    /** Creates goals in one statement; those that name a course the actor cannot see are refused, the others created. */
+    async createMany(trx: Knex.Transaction, actor: Actor, inputs: GoalCreate[]): Promise<Outcome<GoalView>[]> {
+      const wanted = inputs.flatMap(({ courseId }) => courseId ?? [])
+      const seen = await courses.lock(trx, wanted, viewerOf(actor), 'key share')
+      const rows = inputs.map((input) =>
+        input.courseId && !seen.has(input.courseId) ? unseenCourse() : { ...input, id: newId(), userId: actor.id }
+      )
+      const { created, outcomes } = await insertAllowed(rows, (allowed) => goals.insert(trx, allowed))
+      for (const goal of created) {
+        await writing.tell(trx, 'goal.created', news(goal))
+        await writing.texts.changed(trx, { type: 'goal', id: goal.id, ownerId: goal.userId })
+      }
+      return outcomes
+    },
+
+    /** @throws AppError 422 naming `courseId` */
+    async create(trx: Knex.Transaction, actor: Actor, input: GoalCreate): Promise<GoalView> {
+      return single(await service.createMany(trx, actor, [input]))
+    },
+
+    /** @throws AppError 404; 412 when `ifMatch` names another state; 422 naming `courseId` */
+    async updateIn(
+      trx: Knex.Transaction,
+      actor: Actor,
+      id: string,
+      patch: GoalPatch,
+      ifMatch?: string
+    ): Promise<GoalView> {
+      const seen = await reading.find(actor, id, trx)
+      // Courses are locked before goals, so that a course being deleted and a goal taking it up do not wait in a ring.
+      const courseSeen = patch.courseId
+        ? (await courses.lock(trx, [patch.courseId], ownerViewer(actor, seen), 'key share')).has(patch.courseId)
+        : true
+      const goal = (await goals.lock(trx, [seen.id], viewerOf(actor))).get(seen.id)
+      if (!goal) throw notFound('the goal')
+      requireMatch(ifMatch, goal)
+      const changes = differences(goal, patch)
+      if (Object.keys(changes).length === 0) return goal
+      if (changes.courseId && !courseSeen) throw unseenCourse()
+      const updated = (await goals.update(trx, goal.id, changes)) as GoalView
+      await writing.tell(trx, 'goal.updated', news(updated))
+      if ('title' in changes || 'description' in changes || 'courseId' in changes) {
+        await writing.texts.changed(trx, { type: 'goal', id: goal.id, ownerId: goal.userId })
+      }
+      return updated
+    },
+
+    async update(actor: Actor, id: string, patch: GoalPatch, ifMatch?: string): Promise<GoalView> {
+      return await writing.run((trx) => service.updateIn(trx, actor, id, patch, ifMatch))
+    },
+
+    /** Deletes a goal and its tasks; code snapshots of these stay, without their task. @throws AppError 404, 412 */
+    async removeIn(trx: Knex.Transaction, actor: Actor, id: string, ifMatch?: string): Promise<void> {
+      const seen = await reading.find(actor, id, trx)
+      const goal = (await goals.lock(trx, [seen.id], viewerOf(actor))).get(seen.id)
+      if (!goal) throw notFound('the goal')
+      requireMatch(ifMatch, goal)
+      const gone = await tasks.lockOfGoal(trx, goal.id)
+      const ids = gone.map((task) => task.id)
+      for (const snapshot of await codeSnapshots.leaveTasks(trx, ids)) {
+        await writing.tell(trx, 'code_snapshot.updated', snapshotNews(snapshot))
+      }
+      for (const task of gone) await writing.tell(trx, 'task.deleted', taskNews(task, { id: task.id }))
+      await writing.texts.removed(trx, 'task', ids)
+      await tasks.remove(trx, ids)
+      await writing.tell(trx, 'goal.deleted', news(goal, { id: goal.id }))
+      await writing.texts.removed(trx, 'goal', [goal.id])
+      await goals.remove(trx, [goal.id])
+    },
+
+    async remove(actor: Actor, id: string, ifMatch?: string): Promise<void> {
+      await writing.run((trx) => service.removeIn(trx, actor, id, ifMatch))
+    }
+  }
+  return service
+}

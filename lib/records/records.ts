@@ -1,0 +1,73 @@
+import type { Knex } from 'knex'
+import type { Actor } from '../auth/actor.ts'
+import type { EventLog } from '../events/log.ts'
+import { createClientIdStore } from '../store/client-ids.ts'
+import { createCodeSnapshotStore } from '../store/code-snapshots.ts'
+import { createCourseStore } from '../store/courses.ts'
+import { createDocumentStore } from '../store/documents.ts'
+import { createEnrollmentStore } from '../store/enrollments.ts'
+import type { EventStore } from '../store/events.ts'
+import { createGoalStore } from '../store/goals.ts'
+import { createTaskStore } from '../store/tasks.ts'
+import type { Transaction } from '../store/transaction.ts'
+import { createAccess } from './access.ts'
+import { createCodeSnapshots } from './code-snapshots.ts'
+import { createCourses } from './courses.ts'
+import { createDocuments } from './documents.ts'
+import { createEnrollments } from './enrollments.ts'
+import { createEvents } from './events.ts'
+import { createGoals } from './goals.ts'
+import { createTasks } from './tasks.ts'
+import { createWriting, type TextNews } from './writing.ts'
+
+export type Records = ReturnType<typeof createRecords>
+
+/**
+ * The services of all records, built over one database.
+ * `create(trx, …)`, `updateIn(trx, …)` and `removeIn(trx, …)` write in the caller's transaction (opened by
+ * `transaction.transact`), `update` and `remove` in one of their own.
+ * @param texts is told which texts changed, so that their embeddings follow
+ * @param ownsJob whether a job can be seen by the actor, for the sockets' channels
+ */
+export function createRecords({
+  knex,
+  transaction,
+  events,
+  eventStore,
+  texts,
+  ownsJob
+}: {
+  knex: Knex
+  transaction: Transaction
+  events: EventLog
+  eventStore: EventStore
+  texts: TextNews
+  ownsJob: (actor: Actor, jobId: string) => Promise<boolean>
+}) {
+  const stores = {
+    courses: createCourseStore(knex),
+    goals: createGoalStore(knex),
+    tasks: createTaskStore(knex),
+    codeSnapshots: createCodeSnapshotStore(knex),
+    documents: createDocumentStore(knex)
+  }
+  const writing = createWriting({ transaction, events, texts })
+  const courses = createCourses({ ...stores, writing })
+  return {
+    run: <T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T> => writing.run(work),
+    courses,
+    goals: createGoals({ ...stores, writing }),
+    tasks: createTasks({ ...stores, writing }),
+    codeSnapshots: createCodeSnapshots({ ...stores, writing }),
+    documents: createDocuments({ ...stores, writing }),
+    enrollments: createEnrollments({
+      enrollments: createEnrollmentStore(knex),
+      courses,
+      courseStore: stores.courses,
+      writing
+    }),
+    events: createEvents({ events, store: eventStore }),
+    access: createAccess({ ...stores, ownsJob }),
+    clientIds: createClientIdStore()
+  }
+}

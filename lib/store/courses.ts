@@ -1,0 +1,25 @@
+import type { Knex } from 'knex'
+import { type CourseView, courseSchema } from '../schemas/course.ts'
+import { createRecordStore, type Viewer } from './record-store.ts'
+
+/** Courses that a viewer sees: their own, public ones, and those they are enrolled in. */
+export function whereCourseIsVisible(query: Knex.QueryBuilder, { userId }: Viewer): void {
+  void query
+    .where('courses.owner_id', userId)
+    .orWhere('courses.visibility', 'public')
+    .orWhereExists((enrolled) =>
+      enrolled.from('enrollments').whereRaw('enrollments.course_id = courses.id').where('enrollments.user_id', userId)
+    )
+}
+
+export type CourseStore = ReturnType<typeof createCourseStore>
+
+export function createCourseStore(knex: Knex) {
+  return createRecordStore<CourseView>({
+    knex,
+    table: 'courses',
+    schema: courseSchema,
+    visible: whereCourseIsVisible,
+    bulky: ['description']
+  })
+}
