@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { newId } from '../ids.ts'
 import type { Transaction } from '../store/transaction.ts'
+import { withoutLargeResult } from './cloud-event.ts'
 
 /** An event as it is written: true once its transaction commits, without a position until the relay gives it one. */
 export type NewEvent = {
@@ -38,7 +39,7 @@ export function createEventLog({
           user_id: userId,
           type,
           subject,
-          data: JSON.stringify(data),
+          data: JSON.stringify(withoutLargeResult(data) ?? null),
           channels: userId === null ? channels : [`user:${userId}`, ...channels]
         })
         .onConflict('id')

@@ -1,0 +1,141 @@
+import type { Logger } from '../logger.ts'
+import type { EventStore } from '../store/events.ts'
+import type { Lease, RelayStore } from '../store/relay.ts'
+import type { Doorbell } from './doorbell.ts'
+import { toOutgoing } from './outgoing.ts'
+import { orAborted, pause } from './pause.ts'
+import { createSinkRunner, type Sink } from './sink.ts'
+
+export type Leadership = {
+  store: RelayStore
+  events: Pick<EventStore, 'after'>
+  sinks: Sink[]
+  lease: Lease & { lastPosition: number }
+  leaseMs: number
+  retentionDays: number
+  /** rings when there is something to place */
+  bell: Doorbell
+  stopping: AbortSignal
+  log: Logger
+}
+
+const pollMs = 1_000
+const saveMs = 200
+const placeBatch = 200
+const trimEveryMs = 60_000
+const trimBatch = 1_000
+
+/**
+ * One term of the relay that has the lease. Four loops share it, and end together when the lease is lost or the
+ * process stops: one renews it, one places events, one saves the cursors, one removes old events. Beside them each
+ * sink delivers at its own pace.
+ *
+ * The lease is believed for `leaseMs` from the moment its renewal was *asked for*, by this process's own clock, so a
+ * process that was frozen delivers nothing before it has looked again. Writes are fenced by the epoch besides.
+ * @throws when the database fails before the term has begun
+ */
+export async function lead({
+  store,
+  events,
+  sinks,
+  lease,
+  leaseMs,
+  retentionDays,
+  bell,
+  stopping,
+  log
+}: Leadership): Promise<void> {
+  const term = new AbortController()
+  const over = AbortSignal.any([stopping, term.signal])
+  const abort = new AbortController()
+  let validUntil = Number.NEGATIVE_INFINITY
+  let unsaved = false
+
+  const cursors = await store.cursors(
+    lease,
+    sinks.map(({ name }) => name)
+  )
+  if (!cursors) return
+  const runners = sinks.map((sink) =>
+    createSinkRunner({
+      sink,
+      cursor: cursors.get(sink.name) as number,
+      last: lease.lastPosition,
+      events,
+      inCharge: () => performance.now() < validUntil,
+      onConfirm: () => {
+        unsaved = true
+      },
+      log
+    })
+  )
+
+  function lose(): void {
+    if (!over.aborted) log.warn({ epoch: lease.epoch }, 'relay lost its lease')
+    term.abort()
+  }
+
+  /** Runs `step` until the term is over; a step that fails is tried again after `retryMs`. */
+  async function repeat(what: string, retryMs: number, step: () => Promise<void>): Promise<void> {
+    let failures = 0
+    while (!over.aborted) {
+      try {
+        await step()
+        failures = 0
+      } catch (error) {
+        if (failures++ === 0) log.warn({ what, err: error }, 'relay step failed')
+        await pause(retryMs, over)
+      }
+    }
+  }
+
+  const renew = repeat('renew', 100, async () => {
+    const asked = performance.now()
+    const renewed = await store.acquire(lease.holder, leaseMs)
+    if (renewed?.epoch !== lease.epoch) return lose()
+    validUntil = asked + leaseMs
+    await pause(leaseMs / 4, over)
+  })
+
+  const place = repeat('place', 200, async () => {
+    const answer = await store.place(lease, placeBatch)
+    if (!answer) return lose()
+    const batch = toOutgoing(answer.placed, answer.previous)
+    for (const runner of runners) runner.offer(batch)
+    if (batch.length < placeBatch) await bell.wait(pollMs, over)
+  })
+
+  async function saveCursors(): Promise<void> {
+    if (!unsaved) return
+    unsaved = false
+    const positions = new Map(sinks.map(({ name }, i) => [name, (runners[i] as (typeof runners)[number]).confirmed()]))
+    try {
+      if (!(await store.saveCursors(lease, positions))) lose()
+    } catch (error) {
+      unsaved = true
+      throw error
+    }
+  }
+  const save = repeat('save cursors', 500, async () => {
+    await pause(saveMs, over)
+    await saveCursors()
+  })
+
+  const trim = repeat('remove old events', trimEveryMs, async () => {
+    const removed = await store.trim(lease, retentionDays, trimBatch)
+    await pause(removed < trimBatch ? trimEveryMs : 50, over)
+  })
+
+  const delivering = Promise.all(runners.map((runner) => runner.run(over, abort.signal)))
+  await Promise.all([renew, place, save, trim])
+  if (!term.signal.aborted) await orAborted(delivering, AbortSignal.timeout(1_000))
+  abort.abort()
+  await delivering
+  if (term.signal.aborted) return
+  try {
+    await saveCursors()
+    await store.release(lease)
+  } catch (error) {
+    log.warn({ err: error }, 'relay could not say goodbye: another takes over when the lease has run out')
+  }
+}

@@ -1,0 +1,124 @@
+import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib'
+import type { Logger } from '../logger.ts'
+import { orAborted } from './pause.ts'
+import { assertTopology } from './topology.ts'
+
+export type BrokerMessage = {
+  /** becomes `messageId`: what a consumer drops repeats by */
+  id: string
+  routingKey: string
+  /** becomes the header `position` */
+  position: number
+  /** a CloudEvents object as JSON */
+  body: string
+}
+
+export type Publisher = {
+  /** Resolves when the broker has confirmed the message, rejects when it refused it or the connection was lost. */
+  publish(message: BrokerMessage): Promise<void>
+  /** Resolves when messages can be published, or when the signal is aborted. */
+  ready(signal: AbortSignal): Promise<void>
+  connected(): boolean
+  /** Lets confirms on their way arrive (2 s), then closes the connection. */
+  close(): Promise<void>
+}
+
+/**
+ * Publishes to RabbitMQ with confirms, and connects for ever: a broker that is away stops nothing but this.
+ * Connects at once, in the background; waits between tries grow from 100 ms to 5 s.
+ * @param exchange see `topology.ts`; made by every connection, so a broker that was emptied has it again
+ */
+export async function createPublisher({
+  url,
+  exchange,
+  log
+}: {
+  url: string
+  exchange: string
+  log: Logger
+}): Promise<Publisher> {
+  let channel: ConfirmChannel | undefined
+  let closing = false
+  let reachable = true
+  let waiting: (() => void)[] = []
+  let destroySocket = () => {}
+
+  async function setUp(model: ChannelModel): Promise<void> {
+    // Until the library listens itself, an error event without a listener would end the process.
+    model.on('error', () => {})
+    destroySocket = () => (Reflect.get(model.connection, 'stream') as { destroy(): void }).destroy()
+    const opened = await model.createConfirmChannel()
+    opened.on('error', (error) => log.warn({ err: error }, 'rabbitmq channel failed'))
+    opened.on('close', () => {
+      if (channel === opened) channel = undefined
+      // The broker closed the channel alone: a new connection asserts the exchange again.
+      if (!closing) void model.close().catch(() => {})
+    })
+    await assertTopology(opened, exchange)
+    channel = opened
+    if (!reachable) log.info({}, 'rabbitmq connection restored')
+    reachable = true
+    for (const resolve of waiting.splice(0)) resolve()
+  }
+
+  function noteLoss(error: Error): void {
+    if (reachable && !closing) log.warn({ err: error }, 'rabbitmq connection failed')
+    reachable = false
+  }
+
+  const connection = await connect(withHeartbeat(url), {
+    noDelay: true,
+    keepAlive: true,
+    timeout: 5_000,
+    clientProperties: { connection_name: 'goals events' },
+    recovery: { initialDelay: 100, maxDelay: 5_000, waitForConnect: false, setup: setUp }
+  })
+  connection.on('error', noteLoss)
+  connection.on('disconnect', noteLoss)
+  connection.on('connect-failed', noteLoss)
+  connection.on('blocked', (reason) => log.warn({ reason }, 'rabbitmq takes no messages for now'))
+  connection.on('unblocked', () => log.info({}, 'rabbitmq takes messages again'))
+
+  return {
+    async publish({ id, routingKey, position, body }) {
+      const current = channel
+      if (!current) throw new Error('RabbitMQ is not connected')
+      await new Promise<void>((resolve, reject) => {
+        current.publish(
+          exchange,
+          routingKey,
+          Buffer.from(body),
+          {
+            persistent: true,
+            messageId: id,
+            contentType: 'application/cloudevents+json',
+            contentEncoding: 'utf-8',
+            headers: { position }
+          },
+          (error: Error | null) => (error ? reject(error) : resolve())
+        )
+      })
+    },
+    async ready(signal) {
+      while (!channel && !signal.aborted) {
+        await orAborted(new Promise<void>((resolve) => waiting.push(resolve)), signal)
+      }
+      if (signal.aborted) waiting = []
+    },
+    connected: () => channel !== undefined,
+    async close() {
+      closing = true
+      const late = AbortSignal.timeout(2_000)
+      if (channel) await orAborted(channel.waitForConfirms(), late).catch(() => {})
+      await orAborted(connection.close(), AbortSignal.timeout(1_000))
+      destroySocket()
+    }
+  }
+}
+
+/** Ten seconds unless the URL says otherwise: a broker behind a dead link is noticed within twenty. */
+function withHeartbeat(url: string): string {
+  const parsed = new URL(url)
+  if (!parsed.searchParams.has('heartbeat')) parsed.searchParams.set('heartbeat', '10')
+  return parsed.href
+}

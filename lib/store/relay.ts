@@ -1,0 +1,151 @@
+import type { Knex } from 'knex'
+import { type LogEntry, toLogEntry } from './events.ts'
+
+/** Names the one relay that may write: a later relay has a higher epoch, and writes of an earlier one change nothing. */
+export type Lease = { holder: string; epoch: number }
+
+export type RelayStore = ReturnType<typeof createRelayStore>
+
+/** The `relay` row (lease and last position) and the cursors of its sinks. Times are the database's own. */
+export function createRelayStore({ knex }: { knex: Knex }) {
+  // A database behind a dead link must not hold a relay that is to notice it, or to stop.
+  const raw = async (sql: string, bindings: Record<string, Knex.Value> = {}) =>
+    await knex.raw(sql, bindings).timeout(5_000)
+  return {
+    /**
+     * Takes the lease if it is free or run out, or renews it if it is this holder's already.
+     * @param holder a name that no other relay, not even an earlier one of the same process, has
+     * @returns `undefined` while another relay has it
+     */
+    async acquire(holder: string, ttlMs: number): Promise<(Lease & { lastPosition: number }) | undefined> {
+      const { rows } = await raw(
+        `update relay
+         set epoch = epoch + case when holder = :holder then 0 else 1 end, holder = :holder,
+             expires_at = clock_timestamp() + :ttlMs * interval '1 ms'
+         where id = 1 and (holder is null or holder = :holder or expires_at < clock_timestamp())
+         returning epoch, last_position`,
+        { holder, ttlMs }
+      )
+      return rows[0] && { holder, epoch: Number(rows[0].epoch), lastPosition: Number(rows[0].last_position) }
+    },
+
+    /** Gives the lease up, so that the next relay need not wait for its end. */
+    async release({ holder, epoch }: Lease): Promise<void> {
+      await knex('relay').where({ id: 1, holder, epoch }).update({ holder: null })
+    },
+
+    /**
+     * Gives the next committed events their positions, in the order in which they were inserted.
+     * One statement: positions, and the last one in the relay's row, commit together or not at all, and the lock on
+     * that row makes positions visible in order.
+     * @returns the placed events, ascending, and the last position before them; `undefined` when the lease is
+     *   another's by now
+     */
+    async place(
+      { holder, epoch }: Lease,
+      limit: number
+    ): Promise<{ previous: number; placed: LogEntry[] } | undefined> {
+      const { rows } = await raw(
+        `with lease as materialized (
+           select last_position from relay where id = 1 and holder = :holder and epoch = :epoch for update
+         ), waiting as materialized (
+           select id, row_number() over (order by seq) as n
+           from (select id, seq from events where position is null order by seq limit :limit) e
+         ), placed as (
+           update events e set position = lease.last_position + waiting.n
+           from waiting, lease
+           where e.id = waiting.id and e.position is null
+           returning e.id, e.position, e.user_id, e.type, e.subject, e.data, e.channels, e.time
+         ), moved as (
+           update relay set last_position = p.position
+           from (select max(position) as position from placed) p
+           where relay.id = 1 and p.position is not null
+         )
+         select lease.last_position as previous, placed.* from lease left join placed on true order by placed.position`,
+        { holder, epoch, limit }
+      )
+      if (rows.length === 0) return undefined
+      const previous = Number(rows[0].previous)
+      return { previous, placed: rows[0].id === null ? [] : rows.map(toLogEntry) }
+    },
+
+    /**
+     * How far each of these sinks has confirmed the log. One that is new begins at the log's end; one that is not
+     * named is forgotten, so that it holds nothing back.
+     */
+    async cursors({ holder, epoch }: Lease, sinks: string[]): Promise<Map<string, number> | undefined> {
+      const { rows } = await raw(
+        `with lease as materialized (
+           select last_position from relay where id = 1 and holder = :holder and epoch = :epoch for update
+         ), gone as (
+           delete from relay_cursors where sink <> all(:sinks) and exists (select from lease)
+         )
+         insert into relay_cursors (sink, position)
+         select s.sink, lease.last_position from lease, unnest(:sinks::text[]) as s(sink)
+         on conflict (sink) do update set position = relay_cursors.position
+         returning sink, position`,
+        { holder, epoch, sinks }
+      )
+      if (rows.length < sinks.length) return undefined
+      return new Map((rows as { sink: string; position: string }[]).map((row) => [row.sink, Number(row.position)]))
+    },
+
+    /** Moves cursors forward, never back. @returns false when the lease is another's by now */
+    async saveCursors({ holder, epoch }: Lease, cursors: Map<string, number>): Promise<boolean> {
+      const { rows } = await raw(
+        `with lease as materialized (
+           select from relay where id = 1 and holder = :holder and epoch = :epoch for share
+         ), saved as (
+           update relay_cursors c set position = n.position, updated_at = now()
+           from unnest(:sinks::text[], :positions::bigint[]) as n(sink, position), lease
+           where c.sink = n.sink and c.position < n.position
+         )
+         select exists (select from lease) as ours`,
+        { holder, epoch, sinks: [...cursors.keys()], positions: [...cursors.values()] }
+      )
+      return rows[0].ours
+    },
+
+    /**
+     * Removes up to `limit` of the oldest events that are older than `keepDays` and that every sink has confirmed.
+     * @returns how many
+     */
+    async trim({ holder, epoch }: Lease, keepDays: number, limit: number): Promise<number> {
+      const { rows } = await raw(
+        `with lease as materialized (
+           select trimmed_position from relay where id = 1 and holder = :holder and epoch = :epoch for update
+         ), old as materialized (
+           select e.id, e.position
+           from events e, lease
+           where e.position <= (select coalesce(min(position), 9223372036854775807) from relay_cursors)
+             and e.time < now() - :keepDays * interval '1 day'
+           order by e.time limit :limit
+         ), removed as (
+           delete from events where id in (select id from old) returning position
+         ), moved as (
+           update relay set trimmed_position = greatest(relay.trimmed_position, r.position)
+           from (select max(position) as position from removed) r
+           where relay.id = 1 and r.position is not null
+         )
+         select count(*) as count from removed`,
+        { holder, epoch, keepDays, limit }
+      )
+      return Number(rows[0].count)
+    },
+
+    /** How far behind each sink is, and how many events wait for a position, for health and metrics. */
+    async lag(): Promise<{ unplaced: number; sinks: { sink: string; behind: number }[] }> {
+      const { rows } = await raw(
+        `select c.sink, relay.last_position - c.position as behind,
+                (select count(*) from events where position is null) as unplaced
+         from relay left join relay_cursors c on true order by c.sink`
+      )
+      return {
+        unplaced: Number(rows[0]?.unplaced ?? 0),
+        sinks: (rows as { sink: string | null; behind: string | null }[]).flatMap(({ sink, behind }) =>
+          sink === null ? [] : [{ sink, behind: Number(behind) }]
+        )
+      }
+    }
+  }
+}
