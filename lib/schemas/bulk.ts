@@ -56,8 +56,14 @@ export const bulkRecordSchemas = {
     .refine(notBoth('courseId', 'courseClientId'), notBothError('courseId', 'courseClientId'))
 } as const
 
+/** Counted before the elements are looked at: a body of 10 MiB has room for millions of wrong ones. */
 const list = (name: BulkList) =>
-  z.array(z.record(z.string(), z.unknown())).optional().describe(`${name} to create, each as in its own POST`)
+  z
+    .array(z.unknown())
+    .max(maxBulkRecords)
+    .pipe(z.array(z.record(z.string(), z.unknown())))
+    .optional()
+    .describe(`${name} to create, each as in its own POST, with a clientId if it is to be created once only`)
 
 /**
  * `POST /bulk`: known lists of objects, 1 to 500 records in all, nothing that could not be stored as the job's input.
