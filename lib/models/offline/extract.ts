@@ -6,7 +6,7 @@ import { cited, sentencesOf, speaksToModel } from './sentences.ts'
 const MAX_SENTENCES = 400
 const MAX_QUOTED = 4
 /** Below this likeness of question and sentence nothing is quoted. */
-const LEAST = 0.05
+const LEAST = 0.1
 
 type Candidate = { n: number; order: number; text: string; vector: Float32Array; score: number }
 

@@ -2,21 +2,54 @@ import { isObject } from './check.ts'
 import { type Conversation, isSystem, type ToolUse } from './conversation.ts'
 import { quoteAnswer, summarize } from './extract.ts'
 import { parseJson } from './passages.ts'
+import { planTasks } from './plan.ts'
+import { type Review, reviewMessage } from './review.ts'
+import { asksFor, intentOf } from './route.ts'
 import { tidyTitle } from './titles.ts'
 
-/** What is said when neither tools nor a schema decide: a summary, what tools did, quotations, or an honest nothing. */
+/**
+ * What is said when neither tools nor a schema decide: a summary, a review of code, a plan, what tools did, quotations,
+ * or an honest nothing.
+ */
 export function plainAnswer(conversation: Conversation): string {
   if (asksForSummary(conversation)) return summaryOf(conversation)
-  const reports = conversation.used.map(reportOf).filter((report) => report !== '')
-  const quoted = quoteAnswer(conversation.asked, conversation.passages)
+  const { asked, lastUser, used, passages } = conversation
+  if (lastUser.includes('```') && wantsReview(conversation)) return reviewInWords(reviewMessage(lastUser))
+  const reports = reportsOf(used)
+  if (asksFor('plan', asked) && !used.some(({ call }) => MAKES.test(call.name))) {
+    return [...reports, planInWords(conversation)].join('\n\n')
+  }
+  const quoted = quoteAnswer(asked, passages)
   if (quoted) return [...reports, quoted].join('\n\n')
   if (reports.length > 0) return reports.join('\n\n')
   return nothingToQuote(conversation)
 }
 
-/** A system message that asks for a summary makes the rest of the conversation the thing to summarise. */
-function asksForSummary({ system }: Conversation): boolean {
-  return /\bsummari[sz]e\b|\b(?:write|make|give|update|produce)\b.{0,40}\bsummary\b/i.test(system)
+/** Code alone is there to be reviewed, unless tools were asked about it. */
+function wantsReview({ asked, used }: Conversation): boolean {
+  return asksFor('review', asked) || (used.length === 0 && intentOf(asked, true) === 'review')
+}
+
+const MAKES = /^(?:create|add|update|change|complete|set|mark|save)/i
+
+/** A system message that asks for a summary, and nothing else to go by, makes the rest the thing to summarise. */
+function asksForSummary({ system, call, passages }: Conversation): boolean {
+  const asked = /\bsummari[sz]e\b|\b(?:write|make|give|update|produce)\b.{0,40}\bsummary\b/i.test(system)
+  return asked && call.tools.length === 0 && passages.length === 0
+}
+
+function planInWords(conversation: Conversation): string {
+  return planTasks(conversation)
+    .map(({ title, description }, index) => `${index + 1}. ${title}: ${description}`)
+    .join('\n')
+}
+
+function reviewInWords({ summary, issues }: Review): string {
+  const lines = issues.map(
+    ({ line, severity, message, suggestion }) =>
+      `- Line ${line} (${severity}): ${message}${suggestion ? ` ${suggestion}` : ''}`
+  )
+  return [summary, ...lines].join('\n')
 }
 
 function summaryOf({ call }: Conversation): string {
@@ -33,23 +66,31 @@ function summaryOf({ call }: Conversation): string {
   return lines.join('\n')
 }
 
-/** One line on a tool whose result holds no passages; titles and states are taken from the result as they stand. */
-function reportOf({ call, result }: ToolUse): string {
-  const value = parseJson(result)
-  const failed = isObject(value) && (value['error'] ?? value['errors'])
-  if (failed) return `${call.name} did not work: ${tidyTitle(messageOf(failed))}.`
-  const rows = rowsOf(value)
-  if (rows === undefined) return ''
-  const made = /create|add|update|change|complete|set/i.test(call.name)
-  if (rows.length === 0) return `${call.name} found nothing.`
-  const list = rows
+/**
+ * What tools did whose results hold no passages, one line for each tool and failure; titles and states are taken from
+ * the results as they stand.
+ */
+function reportsOf(used: readonly ToolUse[]): string[] {
+  const rows = new Map<string, string[]>()
+  const failures: string[] = []
+  for (const { call, result } of used) {
+    const value = parseJson(result)
+    const failed = isObject(value) ? (value['error'] ?? value['errors']) : undefined
+    if (failed) failures.push(`${call.name} did not work: ${tidyTitle(messageOf(failed))}.`)
+    const found = failed ? undefined : rowsOf(value)
+    if (found)
+      rows.set(call.name, [...(rows.get(call.name) ?? []), ...found.map(describeRow).filter((row) => row !== '')])
+  }
+  return [...Array.from(rows, ([name, described]) => reportOf(name, described)), ...failures]
+}
+
+function reportOf(name: string, rows: readonly string[]): string {
+  if (rows.length === 0) return `${name} found nothing.`
+  if (MAKES.test(name)) return `Done with ${name}: ${rows.slice(0, 20).join(', ')}.`
+  return `${name} lists:\n${rows
     .slice(0, 10)
-    .map(describeRow)
-    .filter((row) => row !== '')
-  if (list.length === 0) return ''
-  return made
-    ? `Done with ${call.name}: ${list.join('; ')}.`
-    : `${call.name} lists:\n${list.map((row) => `- ${row}`).join('\n')}`
+    .map((row) => `- ${row}`)
+    .join('\n')}`
 }
 
 function rowsOf(value: unknown): unknown[] | undefined {
@@ -78,7 +119,12 @@ function messageOf(error: unknown): string {
 function nothingToQuote({ asked, passages }: Conversation): string {
   const restated = tidyTitle(asked) || 'nothing in words'
   if (passages.length > 0) {
-    return `The passages at hand say nothing that answers this. You asked: “${restated}”.`
+    const titles = passages
+      .filter(({ title }) => title !== '')
+      .slice(0, 3)
+      .map(({ n, title }) => `“${tidyTitle(title)}” [${n}]`)
+    const nearest = titles.length > 0 ? ` The nearest are ${titles.join(', ')}.` : ''
+    return `The passages at hand have no sentence that answers this.${nearest} You asked: “${restated}”.`
   }
   return `This is the offline model: it quotes from passages it is given, and here it was given none. You asked: “${restated}”.`
 }

@@ -48,6 +48,11 @@ export function intentOf(asked: string, hasCode: boolean): Intent {
   return scores.review > scores.tutor ? 'review' : 'tutor'
 }
 
+/** Whether the user asks in so many words for a plan, a review or an explanation. */
+export function asksFor(intent: Intent, asked: string): boolean {
+  return STRONG[intent].test(asked.trim())
+}
+
 const isIntentName = (choice: string) => Object.values(NAMES).some((pattern) => pattern.test(choice))
 
 function words(list: string): string[] {

@@ -30,21 +30,49 @@ export function tidyTitle(text: string): string {
 }
 
 /**
- * What a goal is about: the words after "goal:", "learn", "about" and the like, without the end of the sentence.
- * "Please make me a plan to learn recursion in Python." → "recursion in Python".
+ * What a goal is about, without the words around it:
+ * "Please make me a plan for learning recursion in Python and save it." → "recursion in Python".
  */
 export function topicOf(text: string): string {
-  const line =
-    text.split('\n').find((candidate) => candidate.trim() !== '' && !/^\s*(?:[-*+•]|\d{1,2}[.)])\s/.test(candidate)) ??
-    text
-  const sentence = line.trim().split(/(?<=[.!?])\s/)[0] ?? ''
+  const sentence = firstSentence(text)
   const named = /\b(?:goal|topic|title)\s*(?:is|:|called|named)\s*["“']?([^"”'\n]+)/i.exec(sentence)?.[1]
   const after =
     /\b(?:learn(?:ing)?(?: about| to| how to)?|master|study|understand|get better at|practi[sc]e|about|for|to)\s+(.+)$/i.exec(
       sentence
     )?.[1]
-  const topic = tidyTitle(named ?? after ?? sentence)
-    .replace(/[!?]+$/, '')
-    .replace(/^(?:the|a|an|my)\s+/i, '')
-  return topic || 'the goal'
+  return bareTopic(named ?? after ?? sentence) || 'the goal'
+}
+
+/** The title of a goal someone asks to create: "create a goal to learn Rust" → "Learn Rust". */
+export function goalTitleOf(text: string): string {
+  const quoted = quotedTitles(text)[0]
+  if (quoted) return quoted
+  const after = /\bgoals?\b\s*(?:to|of|for|about|is|:|called|named)?\s*(.+)$/i.exec(firstSentence(text))?.[1]
+  const title = withoutAfterthought(tidyTitle(after ?? '')) || topicOf(text)
+  return title.charAt(0).toUpperCase() + title.slice(1)
+}
+
+function firstSentence(text: string): string {
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !/^\s*(?:[-*+•]|\d{1,2}[.)])\s/.test(line))
+  return (lines[0] ?? text).trim().split(/(?<=[.!?])\s/)[0] ?? ''
+}
+
+function bareTopic(text: string): string {
+  let topic = withoutAfterthought(tidyTitle(text)).replace(/[!?]+$/, '')
+  for (let last = ''; last !== topic; ) {
+    last = topic
+    topic = topic.replace(
+      /^(?:the|a|an|my|me|to|about|how to|learn(?:ing)?|master(?:ing)?|study(?:ing)?|understand(?:ing)?)\s+/i,
+      ''
+    )
+  }
+  return topic
+}
+
+/** "… and save it as tasks", "… and break it down" says what to do, not what it is about. */
+function withoutAfterthought(text: string): string {
+  return text.replace(
+    /,?\s+(?:and|then)\s+(?:then\s+)?(?:save|store|create|add|make|break|split|turn|put|plan|write)\b.*$/i,
+    ''
+  )
 }

@@ -2,7 +2,7 @@ import type { Tool } from './chat-types.ts'
 import { isObject, type Json } from './check.ts'
 import type { Conversation } from './conversation.ts'
 import { generate, resolve, typesOf } from './json-schema.ts'
-import { tidyTitle } from './titles.ts'
+import { withoutPassages } from './passages.ts'
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi
 const LANGUAGES = [
@@ -34,24 +34,34 @@ export function buildArguments(tool: Tool, conversation: Conversation, given: Js
     const name = path.at(-1)
     if (name === undefined) return undefined
     if (path.length === 1 && name in given) return given[name]
-    return valueFor(name, schema, conversation)
+    return valueFor(name, schema, tool, conversation)
   })
   return JSON.stringify(made)
 }
 
-function valueFor(name: string, schema: Json, conversation: Conversation): unknown {
+function valueFor(name: string, schema: Json, tool: Tool, conversation: Conversation): unknown {
   const types = kindsOf(schema)
   if (isIdName(name, schema)) return idFor(name, conversation)
   const options = optionsOf(schema)
+  if (options && name === 'scope') return scopeFor(options, conversation)
   if (options) return namedOption(options, conversation.asked)
   if (!types.includes('string')) return undefined
-  if (/^(?:query|question|q|search|input|text|message)$/i.test(name)) return queryFrom(conversation)
+  if (/^(?:query|question|q|search|input|text|message)$/i.test(name)) return queryFrom(tool, conversation)
   if (/^language$/i.test(name)) return languageIn(conversation.asked)
   return undefined
 }
 
-/** The question without code and greetings, at most 400 characters. */
-function queryFrom({ asked, lastUser }: Conversation): string {
+/** The scope that was named, else the course's when a course is known, else what the schema prefers. */
+function scopeFor(options: readonly unknown[], conversation: Conversation): unknown {
+  const named = namedOption(options, conversation.asked.replace(/\bcourse\b/gi, ' '))
+  if (named !== undefined) return named
+  return options.includes('course') && idFor('courseId', conversation) !== undefined ? 'course' : undefined
+}
+
+/** The question without code, at most 400 characters; tools that look for code get the code of the message. */
+function queryFrom({ name }: Tool, { asked, lastUser }: Conversation): string {
+  const code = /code/i.test(name) ? /```[^\n]*\n([\s\S]*?)(?:```|$)/.exec(lastUser)?.[1] : undefined
+  if (code?.trim()) return code.trim().slice(0, 1_000)
   const text = (asked || lastUser).replace(/\s+/g, ' ').trim()
   return text.length <= 400 ? text : text.slice(0, text.lastIndexOf(' ', 400) > 0 ? text.lastIndexOf(' ', 400) : 400)
 }
@@ -91,15 +101,17 @@ function missingId(tool: Tool, conversation: Conversation, given: Json): boolean
 }
 
 /**
- * The id for a parameter such as `courseId`: the UUID that stands nearest behind the record's name ("course 0198…",
- * `"courseId": "0198…"`), latest message first.
+ * The id for a parameter such as `courseId`: the UUID that stands behind the record's name ("course 0198…",
+ * `"courseId": "0198…"`), the latest first. Passages and what retrieving tools found are not asked: whoever wrote
+ * them must not choose the records that tools work on.
  */
 export function idFor(name: string, { call, used }: Conversation): string | undefined {
+  const spoken = call.messages.filter(({ role }) => role !== 'tool').map(({ text }) => withoutPassages(text))
   const noun = name.replace(/(?:_id|Id)$/, '').replace(/([a-z])([A-Z])/g, '$1[ _-]?$2')
-  const texts = [...used.map(({ result }) => result), ...call.messages.map(({ text }) => text)].toReversed()
   if (noun === '' || noun === 'id') return lastUuid(call.messages.findLast(({ role }) => role === 'user')?.text ?? '')
+  const results = used.filter((use) => /^(?:create|add|list)/i.test(use.call.name)).map(({ result }) => result)
   const near = new RegExp(`${noun}[^\\n]{0,60}?(${UUID.source})`, 'gi')
-  for (const text of texts) {
+  for (const text of [...spoken, ...results].toReversed()) {
     const found = [...text.matchAll(near)].at(-1)?.[1]
     if (found) return found
   }
@@ -123,6 +135,3 @@ function optionsOf(schema: Json): unknown[] | undefined {
         .find((options) => options !== undefined)
     : undefined
 }
-
-/** A title to show for what was asked, when a tool wants one and no list gives any. */
-export const titleFrom = (text: string): string => tidyTitle(text)

@@ -6,7 +6,7 @@ import { wordsOf } from './features.ts'
 import { typesOf } from './json-schema.ts'
 import { parseJson } from './passages.ts'
 import { type PlannedTask, planTasks } from './plan.ts'
-import { listedTitles, quotedTitles, tidyTitle, topicOf } from './titles.ts'
+import { goalTitleOf, listedTitles, quotedTitles, tidyTitle } from './titles.ts'
 import { buildArguments, idFor } from './tool-arguments.ts'
 import { isFunctionWord } from './words.ts'
 
@@ -66,8 +66,11 @@ function writing(conversation: Conversation): PlannedCall[] | undefined {
   return undefined
 }
 
+const NEW_GOAL =
+  /\b(?:create|add|make|save|set up)\s+(?:me\s+)?(?:a|an|the|this|another|one|two|three)?\s*(?:(?:new|learning|study|following)\s+)*goals?\b/i
+
 function wants(noun: 'goal' | 'task', asked: string): boolean {
-  if (noun === 'goal') return /\b(?:create|add|make|save|set up)\b[^.!?\n]{0,30}\bgoals?\b/i.test(asked)
+  if (noun === 'goal') return NEW_GOAL.test(asked)
   return /\b(?:create|add|make|save|set up|write|plan|break)\b[^!?]{0,80}\b(?:tasks?|steps?|plan|down)\b/i.test(asked)
 }
 
@@ -88,8 +91,7 @@ function creations(tool: Tool, conversation: Conversation): PlannedCall[] {
 }
 
 function goalOf({ asked }: Conversation): PlannedTask {
-  const title = quotedTitles(asked)[0] ?? topicOf(asked)
-  return { title: tidyTitle(title), description: tidyTitle(asked) }
+  return { title: goalTitleOf(asked), description: tidyTitle(asked) }
 }
 
 function tasksOf(conversation: Conversation): PlannedTask[] {
@@ -173,15 +175,19 @@ function listing(conversation: Conversation): PlannedCall[] | undefined {
       ({ name }) =>
         /^(?:list|get|show|read|find)/i.test(name) && !RETRIEVAL.test(name) && name.toLowerCase().includes(noun)
     )
-  if (!tool || used.some((use) => use.call.name === tool.name)) return undefined
+  if (!tool || used.length > 0) return undefined
   const calls = callOf(tool, conversation)
   return calls.length > 0 ? calls : undefined
 }
 
-/** Nothing was retrieved in this turn and no passages are at hand: the retrieving tool that fits best, once. */
+/**
+ * Nothing was retrieved in this turn and no passages are at hand: the retrieving tool that fits best, once; and once
+ * more with scope `global` when it found nothing.
+ */
 function retrieving(conversation: Conversation): PlannedCall[] | undefined {
   const { asked, call, used, passages, lastUser } = conversation
-  if (passages.length > 0 || used.length > 0 || !saysSomething(asked || lastUser)) return undefined
+  if (passages.length > 0 || !saysSomething(asked || lastUser)) return undefined
+  if (used.length > 0) return wider(conversation)
   const tools = call.tools
     .filter(({ name }) => RETRIEVAL.test(name))
     .toSorted((a, b) => suits(b, conversation) - suits(a, conversation))
@@ -190,6 +196,16 @@ function retrieving(conversation: Conversation): PlannedCall[] | undefined {
     if (calls.length > 0) return calls
   }
   return undefined
+}
+
+function wider(conversation: Conversation): PlannedCall[] | undefined {
+  const [only, ...others] = conversation.used
+  if (!only || others.length > 0 || !RETRIEVAL.test(only.call.name)) return undefined
+  const tool = conversation.call.tools.find(({ name }) => name === only.call.name)
+  const given = parseJson(only.call.arguments)
+  if (!tool || !isObject(given) || !('scope' in given) || given['scope'] === 'global') return undefined
+  const calls = callOf(tool, conversation, { ...given, scope: 'global' })
+  return calls[0] && calls[0].arguments !== only.call.arguments ? calls : undefined
 }
 
 /** How well a retrieving tool suits: by the records it and the user speak of; a general search suits always. */
