@@ -1,4 +1,3 @@
-import type { Actor } from '../auth/actor.ts'
 import type { CodeSnapshotView } from '../schemas/code-snapshot.ts'
 import type { CourseView } from '../schemas/course.ts'
 import type { DocumentView } from '../schemas/document.ts'
@@ -7,7 +6,7 @@ import { isUuid } from '../schemas/page.ts'
 import type { TaskView } from '../schemas/task.ts'
 import type { RecordType } from '../store/client-ids.ts'
 import type { RecordStore } from '../store/record-store.ts'
-import { viewerOf } from './viewer.ts'
+import { type Person, viewerOf } from './viewer.ts'
 
 export type Access = ReturnType<typeof createAccess>
 
@@ -37,11 +36,11 @@ export function createAccess({
   tasks: Finds<TaskView>
   codeSnapshots: Finds<CodeSnapshotView>
   documents: Finds<DocumentView>
-  ownsJob: (actor: Actor, jobId: string) => Promise<boolean>
+  ownsJob: (actor: Person, jobId: string) => Promise<boolean>
 }) {
   const visible =
     <View extends { id: string }>(store: Finds<View>) =>
-    async (actor: Actor, id: string): Promise<View | undefined> =>
+    async (actor: Person, id: string): Promise<View | undefined> =>
       isUuid(id) ? await store.find(id, viewerOf(actor)) : undefined
 
   const access = {
@@ -52,7 +51,7 @@ export function createAccess({
     visibleCodeSnapshot: visible(codeSnapshots),
     visibleDocument: visible(documents),
 
-    async canSee(actor: Actor, { type, id }: { type: RecordType; id: string }): Promise<boolean> {
+    async canSee(actor: Person, { type, id }: { type: RecordType; id: string }): Promise<boolean> {
       const find = {
         course: access.visibleCourse,
         goal: access.visibleGoal,
@@ -64,7 +63,7 @@ export function createAccess({
     },
 
     /** Whether a socket of the actor may listen to a channel: `user:me`, `job:`, `goal:`, `task:` or `course:` with an id. */
-    async canSubscribe(actor: Actor, channel: string): Promise<boolean> {
+    async canSubscribe(actor: Person, channel: string): Promise<boolean> {
       if (channel === 'user:me') return true
       const [kind, id = '', ...rest] = channel.split(':')
       if (rest.length > 0 || !isUuid(id)) return false

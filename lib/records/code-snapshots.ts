@@ -1,5 +1,4 @@
 import type { Knex } from 'knex'
-import type { Actor } from '../auth/actor.ts'
 import { invalidField, notFound } from '../errors.ts'
 import { requireMatch } from '../etag.ts'
 import { newId } from '../ids.ts'
@@ -14,7 +13,7 @@ import type { CodeSnapshotStore } from '../store/code-snapshots.ts'
 import type { TaskStore } from '../store/tasks.ts'
 import { snapshotNews as news } from './news.ts'
 import { createReading } from './reading.ts'
-import { viewerOf } from './viewer.ts'
+import { type Person, viewerOf } from './viewer.ts'
 import { differences, insertAllowed, type Outcome, single, type Writing } from './writing.ts'
 
 export type CodeSnapshots = ReturnType<typeof createCodeSnapshots>
@@ -33,10 +32,10 @@ export function createCodeSnapshots({
   const sizeOf = (source: string) => ({ sizeBytes: Buffer.byteLength(source) })
 
   const service = {
-    find: (actor: Actor, id: string): Promise<CodeSnapshotView> => reading.find(actor, id),
+    find: (actor: Person, id: string): Promise<CodeSnapshotView> => reading.find(actor, id),
 
     async list(
-      actor: Actor,
+      actor: Person,
       { limit, cursor, language, ...filters }: CodeSnapshotQuery
     ): Promise<Page<CodeSnapshotView>> {
       return await reading.page(actor, {
@@ -52,7 +51,7 @@ export function createCodeSnapshots({
     /** Creates snapshots in one statement; one of a task belongs to the task's user. */
     async createMany(
       trx: Knex.Transaction,
-      actor: Actor,
+      actor: Person,
       inputs: CodeSnapshotCreate[]
     ): Promise<Outcome<CodeSnapshotView>[]> {
       const wanted = inputs.flatMap(({ taskId }) => taskId ?? [])
@@ -71,14 +70,14 @@ export function createCodeSnapshots({
     },
 
     /** @throws AppError 422 naming `taskId` */
-    async create(trx: Knex.Transaction, actor: Actor, input: CodeSnapshotCreate): Promise<CodeSnapshotView> {
+    async create(trx: Knex.Transaction, actor: Person, input: CodeSnapshotCreate): Promise<CodeSnapshotView> {
       return single(await service.createMany(trx, actor, [input]))
     },
 
     /** @throws AppError 404; 412 when `ifMatch` names another state; 422 naming `taskId` */
     async updateIn(
       trx: Knex.Transaction,
-      actor: Actor,
+      actor: Person,
       id: string,
       patch: CodeSnapshotPatch,
       ifMatch?: string
@@ -99,12 +98,12 @@ export function createCodeSnapshots({
       return updated
     },
 
-    async update(actor: Actor, id: string, patch: CodeSnapshotPatch, ifMatch?: string): Promise<CodeSnapshotView> {
+    async update(actor: Person, id: string, patch: CodeSnapshotPatch, ifMatch?: string): Promise<CodeSnapshotView> {
       return await writing.run((trx) => service.updateIn(trx, actor, id, patch, ifMatch))
     },
 
     /** @throws AppError 404, 412 */
-    async removeIn(trx: Knex.Transaction, actor: Actor, id: string, ifMatch?: string): Promise<void> {
+    async removeIn(trx: Knex.Transaction, actor: Person, id: string, ifMatch?: string): Promise<void> {
       const seen = await reading.find(actor, id, trx)
       const snapshot = (await codeSnapshots.lock(trx, [seen.id], viewerOf(actor))).get(seen.id)
       if (!snapshot) throw notFound('the code snapshot')
@@ -114,7 +113,7 @@ export function createCodeSnapshots({
       await codeSnapshots.remove(trx, [snapshot.id])
     },
 
-    async remove(actor: Actor, id: string, ifMatch?: string): Promise<void> {
+    async remove(actor: Person, id: string, ifMatch?: string): Promise<void> {
       await writing.run((trx) => service.removeIn(trx, actor, id, ifMatch))
     }
   }

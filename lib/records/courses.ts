@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { type Actor, isAdmin } from '../auth/actor.ts'
+import { isAdmin } from '../auth/actor.ts'
 import { AppError, notFound } from '../errors.ts'
 import { requireMatch } from '../etag.ts'
 import { newId } from '../ids.ts'
@@ -10,13 +10,14 @@ import type { DocumentStore } from '../store/documents.ts'
 import type { GoalStore } from '../store/goals.ts'
 import { goalNews, courseNews as news } from './news.ts'
 import { createReading } from './reading.ts'
-import { viewerOf } from './viewer.ts'
+import { type Person, viewerOf } from './viewer.ts'
 import { differences, type Outcome, single, type Writing } from './writing.ts'
 
 export type Courses = ReturnType<typeof createCourses>
 
 /** Whether the actor writes a course, its documents and its enrolments. */
-export const writesCourse = (actor: Actor, course: CourseView): boolean => isAdmin(actor) || course.ownerId === actor.id
+export const writesCourse = (actor: Person, course: CourseView): boolean =>
+  isAdmin(actor) || course.ownerId === actor.id
 
 /** For what can be seen but not written: a 404 would deny what a GET shows. */
 export const onlyItsOwner = (): AppError =>
@@ -35,7 +36,7 @@ export function createCourses({
 }) {
   const reading = createReading(courses, 'the course')
 
-  async function lockOwn(trx: Knex.Transaction, actor: Actor, id: string): Promise<CourseView> {
+  async function lockOwn(trx: Knex.Transaction, actor: Person, id: string): Promise<CourseView> {
     const seen = await reading.find(actor, id, trx)
     if (!writesCourse(actor, seen)) throw onlyItsOwner()
     const course = (await courses.lock(trx, [seen.id], viewerOf(actor))).get(seen.id)
@@ -44,14 +45,14 @@ export function createCourses({
   }
 
   const service = {
-    find: (actor: Actor, id: string): Promise<CourseView> => reading.find(actor, id),
+    find: (actor: Person, id: string): Promise<CourseView> => reading.find(actor, id),
 
     /** All courses the actor sees: their own, those they are enrolled in, public ones. */
-    async list(actor: Actor, { limit, cursor, ...filters }: CourseQuery): Promise<Page<CourseView>> {
+    async list(actor: Person, { limit, cursor, ...filters }: CourseQuery): Promise<Page<CourseView>> {
       return await reading.page(actor, { limit, cursor, filters })
     },
 
-    async createMany(trx: Knex.Transaction, actor: Actor, inputs: CourseCreate[]): Promise<Outcome<CourseView>[]> {
+    async createMany(trx: Knex.Transaction, actor: Person, inputs: CourseCreate[]): Promise<Outcome<CourseView>[]> {
       const created = await courses.insert(
         trx,
         inputs.map((input) => ({ ...input, id: newId(), ownerId: actor.id }))
@@ -60,14 +61,14 @@ export function createCourses({
       return created
     },
 
-    async create(trx: Knex.Transaction, actor: Actor, input: CourseCreate): Promise<CourseView> {
+    async create(trx: Knex.Transaction, actor: Person, input: CourseCreate): Promise<CourseView> {
       return single(await service.createMany(trx, actor, [input]))
     },
 
     /** @throws AppError 404; 403 for one that can be seen but is another's; 412 */
     async updateIn(
       trx: Knex.Transaction,
-      actor: Actor,
+      actor: Person,
       id: string,
       patch: CoursePatch,
       ifMatch?: string
@@ -81,12 +82,12 @@ export function createCourses({
       return updated
     },
 
-    async update(actor: Actor, id: string, patch: CoursePatch, ifMatch?: string): Promise<CourseView> {
+    async update(actor: Person, id: string, patch: CoursePatch, ifMatch?: string): Promise<CourseView> {
       return await writing.run((trx) => service.updateIn(trx, actor, id, patch, ifMatch))
     },
 
     /** Deletes a course with its documents and enrolments; goals that named it stay. @throws AppError 404, 403, 412 */
-    async removeIn(trx: Knex.Transaction, actor: Actor, id: string, ifMatch?: string): Promise<void> {
+    async removeIn(trx: Knex.Transaction, actor: Person, id: string, ifMatch?: string): Promise<void> {
       const course = await lockOwn(trx, actor, id)
       requireMatch(ifMatch, course)
       for (const goal of await goals.leaveCourse(trx, course.id)) {
@@ -104,7 +105,7 @@ export function createCourses({
       await courses.remove(trx, [course.id])
     },
 
-    async remove(actor: Actor, id: string, ifMatch?: string): Promise<void> {
+    async remove(actor: Person, id: string, ifMatch?: string): Promise<void> {
       await writing.run((trx) => service.removeIn(trx, actor, id, ifMatch))
     }
   }

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { type Actor, isAdmin } from '../auth/actor.ts'
+import { isAdmin } from '../auth/actor.ts'
 import { AppError, invalidField, notFound } from '../errors.ts'
 import { requireMatch } from '../etag.ts'
 import { newId } from '../ids.ts'
@@ -11,7 +11,7 @@ import type { DocumentStore } from '../store/documents.ts'
 import { onlyItsOwner, writesCourse } from './courses.ts'
 import { documentNews as news } from './news.ts'
 import { createReading } from './reading.ts'
-import { viewerOf } from './viewer.ts'
+import { type Person, viewerOf } from './viewer.ts'
 import { differences, insertAllowed, MovedError, type Outcome, single, type Writing } from './writing.ts'
 
 export type Documents = ReturnType<typeof createDocuments>
@@ -35,7 +35,7 @@ export function createDocuments({
   const unseenCourse = () => invalidField('courseId', 'is not a course that can be seen')
 
   /** Why the actor may not write documents there, or the owner of such documents. */
-  function ownerOf(actor: Actor, courseId: string | null | undefined, seen: Map<string, CourseView>) {
+  function ownerOf(actor: Person, courseId: string | null | undefined, seen: Map<string, CourseView>) {
     if (!courseId) return isAdmin(actor) ? actor.id : onlyAdministrators()
     const course = seen.get(courseId)
     if (!course) return unseenCourse()
@@ -43,7 +43,7 @@ export function createDocuments({
   }
 
   /** The document with the courses it belongs to and is to belong to, which are locked first. */
-  async function lock(trx: Knex.Transaction, actor: Actor, id: string, otherCourseId?: string | null) {
+  async function lock(trx: Knex.Transaction, actor: Person, id: string, otherCourseId?: string | null) {
     const known = await reading.find(actor, id, trx)
     const courseIds = [known.courseId, otherCourseId].filter((courseId) => typeof courseId === 'string')
     const seen = await courses.lock(trx, courseIds, viewerOf(actor), 'key share')
@@ -56,14 +56,14 @@ export function createDocuments({
   }
 
   const service = {
-    find: (actor: Actor, id: string): Promise<DocumentView> => reading.find(actor, id),
+    find: (actor: Person, id: string): Promise<DocumentView> => reading.find(actor, id),
 
     /** All documents the actor sees; a page ends early rather than carry more than about 8 MiB. */
-    async list(actor: Actor, { limit, cursor, ...filters }: DocumentQuery): Promise<Page<DocumentView>> {
+    async list(actor: Person, { limit, cursor, ...filters }: DocumentQuery): Promise<Page<DocumentView>> {
       return await reading.page(actor, { limit, cursor, filters })
     },
 
-    async createMany(trx: Knex.Transaction, actor: Actor, inputs: DocumentCreate[]): Promise<Outcome<DocumentView>[]> {
+    async createMany(trx: Knex.Transaction, actor: Person, inputs: DocumentCreate[]): Promise<Outcome<DocumentView>[]> {
       const wanted = inputs.flatMap(({ courseId }) => courseId ?? [])
       const seen = await courses.lock(trx, wanted, viewerOf(actor), 'key share')
       const rows = inputs.map((input) => {
@@ -79,14 +79,14 @@ export function createDocuments({
     },
 
     /** @throws AppError 403 where only others write; 422 naming `courseId` */
-    async create(trx: Knex.Transaction, actor: Actor, input: DocumentCreate): Promise<DocumentView> {
+    async create(trx: Knex.Transaction, actor: Person, input: DocumentCreate): Promise<DocumentView> {
       return single(await service.createMany(trx, actor, [input]))
     },
 
     /** @throws AppError 404; 403 for one that can be seen but not written; 412; 422 naming `courseId` */
     async updateIn(
       trx: Knex.Transaction,
-      actor: Actor,
+      actor: Person,
       id: string,
       patch: DocumentPatch,
       ifMatch?: string
@@ -106,12 +106,12 @@ export function createDocuments({
       return updated
     },
 
-    async update(actor: Actor, id: string, patch: DocumentPatch, ifMatch?: string): Promise<DocumentView> {
+    async update(actor: Person, id: string, patch: DocumentPatch, ifMatch?: string): Promise<DocumentView> {
       return await writing.run((trx) => service.updateIn(trx, actor, id, patch, ifMatch))
     },
 
     /** @throws AppError 404, 403, 412 */
-    async removeIn(trx: Knex.Transaction, actor: Actor, id: string, ifMatch?: string): Promise<void> {
+    async removeIn(trx: Knex.Transaction, actor: Person, id: string, ifMatch?: string): Promise<void> {
       const { document } = await lock(trx, actor, id)
       requireMatch(ifMatch, document)
       await writing.tell(trx, 'document.deleted', news(document, { id: document.id }))
@@ -119,7 +119,7 @@ export function createDocuments({
       await documents.remove(trx, [document.id])
     },
 
-    async remove(actor: Actor, id: string, ifMatch?: string): Promise<void> {
+    async remove(actor: Person, id: string, ifMatch?: string): Promise<void> {
       await writing.run((trx) => service.removeIn(trx, actor, id, ifMatch))
     }
   }

@@ -1,4 +1,3 @@
-import type { Actor } from '../auth/actor.ts'
 import { AppError, invalidField, notFound } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { EnrollmentCreate, EnrollmentView } from '../schemas/enrollment.ts'
@@ -6,7 +5,7 @@ import { encodeCursor, isUuid, type Page, type PageQuery } from '../schemas/page
 import type { CourseStore } from '../store/courses.ts'
 import type { EnrollmentStore } from '../store/enrollments.ts'
 import { type Courses, onlyItsOwner, writesCourse } from './courses.ts'
-import { everyone } from './viewer.ts'
+import { type Person, everyone } from './viewer.ts'
 import type { Writing } from './writing.ts'
 
 export type Enrollments = ReturnType<typeof createEnrollments>
@@ -25,7 +24,7 @@ export function createEnrollments({
 }) {
   return {
     /** @throws AppError 404 when the course, or the enrolment, cannot be seen */
-    async find(actor: Actor, courseId: string, userId: string): Promise<EnrollmentView> {
+    async find(actor: Person, courseId: string, userId: string): Promise<EnrollmentView> {
       const course = await courses.find(actor, courseId)
       const mayKnow = writesCourse(actor, course) || userId.toLowerCase() === actor.id
       const enrollment = mayKnow && isUuid(userId) ? await enrollments.find(course.id, userId) : undefined
@@ -34,7 +33,7 @@ export function createEnrollments({
     },
 
     /** @throws AppError 404 when the course cannot be seen */
-    async list(actor: Actor, courseId: string, { limit, cursor }: PageQuery): Promise<Page<EnrollmentView>> {
+    async list(actor: Person, courseId: string, { limit, cursor }: PageQuery): Promise<Page<EnrollmentView>> {
       const course = await courses.find(actor, courseId)
       const only = writesCourse(actor, course) ? undefined : actor.id
       const { rows, next } = await enrollments.list(course.id, { limit, cursor, only })
@@ -42,7 +41,7 @@ export function createEnrollments({
     },
 
     /** @throws AppError 404; 403 for another's course; 409 when enrolled already; 422 for an unknown person */
-    async create(actor: Actor, courseId: string, { userId }: EnrollmentCreate): Promise<EnrollmentView> {
+    async create(actor: Person, courseId: string, { userId }: EnrollmentCreate): Promise<EnrollmentView> {
       const course = await courses.find(actor, courseId)
       if (!writesCourse(actor, course)) throw onlyItsOwner()
       return await writing.run(async (trx) => {
@@ -57,7 +56,7 @@ export function createEnrollments({
     },
 
     /** By the course's owner, or by the enrolled person. @throws AppError 404; 403 for another's enrolment */
-    async remove(actor: Actor, courseId: string, userId: string): Promise<void> {
+    async remove(actor: Person, courseId: string, userId: string): Promise<void> {
       const course = await courses.find(actor, courseId)
       if (!writesCourse(actor, course) && userId.toLowerCase() !== actor.id) throw onlyItsOwner()
       const removed = isUuid(userId) && (await writing.run((trx) => enrollments.remove(trx, course.id, userId)))

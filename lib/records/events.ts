@@ -1,27 +1,28 @@
 import type { Knex } from 'knex'
-import { type Actor, isAdmin } from '../auth/actor.ts'
+import { isAdmin } from '../auth/actor.ts'
 import { notFound } from '../errors.ts'
 import type { EventLog } from '../events/log.ts'
 import { type EventCreate, type EventQuery, type EventView, encodeEventCursor } from '../schemas/event.ts'
 import { isUuid, type Page } from '../schemas/page.ts'
 import type { EventStore } from '../store/events.ts'
+import type { Person } from './viewer.ts'
 
 export type Events = ReturnType<typeof createEvents>
 
 /** The log as its readers by REST see it: each the events that are theirs, administrators all. */
 export function createEvents({ events, store }: { events: EventLog; store: EventStore }) {
-  const ownOf = (actor: Actor) => (isAdmin(actor) ? undefined : actor.id)
+  const ownOf = (actor: Person) => (isAdmin(actor) ? undefined : actor.id)
 
   return {
     /** @throws AppError 404 for an unknown or foreign id */
-    async find(actor: Actor, id: string): Promise<EventView> {
+    async find(actor: Person, id: string): Promise<EventView> {
       const event = isUuid(id) ? await store.find(id, ownOf(actor)) : undefined
       if (!event) throw notFound('the event')
       return event
     },
 
     /** The newest first; with `after` what comes after that position, the oldest first. */
-    async list(actor: Actor, { limit, cursor, after, userId, type, subject }: EventQuery): Promise<Page<EventView>> {
+    async list(actor: Person, { limit, cursor, after, userId, type, subject }: EventQuery): Promise<Page<EventView>> {
       if (!isAdmin(actor) && userId !== undefined && userId.toLowerCase() !== actor.id) {
         return { data: [], nextCursor: null }
       }
@@ -36,7 +37,7 @@ export function createEvents({ events, store }: { events: EventLog; store: Event
     },
 
     /** What a client has to tell; the schema sees to it that the type begins with `client.`. @returns the event's id */
-    async create(trx: Knex.Transaction, actor: Actor, { type, subject, data }: EventCreate): Promise<string> {
+    async create(trx: Knex.Transaction, actor: Person, { type, subject, data }: EventCreate): Promise<string> {
       return await events.append(trx, { type, userId: actor.id, subject: subject ?? null, data: data ?? {} })
     }
   }

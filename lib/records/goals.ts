@@ -1,5 +1,4 @@
 import type { Knex } from 'knex'
-import type { Actor } from '../auth/actor.ts'
 import { invalidField, notFound } from '../errors.ts'
 import { requireMatch } from '../etag.ts'
 import { newId } from '../ids.ts'
@@ -12,7 +11,7 @@ import type { Viewer } from '../store/record-store.ts'
 import type { TaskStore } from '../store/tasks.ts'
 import { snapshotNews, taskNews, goalNews as news } from './news.ts'
 import { createReading } from './reading.ts'
-import { viewerOf } from './viewer.ts'
+import { type Person, viewerOf } from './viewer.ts'
 import { differences, insertAllowed, type Outcome, single, type Writing } from './writing.ts'
 
 export type Goals = ReturnType<typeof createGoals>
@@ -34,18 +33,18 @@ export function createGoals({
   const unseenCourse = () => invalidField('courseId', 'is not a course that can be seen')
 
   /** A goal's course is one that the goal's own user sees, whoever writes it. */
-  const ownerViewer = (actor: Actor, goal: GoalView): Viewer =>
+  const ownerViewer = (actor: Person, goal: GoalView): Viewer =>
     goal.userId === actor.id ? viewerOf(actor) : { userId: goal.userId, seesAll: false }
 
   const service = {
-    find: (actor: Actor, id: string): Promise<GoalView> => reading.find(actor, id),
+    find: (actor: Person, id: string): Promise<GoalView> => reading.find(actor, id),
 
-    async list(actor: Actor, { limit, cursor, ...filters }: GoalQuery): Promise<Page<GoalView>> {
+    async list(actor: Person, { limit, cursor, ...filters }: GoalQuery): Promise<Page<GoalView>> {
       return await reading.page(actor, { limit, cursor, filters })
     },
 
     /** Creates goals in one statement; those that name a course the actor cannot see are refused, the others created. */
-    async createMany(trx: Knex.Transaction, actor: Actor, inputs: GoalCreate[]): Promise<Outcome<GoalView>[]> {
+    async createMany(trx: Knex.Transaction, actor: Person, inputs: GoalCreate[]): Promise<Outcome<GoalView>[]> {
       const wanted = inputs.flatMap(({ courseId }) => courseId ?? [])
       const seen = await courses.lock(trx, wanted, viewerOf(actor), 'key share')
       const rows = inputs.map((input) =>
@@ -60,14 +59,14 @@ export function createGoals({
     },
 
     /** @throws AppError 422 naming `courseId` */
-    async create(trx: Knex.Transaction, actor: Actor, input: GoalCreate): Promise<GoalView> {
+    async create(trx: Knex.Transaction, actor: Person, input: GoalCreate): Promise<GoalView> {
       return single(await service.createMany(trx, actor, [input]))
     },
 
     /** @throws AppError 404; 412 when `ifMatch` names another state; 422 naming `courseId` */
     async updateIn(
       trx: Knex.Transaction,
-      actor: Actor,
+      actor: Person,
       id: string,
       patch: GoalPatch,
       ifMatch?: string
@@ -91,12 +90,12 @@ export function createGoals({
       return updated
     },
 
-    async update(actor: Actor, id: string, patch: GoalPatch, ifMatch?: string): Promise<GoalView> {
+    async update(actor: Person, id: string, patch: GoalPatch, ifMatch?: string): Promise<GoalView> {
       return await writing.run((trx) => service.updateIn(trx, actor, id, patch, ifMatch))
     },
 
     /** Deletes a goal and its tasks; code snapshots of these stay, without their task. @throws AppError 404, 412 */
-    async removeIn(trx: Knex.Transaction, actor: Actor, id: string, ifMatch?: string): Promise<void> {
+    async removeIn(trx: Knex.Transaction, actor: Person, id: string, ifMatch?: string): Promise<void> {
       const seen = await reading.find(actor, id, trx)
       const goal = (await goals.lock(trx, [seen.id], viewerOf(actor))).get(seen.id)
       if (!goal) throw notFound('the goal')
@@ -114,7 +113,7 @@ export function createGoals({
       await goals.remove(trx, [goal.id])
     },
 
-    async remove(actor: Actor, id: string, ifMatch?: string): Promise<void> {
+    async remove(actor: Person, id: string, ifMatch?: string): Promise<void> {
       await writing.run((trx) => service.removeIn(trx, actor, id, ifMatch))
     }
   }

@@ -1,9 +1,8 @@
 import type { Knex } from 'knex'
-import type { Actor } from '../auth/actor.ts'
 import { notFound } from '../errors.ts'
 import { encodeCursor, isUuid, type Page } from '../schemas/page.ts'
 import type { ListOptions, RecordStore } from '../store/record-store.ts'
-import { viewerOf } from './viewer.ts'
+import { type Person, viewerOf } from './viewer.ts'
 
 /** Finding and listing, the same for all records: what the actor may not see is not there. */
 export function createReading<View extends { id: string }>(
@@ -13,13 +12,13 @@ export function createReading<View extends { id: string }>(
 ) {
   return {
     /** @throws AppError 404 for an unknown or foreign id */
-    async find(actor: Actor, id: string, trx?: Knex.Transaction): Promise<View> {
+    async find(actor: Person, id: string, trx?: Knex.Transaction): Promise<View> {
       const view = isUuid(id) ? await store.find(id, viewerOf(actor), trx) : undefined
       if (!view) throw notFound(what)
       return view
     },
 
-    async page(actor: Actor, options: ListOptions<View>): Promise<Page<View>> {
+    async page(actor: Person, options: ListOptions<View>): Promise<Page<View>> {
       const { rows, hasMore } = await store.list(viewerOf(actor), options)
       const last = rows.at(-1)
       return { data: rows, nextCursor: hasMore && last ? encodeCursor(last.id) : null }

@@ -1,5 +1,4 @@
 import type { Knex } from 'knex'
-import type { Actor } from '../auth/actor.ts'
 import type { EventLog } from '../events/log.ts'
 import { createClientIdStore } from '../store/client-ids.ts'
 import { createCodeSnapshotStore } from '../store/code-snapshots.ts'
@@ -11,6 +10,7 @@ import { createGoalStore } from '../store/goals.ts'
 import { createTaskStore } from '../store/tasks.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { createAccess } from './access.ts'
+import { createBulk } from './bulk.ts'
 import { createCodeSnapshots } from './code-snapshots.ts'
 import { createCourses } from './courses.ts'
 import { createDocuments } from './documents.ts'
@@ -19,6 +19,7 @@ import { createEvents } from './events.ts'
 import { createGoals } from './goals.ts'
 import { createTasks } from './tasks.ts'
 import { createWriting, type TextNews } from './writing.ts'
+import type { Person } from './viewer.ts'
 
 export type Records = ReturnType<typeof createRecords>
 
@@ -42,7 +43,7 @@ export function createRecords({
   events: EventLog
   eventStore: EventStore
   texts: TextNews
-  ownsJob: (actor: Actor, jobId: string) => Promise<boolean>
+  ownsJob: (actor: Person, jobId: string) => Promise<boolean>
 }) {
   const stores = {
     courses: createCourseStore(knex),
@@ -53,13 +54,18 @@ export function createRecords({
   }
   const writing = createWriting({ transaction, events, texts })
   const courses = createCourses({ ...stores, writing })
+  const goals = createGoals({ ...stores, writing })
+  const tasks = createTasks({ ...stores, writing })
+  const codeSnapshots = createCodeSnapshots({ ...stores, writing })
+  const documents = createDocuments({ ...stores, writing })
+  const clientIds = createClientIdStore()
   return {
     run: <T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T> => writing.run(work),
     courses,
-    goals: createGoals({ ...stores, writing }),
-    tasks: createTasks({ ...stores, writing }),
-    codeSnapshots: createCodeSnapshots({ ...stores, writing }),
-    documents: createDocuments({ ...stores, writing }),
+    goals,
+    tasks,
+    codeSnapshots,
+    documents,
     enrollments: createEnrollments({
       enrollments: createEnrollmentStore(knex),
       courses,
@@ -68,6 +74,6 @@ export function createRecords({
     }),
     events: createEvents({ events, store: eventStore }),
     access: createAccess({ ...stores, ownsJob }),
-    clientIds: createClientIdStore()
+    bulk: createBulk({ clientIds, courses, goals, tasks, codeSnapshots, documents })
   }
 }

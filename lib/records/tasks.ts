@@ -1,5 +1,4 @@
 import type { Knex } from 'knex'
-import type { Actor } from '../auth/actor.ts'
 import { invalidField, notFound } from '../errors.ts'
 import { requireMatch } from '../etag.ts'
 import { newId } from '../ids.ts'
@@ -10,7 +9,7 @@ import type { GoalStore } from '../store/goals.ts'
 import type { TaskStore } from '../store/tasks.ts'
 import { goalNews, taskNews as news, snapshotNews } from './news.ts'
 import { createReading } from './reading.ts'
-import { viewerOf } from './viewer.ts'
+import { type Person, viewerOf } from './viewer.ts'
 import { differences, insertAllowed, MovedError, type Outcome, single, type Writing } from './writing.ts'
 
 export type Tasks = ReturnType<typeof createTasks>
@@ -40,7 +39,7 @@ export function createTasks({
   }
 
   /** The task with its goal locked, and another goal that it is to belong to. */
-  async function lock(trx: Knex.Transaction, actor: Actor, id: string, otherGoalId?: string) {
+  async function lock(trx: Knex.Transaction, actor: Person, id: string, otherGoalId?: string) {
     const seen = await reading.find(actor, id, trx)
     const locked = await goals.lock(trx, [seen.goalId, ...(otherGoalId ? [otherGoalId] : [])], viewerOf(actor))
     const task = (await tasks.lock(trx, [seen.id], viewerOf(actor))).get(seen.id)
@@ -55,14 +54,14 @@ export function createTasks({
   }
 
   const service = {
-    find: (actor: Actor, id: string): Promise<TaskView> => reading.find(actor, id),
+    find: (actor: Person, id: string): Promise<TaskView> => reading.find(actor, id),
 
-    async list(actor: Actor, { limit, cursor, ...filters }: TaskQuery): Promise<Page<TaskView>> {
+    async list(actor: Person, { limit, cursor, ...filters }: TaskQuery): Promise<Page<TaskView>> {
       return await reading.page(actor, { limit, cursor, filters })
     },
 
     /** Creates tasks in one statement, each after the last of its goal unless it has a position. */
-    async createMany(trx: Knex.Transaction, actor: Actor, inputs: TaskCreate[]): Promise<Outcome<TaskView>[]> {
+    async createMany(trx: Knex.Transaction, actor: Person, inputs: TaskCreate[]): Promise<Outcome<TaskView>[]> {
       const seen = await goals.lock(
         trx,
         inputs.map(({ goalId }) => goalId),
@@ -90,14 +89,14 @@ export function createTasks({
     },
 
     /** @throws AppError 422 naming `goalId` */
-    async create(trx: Knex.Transaction, actor: Actor, input: TaskCreate): Promise<TaskView> {
+    async create(trx: Knex.Transaction, actor: Person, input: TaskCreate): Promise<TaskView> {
       return single(await service.createMany(trx, actor, [input]))
     },
 
     /** @throws AppError 404; 412 when `ifMatch` names another state; 422 naming `goalId` */
     async updateIn(
       trx: Knex.Transaction,
-      actor: Actor,
+      actor: Person,
       id: string,
       patch: TaskPatch,
       ifMatch?: string
@@ -117,17 +116,17 @@ export function createTasks({
       return updated
     },
 
-    async update(actor: Actor, id: string, patch: TaskPatch, ifMatch?: string): Promise<TaskView> {
+    async update(actor: Person, id: string, patch: TaskPatch, ifMatch?: string): Promise<TaskView> {
       return await writing.run((trx) => service.updateIn(trx, actor, id, patch, ifMatch))
     },
 
     /** Completing what is completed changes nothing and tells nobody. @throws AppError 404 */
-    async complete(actor: Actor, id: string): Promise<TaskView> {
+    async complete(actor: Person, id: string): Promise<TaskView> {
       return await service.update(actor, id, { status: 'completed' })
     },
 
     /** Deletes a task; its code snapshots stay, without it. @throws AppError 404, 412 */
-    async removeIn(trx: Knex.Transaction, actor: Actor, id: string, ifMatch?: string): Promise<void> {
+    async removeIn(trx: Knex.Transaction, actor: Person, id: string, ifMatch?: string): Promise<void> {
       const { task } = await lock(trx, actor, id)
       requireMatch(ifMatch, task)
       for (const snapshot of await codeSnapshots.leaveTasks(trx, [task.id])) {
@@ -139,7 +138,7 @@ export function createTasks({
       await moveProgress(trx, [task.goalId])
     },
 
-    async remove(actor: Actor, id: string, ifMatch?: string): Promise<void> {
+    async remove(actor: Person, id: string, ifMatch?: string): Promise<void> {
       await writing.run((trx) => service.removeIn(trx, actor, id, ifMatch))
     }
   }
