@@ -21,7 +21,7 @@ const marks: [string, number, RegExp][] = [
     /^\s*(?:elif .*|else|try|finally|except\b.*|with .+|class \w+.*|for \w+.* in .*|while .*|if .*):\s*(?:#.*)?$/
   ],
   ['python', 2, /^\s*(?:from [\w.]+ import |import \w+(?: as \w+)?\s*$)/],
-  ['python', 1, /\bself\.|\bNone\b|^\s*@\w+$|\bprint\(/],
+  ['python', 1, /^\s*(?:async )?def \w+\(|\bself\.|\bNone\b|^\s*@\w+$|\bprint\(/],
   ['typescript', 3, /^\s*(?:export )?(?:interface \w+|type \w+(?:<.*>)? =|declare |enum \w+|namespace \w+)/],
   ['typescript', 3, /[\w)\]?]\s*:\s*(?:string|number|boolean|void|unknown|any|never)\b|\bas const\b|\bimport type\b/],
   ['javascript', 2, /^\s*(?:export |import .* from ['"]|(?:const|let) \w+|(?:const|let) [{[])/],
@@ -37,7 +37,8 @@ const marks: [string, number, RegExp][] = [
   ['cpp', 4, /^\s*#include <\w+>|\bstd::|^\s*using namespace \w+;|\bcout\s*<</],
   ['go', 4, /^package \w+|^func (?:\(.*\) )?\w+\(.*\{|\bfmt\.\w+\(|:=/],
   ['rust', 4, /^\s*(?:pub )?fn \w+|\blet mut \b|\bimpl\b.*\{|println!\(|^\s*use \w+::/],
-  ['ruby', 3, /^\s*(?:def \w+[^:]*|end|require ['"].*|module [A-Z]\w*)\s*$|\bputs\b|\bdo \|/],
+  ['ruby', 1, /^\s*def \w+[^:]*$/],
+  ['ruby', 3, /^\s*(?:end|require ['"].*|module [A-Z]\w*)\s*$|\bputs\b|\bdo \|/],
   ['php', 6, /<\?php|^\s*\$\w+ = .*;/],
   ['kotlin', 3, /^\s*(?:fun \w+\(|val \w+|data class )/],
   ['bash', 3, /^\s*(?:if \[|fi$|done$|esac$|echo |export \w+=|set -[eu])/],
