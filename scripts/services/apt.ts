@@ -1,4 +1,5 @@
-import { access, readFile, rm, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { access, readFile, writeFile } from 'node:fs/promises'
 import { runCommand, runOrFail } from './run-command.ts'
 
 const policyFile = '/usr/sbin/policy-rc.d'
@@ -32,13 +33,19 @@ export async function aptCandidate(name: string, path: string): Promise<string |
  * Installs packages without starting the daemons they bring, now or at the next boot: the private instances are
  * ours, the machine's own stay as they were.
  */
-export async function aptInstall(packages: string[], path: string, logFile: string): Promise<void> {
+export async function aptInstall(
+  packages: string[],
+  path: string,
+  logFile: string,
+  onLine: (line: string) => void
+): Promise<void> {
   const env = aptEnv(path)
   await withoutDaemons(async () => {
     const options = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Dpkg::Options::=--force-confold']
     await runOrFail('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...options, ...packages], {
       logFile,
-      env
+      env,
+      onLine
     })
   })
   const systemd = await access('/run/systemd/system').then(
@@ -55,9 +62,12 @@ async function withoutDaemons(work: () => Promise<void>): Promise<void> {
     () => true,
     () => false
   )
+  const remove = () => rmSync(policyFile, { force: true })
+  if (ours) process.once('exit', remove) // a second Ctrl-C ends this process without the lines below
   try {
     await work()
   } finally {
-    if (ours) await rm(policyFile, { force: true })
+    if (ours) remove()
+    process.off('exit', remove)
   }
 }

@@ -3,6 +3,7 @@ import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { rememberedPort } from './free-port.ts'
 import { identify, isAlive, type ProcessIdentity, readLiving } from './process-identity.ts'
+import { sendSignal, stopProcess } from './stop-process.ts'
 import { startError } from './start-error.ts'
 
 export type DaemonSpec = {
@@ -29,9 +30,11 @@ export type DaemonSpec = {
 export type Daemon = {
   pid: number
   port: number
-  adopted: boolean
   isRunning: () => Promise<boolean>
+  /** Asks for an orderly end and waits for it. */
   stop: () => Promise<void>
+  /** Asks for an orderly end without waiting. */
+  letGo: () => void
 }
 
 /**
@@ -43,8 +46,8 @@ export async function startDaemon(spec: DaemonSpec): Promise<Daemon> {
   const left = await readLiving(spec.pidFile)
   if (left) {
     const note = JSON.parse(await readFile(spec.pidFile, 'utf8')) as { port: number; fingerprint: string }
-    if (note.fingerprint === spec.fingerprint) return daemonOf(spec, left, note.port, true)
-    await stopProcess(left, spec)
+    if (note.fingerprint === spec.fingerprint) return daemonOf(spec, left, note.port)
+    await stopProcess(left, spec.stopSignal, spec.stopTimeoutMs)
   }
 
   const port = await rememberedPort(spec.portFile)
@@ -66,52 +69,28 @@ export async function startDaemon(spec: DaemonSpec): Promise<Daemon> {
     const identity = await identify(child.pid as number)
     const note = { ...identity, port, fingerprint: spec.fingerprint }
     await writeFile(spec.pidFile, `${JSON.stringify(note)}\n`, { mode: 0o600 })
-    return daemonOf(spec, identity, port, false)
+    return daemonOf(spec, identity, port)
   } finally {
     await log.close()
   }
 }
 
-function daemonOf(spec: DaemonSpec, identity: ProcessIdentity, port: number, adopted: boolean): Daemon {
+function daemonOf(spec: DaemonSpec, identity: ProcessIdentity, port: number): Daemon {
   return {
     pid: identity.pid,
     port,
-    adopted,
     isRunning: () => isAlive(identity),
+    letGo: () => sendSignal(identity.pid, spec.stopSignal),
     stop: async () => {
-      await stopProcess(identity, spec)
+      await stopProcess(identity, spec.stopSignal, spec.stopTimeoutMs)
       await rm(spec.pidFile, { force: true })
     }
   }
 }
 
-/** Asks the process to end and waits for it; kills it when it does not within the time. */
-async function stopProcess(
-  identity: ProcessIdentity,
-  { stopSignal, stopTimeoutMs }: Pick<DaemonSpec, 'stopSignal' | 'stopTimeoutMs'>
-): Promise<void> {
-  const deadline = Date.now() + stopTimeoutMs
-  signal(identity.pid, stopSignal)
-  while (await isAlive(identity)) {
-    if (Date.now() > deadline) {
-      signal(identity.pid, 'SIGKILL')
-      return
-    }
-    await sleep(25)
-  }
-}
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name)
-  } catch {
-    // It ended by itself in between, which is what was wanted.
-  }
-}
-
 /**
- * Waits until the probe answers true. A daemon that ends meanwhile, or takes longer than the time, is a StartError
- * with the end of its log.
+ * Waits until the probe answers true. A daemon that ends meanwhile, or takes longer than the time (it is then
+ * stopped), is a StartError with the end of its log.
  */
 export async function untilReady(
   spec: DaemonSpec,
@@ -124,6 +103,7 @@ export async function untilReady(
     const late = Date.now() > deadline
     if (late || !(await daemon.isRunning())) {
       const tail = (await readFile(spec.logFile, 'utf8')).trim().split('\n').slice(-8).join('\n  ')
+      await daemon.stop()
       const what = late ? `did not answer within ${timeoutMs / 1000} s` : 'ended right after its start'
       throw startError(`${spec.name} ${what}. The end of its log (${spec.logFile}):\n  ${tail}`)
     }

@@ -1,30 +1,30 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { startError } from './start-error.ts'
 
-/** Listens for a moment; resolves with the port that was had, or undefined when it is taken. Port 0 means any. */
-function tryPort(port: number, host: string): Promise<number | undefined> {
+type Attempt = { port: number; code?: undefined } | { code: string }
+
+/** Listens for a moment: the port that was had (0 asks for any), or the system's code for why it was not. */
+export function tryPort(port: number, host: string): Promise<Attempt> {
   return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', () => resolve(undefined))
+    server.once('error', (error: NodeJS.ErrnoException) => resolve({ code: error.code ?? error.message }))
     server.listen({ port, host, exclusive: true }, () => {
       const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : undefined))
+      const had = typeof address === 'object' && address ? address.port : port
+      server.close(() => resolve({ port: had }))
     })
   })
-}
-
-export async function isPortFree(port: number, host: string): Promise<boolean> {
-  return (await tryPort(port, host)) !== undefined
 }
 
 /** A port on 127.0.0.1 that nobody listens on now; the first of `preferred` that is free, else any. */
 export async function freePort(...preferred: number[]): Promise<number> {
   for (const port of preferred) {
-    if (await isPortFree(port, '127.0.0.1')) return port
+    if ((await tryPort(port, '127.0.0.1')).code === undefined) return port
   }
-  const port = await tryPort(0, '127.0.0.1')
-  if (port === undefined) throw new Error('no free port on 127.0.0.1')
-  return port
+  const attempt = await tryPort(0, '127.0.0.1')
+  if (attempt.code !== undefined) throw startError(`no port could be had on 127.0.0.1 (${attempt.code})`)
+  return attempt.port
 }
 
 /** A free port, the one kept in `file` when it is still free, so that addresses stay the same between starts. */

@@ -33,6 +33,10 @@ export type Services = {
   chromium: string | undefined
   /** Stops what was started here, all at once; what was given stays as it is. */
   stop: () => Promise<void>
+  /** Asks them to stop without waiting for it. */
+  letGo: () => void
+  /** Starts again, at the same address, what has died since; resolves with the titles of what that was. */
+  revive: () => Promise<string[]>
 }
 
 type Found = {
@@ -71,8 +75,8 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     const names = [...(docker ? [] : missing.map((name) => titles[name])), ...(browser ? ['Chromium'] : [])]
     const absent = (name: ServiceName) => !docker && missing.includes(name)
     const parts = { postgres: absent('postgres'), redis: absent('redis'), rabbitmq: absent('rabbitmq') }
-    await step(`install ${names.join(', ')}`, () =>
-      installMissing({ ...parts, chromium: browser }, path, join(logs, 'install.log'))
+    await step(`install ${names.join(', ')}`, (say) =>
+      installMissing({ ...parts, chromium: browser }, path, join(logs, 'install.log'), say)
     )
     found = await look(path)
     missing = needed.filter(lacks)
@@ -89,11 +93,12 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     redis: () => startRedis(found.redis as string, place('redis')),
     rabbitmq: () => startRabbitmq(found.rabbitmq as string, place('rabbitmq'))
   }
+  const start = (name: ServiceName) => (missing.includes(name) ? container(name) : starts[name]())
   const started = new Map<ServiceName, PrivateService>()
   const results = await Promise.allSettled(
     needed.map((name) =>
       step(`start ${titles[name]}`, async () => {
-        started.set(name, await (missing.includes(name) ? container(name) : starts[name]()))
+        started.set(name, await start(name))
       })
     )
   )
@@ -113,7 +118,21 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     redisUrl: wanted.redisUrl ?? (started.get('redis')?.url as string),
     rabbitmqUrl: wanted.rabbitmqUrl ?? (started.get('rabbitmq')?.url as string),
     chromium: found.chromium,
-    stop
+    stop,
+    letGo: () => {
+      for (const service of started.values()) service.letGo()
+    },
+    revive: async () => {
+      const revived: string[] = []
+      for (const [name, service] of started) {
+        if (await service.isRunning()) continue
+        const again = await start(name)
+        started.set(name, again)
+        if (again.url !== service.url) throw startError(`${titles[name]} came back at another address`)
+        revived.push(titles[name])
+      }
+      return revived
+    }
   }
 }
 

@@ -10,7 +10,13 @@ export type Missing = { postgres: boolean; redis: boolean; rabbitmq: boolean; ch
  * canInstall). Where the system has no package of pgvector it is built from Debian's source package. Rejects with a
  * StartError that quotes the end of the log.
  */
-export async function installMissing(missing: Missing, path: string, logFile: string): Promise<void> {
+export async function installMissing(
+  missing: Missing,
+  path: string,
+  logFile: string,
+  say: (detail: string) => void
+): Promise<void> {
+  say('reading package lists')
   await aptUpdate(path, logFile)
   const packages: string[] = []
   if (missing.redis) packages.push('redis-server')
@@ -20,11 +26,12 @@ export async function installMissing(missing: Missing, path: string, logFile: st
   const builds = missing.postgres ? await planPostgres(packages, path) : false
   const [source] = await Promise.all([
     builds ? fetchVectorSource(path, logFile) : undefined,
-    packages.length ? aptInstall(packages, path, logFile) : undefined
+    packages.length ? aptInstall(packages, path, logFile, say) : undefined
   ])
   if (!source) return
   const [postgres] = await findPostgres(path)
   if (!postgres) throw startError('PostgreSQL was installed but is not found')
+  say('compiling pgvector')
   await buildVector(source, postgres, path, logFile)
 }
 

@@ -52,7 +52,7 @@ export async function startPostgres(programs: PostgresProgram[], place: ServiceP
     const { rowCount } = await client.query('select from pg_database where datname = $1', [database])
     if (!rowCount) await client.query(`create database ${database}`)
   })
-  return { url: urlOf(database), stop: daemon.stop }
+  return { ...daemon, url: urlOf(database) }
 }
 
 async function answers(url: string): Promise<boolean> {

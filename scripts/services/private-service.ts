@@ -9,4 +9,11 @@ export type ServicePlace = {
   path: string
 }
 
-export type PrivateService = { url: string; stop: () => Promise<void> }
+export type PrivateService = {
+  url: string
+  isRunning: () => Promise<boolean>
+  /** Asks for an orderly end and waits for it. */
+  stop: () => Promise<void>
+  /** Asks for an orderly end without waiting. */
+  letGo: () => void
+}

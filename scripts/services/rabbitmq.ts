@@ -75,7 +75,11 @@ export async function startRabbitmq(program: string, place: ServicePlace): Promi
       await daemon.stop()
       await stopNames()
     }
-    return { url: `amqp://${role}:${password}@127.0.0.1:${daemon.port}`, stop }
+    const letGo = () => {
+      daemon.letGo()
+      names.daemon?.letGo()
+    }
+    return { url: `amqp://${role}:${password}@127.0.0.1:${daemon.port}`, isRunning: daemon.isRunning, stop, letGo }
   } catch (error) {
     await stopNames()
     throw error

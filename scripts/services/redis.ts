@@ -39,5 +39,5 @@ export async function startRedis(program: string, place: ServicePlace): Promise<
   const daemon = await startDaemon(spec)
   const isUp = async () => (await talk(daemon.port, `AUTH ${password}\r\nPING\r\n`, '+PONG')) !== undefined
   await untilReady(spec, daemon, isUp, 60_000)
-  return { url: `redis://:${password}@127.0.0.1:${daemon.port}/0`, stop: daemon.stop }
+  return { ...daemon, url: `redis://:${password}@127.0.0.1:${daemon.port}/0` }
 }

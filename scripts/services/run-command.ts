@@ -10,13 +10,15 @@ type Options = {
   /** Run as this user; supplementary groups are dropped. */
   user?: { uid: number; gid: number } | undefined
   timeoutMs?: number
+  /** Is told the last line of what is printed, now and then, to show that the work goes on. */
+  onLine?: (line: string) => void
 }
 
 export type CommandResult = { code: number; output: string }
 
 /** Runs a program to its end without a terminal. A program that cannot be started counts as exit code 127. */
 export function runCommand(command: string, args: string[], options: Options = {}): Promise<CommandResult> {
-  const { logFile, env, cwd, user, timeoutMs } = options
+  const { logFile, env, cwd, user, timeoutMs, onLine } = options
   return new Promise((resolve) => {
     const log = logFile ? createWriteStream(logFile, { flags: 'a', mode: 0o600 }) : undefined
     log?.write(`$ ${command} ${args.join(' ')}\n`)
@@ -30,7 +32,10 @@ export function runCommand(command: string, args: string[], options: Options = {
     })
     const take = (chunk: Buffer) => {
       log?.write(chunk)
-      output = (output + chunk.toString()).slice(-200_000)
+      const text = chunk.toString()
+      output = (output + text).slice(-200_000)
+      const line = text.trimEnd().split('\n').at(-1)?.trim()
+      if (line) onLine?.(line)
     }
     child.stdout.on('data', take)
     child.stderr.on('data', take)

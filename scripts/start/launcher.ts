@@ -1,0 +1,116 @@
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { PreparedAdmin } from '../../lib/auth/administrator.ts'
+import type { Config } from '../../lib/config.ts'
+import { startServices } from '../services/index.ts'
+import { banner } from './banner.ts'
+import { checkPort } from './check-port.ts'
+import { checkReachable } from './check-reachable.ts'
+import type { Closers } from './closers.ts'
+import { keepServices } from './keep-services.ts'
+import type { Progress } from './progress.ts'
+import { createSupervisor, stopLeftBehind } from './supervisor.ts'
+
+export type LauncherOptions = {
+  config: Config
+  env: NodeJS.ProcessEnv
+  /** Shows the children's output on the terminal instead of writing it to files. */
+  verbose: boolean
+  progress: Progress
+  /** Gets a closer for everything that is started, in order. */
+  closers: Closers
+  /** Aborted when somebody wants it stopped while it still starts. */
+  signal: AbortSignal
+  /** The project's own parts, so that the launcher knows only their shape. */
+  parts: {
+    api: string
+    workers: string
+    jwtSecret: (config: Config) => Promise<string>
+    migrate: (config: Config) => Promise<string[]>
+    prepareAdmin: (config: Config) => Promise<PreparedAdmin>
+  }
+}
+
+/** Ends everything at once, without draining. */
+export type Kill = () => void
+
+/**
+ * Brings everything up in order in a data folder that this process has locked, showing each step, and ends with the banner. Rejects with a StartError (or whatever a
+ * part throws) when it cannot; what had been started by then is in the closers. `onKill` is told how to end each part
+ * at once.
+ */
+export async function launch(options: LauncherOptions, onKill: (kill: Kill) => void): Promise<void> {
+  const { config, env, verbose, progress, closers, signal, parts } = options
+  const { dataDir, production } = config
+  const { step, print } = progress
+  const logFolder = join(dataDir, 'logs')
+  await mkdir(logFolder, { recursive: true })
+  const stopTimeoutMs = config.drainMs + 5_000
+  const pidFileOf = (name: string) => join(dataDir, `${name}.json`)
+
+  for (const name of ['api', 'workers']) await stopLeftBehind({ pidFile: pidFileOf(name), stopTimeoutMs })
+  if (config.port !== 0) await checkPort(config.port, config.host)
+  const given = { databaseUrl: config.databaseUrl, redisUrl: config.redisUrl, rabbitmqUrl: config.rabbitmqUrl }
+  await checkReachable(given, step)
+  signal.throwIfAborted()
+  const services = await startServices({ dataDir, wanted: given, durable: true, step, env })
+  closers.add(() => step('stop services', services.stop))
+  onKill(services.letGo)
+  closers.add(keepServices(services, print))
+  signal.throwIfAborted()
+
+  const { databaseUrl, redisUrl, rabbitmqUrl } = services
+  const complete: Config = { ...config, databaseUrl, redisUrl, rabbitmqUrl }
+  const jwtSecret = await parts.jwtSecret(config)
+  await step('migrate the database', async (say) => {
+    const names = await parts.migrate(complete)
+    say(names.length ? `${names.length} migrations` : 'up to date')
+  })
+  const admin = await step("make the administrator's key", () => parts.prepareAdmin(complete))
+  const keyFile = join(dataDir, 'admin.key')
+  await writePrivate(keyFile, admin.apiKey)
+  if (admin.password) await writePrivate(join(dataDir, 'admin.password'), admin.password)
+  signal.throwIfAborted()
+
+  let port = config.port
+  const childEnv = () => ({
+    NODE_COMPILE_CACHE: join(dataDir, 'cache'),
+    ...env,
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redisUrl,
+    RABBITMQ_URL: rabbitmqUrl,
+    JWT_SECRET: jwtSecret,
+    DATA_DIR: dataDir,
+    PORT: String(port)
+  })
+  const supervise = (title: string, name: string, file: string) => {
+    const logFile = verbose ? undefined : join(logFolder, `${name}.log`)
+    const spec = { title, file, env: childEnv, logFile, pidFile: pidFileOf(name), stopTimeoutMs }
+    const supervisor = createSupervisor({ ...spec, readyTimeoutMs: 60_000 }, print)
+    onKill(supervisor.kill)
+    return supervisor
+  }
+  const api = supervise('API', 'api', parts.api)
+  const workers = supervise('Workers', 'workers', parts.workers)
+  closers.add(() =>
+    step('finish jobs in flight', async (say) => {
+      const orderly = await Promise.all([api.stop(), workers.stop()])
+      if (orderly.includes(false)) say('a process had to be killed')
+    })
+  )
+  const [ready] = await Promise.all([step('start the API', api.start), step('start the workers', workers.start)])
+  const apiUrl = ready.url ?? `http://${config.host}:${port}`
+  port = Number(new URL(apiUrl).port) || port // the same one after a restart, also when any would do
+
+  const addresses = join(dataDir, 'services.json')
+  closers.add(() => rm(addresses, { force: true }))
+  await writePrivate(addresses, JSON.stringify({ databaseUrl, redisUrl, rabbitmqUrl, apiUrl }, null, 2))
+  signal.throwIfAborted()
+  print(banner({ url: apiUrl, admin, keyFile, production, logFolder: verbose ? undefined : logFolder }))
+}
+
+/** The mode given at creation does not change that of a file that is there already. */
+async function writePrivate(file: string, text: string): Promise<void> {
+  await writeFile(file, `${text}\n`, { mode: 0o600 })
+  await chmod(file, 0o600)
+}
