@@ -23,7 +23,7 @@ export type Relay = {
 
 /** A leader that dies is replaced after at most this and one look of a standby: under 3 s. */
 const leaseMs = 2_000
-const standbyMs = 500
+const standbyMs = 250
 
 /**
  * The one writer of the log's order: gives committed events their positions and carries them to every sink.
