@@ -208,7 +208,7 @@ export function createDecider(options: DeciderOptions) {
       booked.catch((error) => circuit.trip(error))
       break
     }
-    log.info({ waiting: buffer.length, dropped: buffer.takeDropped() }, 'gate decides with Redis again')
+    log.info({ dropped: buffer.takeDropped(), waiting: buffer.length }, 'gate decides with Redis again')
     void drain()
   }
 
@@ -268,6 +268,7 @@ export function createDecider(options: DeciderOptions) {
     run,
 
     isDegraded: () => circuit.isOpen(),
+    processes: () => shares,
 
     /** Counts this process in, and goes on doing so until `close`. */
     async start() {

@@ -37,6 +37,7 @@ export function createDecisionBuffer(size: number) {
     },
     /** @returns how many were dropped since this was last asked */
     takeDropped(): number {
+      trim()
       const count = dropped
       dropped = 0
       return count

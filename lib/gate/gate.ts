@@ -233,6 +233,8 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
 
     /** @returns whether this process decides alone at the moment */
     isDegraded: decider.isDegraded,
+    /** @returns the API processes last seen, among which the limits are divided while Redis is away */
+    processes: decider.processes,
     /** Begins to count this process among those that share the limits while Redis is away. */
     start: () => decider.start(),
     /** Stops the timers and sends on what is in memory. The client stays open: it belongs to who made it. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
-import { Redis, type RedisOptions } from 'ioredis'
+import { Redis } from 'ioredis'
 import { v7 as newId } from 'uuid'
 import type { GateLog } from '../../lib/gate/decider.ts'
 import type { RequestFacts } from '../../lib/gate/decision.ts'
@@ -21,9 +21,9 @@ type Teardown = Pick<ExecutionContext, 'teardown'>
 export const quiet: GateLog = { info() {}, warn() {}, error() {} }
 
 /** A connected client that closes with the test. */
-export async function connected(t: Teardown, url: string, options: RedisOptions = gateRedisOptions): Promise<Redis> {
-  const redis = new Redis(url, { ...options, lazyConnect: true })
-  redis.on('error', () => {}) // tests that stop the server expect them
+export async function connected(t: Teardown, url: string): Promise<Redis> {
+  const redis = new Redis(url, { ...gateRedisOptions, lazyConnect: true })
+  redis.on('error', () => undefined) // tests that stop the server expect them
   t.teardown(() => redis.disconnect())
   await redis.connect()
   return redis

@@ -1,0 +1,149 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { v7 as newId } from 'uuid'
+import type { GateLog } from './decider.ts'
+import { type DecisionRecord, decodeDecision } from './decision.ts'
+import { createDecisionStream, type StreamEntry } from './decision-stream.ts'
+import { createGateKeys } from './keys.ts'
+import type { RedisClient } from './script.ts'
+import { storeBatch } from './store-batch.ts'
+
+export type DecisionReaderOptions = {
+  redis: RedisClient
+  prefix: string
+  /**
+   * Stores decisions, each id once however often it comes; resolves when they are committed, and rejects when it is to be
+   * tried again. Ids within a batch are distinct.
+   */
+  onBatch: (decisions: DecisionRecord[]) => Promise<void>
+  log: GateLog
+  /** decisions in one batch, at most; also all that is held in memory */
+  batchSize?: number
+  /** milliseconds between looks while there is nothing to do */
+  idleMs?: number
+  /** milliseconds after which the entries of a reader that died are another's */
+  claimAfterMs?: number
+  /** milliseconds an admission may stay unfinished; longer than any request may take to send its body */
+  admittedForMs?: number
+  maxStreamLength?: number
+}
+
+type Held = { entry: StreamEntry; decision: DecisionRecord; strikes: number }
+
+const mostStrikes = 5
+const longestWaitMs = 5_000
+
+/**
+ * Carries decisions from Redis to their audit rows, in any number of processes at once: an entry leaves Redis only after
+ * `onBatch` has resolved for it, and what a reader that died was given goes to another. So each decision arrives at least
+ * once, and is stored once because `onBatch` goes by its id.
+ */
+export function createDecisionReader({ redis, prefix, onBatch, log, ...options }: DecisionReaderOptions) {
+  const { batchSize = 500, idleMs = 250, claimAfterMs = 30_000, admittedForMs = 15 * 60_000 } = options
+  const keys = createGateKeys(prefix)
+  const stream = createDecisionStream(redis, keys, newId(), options.maxStreamLength ?? 100_000)
+  let stopping: AbortController | undefined
+  let running: Promise<void> | undefined
+  /** given to us and not stored yet */
+  let held: Held[] = []
+
+  async function fill(tend: boolean) {
+    const entries = await stream.read(batchSize - held.length)
+    if (tend) {
+      const swept = await stream.sweep(admittedForMs)
+      if (swept > 0) log.warn({ swept }, 'admissions that nobody finished were recorded')
+      const known = new Set(held.map(({ entry }) => `${entry.shard} ${entry.entryId}`))
+      const claimed = await stream.claim(batchSize - held.length - entries.length, claimAfterMs)
+      entries.push(...claimed.filter(({ shard, entryId }) => !known.has(`${shard} ${entryId}`)))
+      await stream.forgetConsumers(claimAfterMs * 20, false)
+    }
+    const unreadable: StreamEntry[] = []
+    for (const entry of entries) {
+      const decision = decodeDecision(entry.fields)
+      if (decision) held.push({ entry, decision, strikes: 0 })
+      else unreadable.push(entry)
+    }
+    await discard(unreadable, 'entries that are no decisions were put aside')
+  }
+
+  async function discard(entries: StreamEntry[], message: string) {
+    if (entries.length === 0) return
+    const written = entries.filter(({ fields }) => fields.length > 0)
+    if (written.length > 0) log.error({ entries: written.length }, message)
+    await stream.reject(written)
+    await stream.settle(entries)
+  }
+
+  /** Stores what is held. Rejects when some of it has to wait. */
+  async function store() {
+    const byId = Map.groupBy(held, ({ decision }) => decision.id)
+    const groups = [...byId.values()]
+    const { stored, failed, lastError } = await storeBatch(groups, (part) => onBatch(part.map(decisionToKeep)))
+
+    const done = new Set(stored.flat())
+    held = held.filter((one) => !done.has(one))
+    await stream.settle([...done].map(({ entry }) => entry))
+    if (held.length === 0) return
+
+    // Others were stored at the same time, so it is not the store: after some tries these are put aside.
+    if (stored.length > 0) for (const one of failed.flat()) one.strikes += 1
+    const hopeless = held.filter(({ strikes }) => strikes >= mostStrikes)
+    held = held.filter(({ strikes }) => strikes < mostStrikes)
+    await discard(
+      hopeless.map(({ entry }) => entry),
+      'decisions that cannot be stored were put aside'
+    )
+    // Not the same ones first again, or three bad rows would look like a store that is away for ever.
+    held.push(...held.splice(0, failed.length))
+    throw lastError
+  }
+
+  async function run(signal: AbortSignal) {
+    let waitMs = 0
+    let tendAt = 0
+    while (!signal.aborted) {
+      try {
+        const tend = performance.now() >= tendAt
+        await fill(tend)
+        if (tend) tendAt = performance.now() + claimAfterMs / 2
+        if (held.length === 0) await rest(idleMs, signal)
+        else await store()
+        waitMs = 0
+      } catch (error) {
+        waitMs = Math.min(longestWaitMs, Math.max(idleMs, waitMs * 2))
+        log.warn({ err: error, held: held.length, waitMs }, 'decisions have to wait for their audit rows')
+        await rest(waitMs, signal)
+      }
+    }
+    if (held.length === 0) await stream.forgetConsumers(0, true).catch(() => undefined) // another reader will
+  }
+
+  return {
+    start() {
+      if (running) return
+      stopping = new AbortController()
+      running = run(stopping.signal)
+    },
+
+    /** Resolves when the batch in hand is done with; what could not be stored is left to another reader. */
+    async stop() {
+      stopping?.abort()
+      await running
+      running = undefined
+      held = []
+    },
+
+    /** @returns decisions that wait for their row, and admissions that wait for their end */
+    lengths: () => stream.lengths()
+  }
+}
+
+/** One decision of all that carry its id: the one its client was told. */
+function decisionToKeep(same: Held[]): DecisionRecord {
+  const kept = same.find(({ decision }) => decision.outcome === 'degraded') ?? same[0]
+  if (!kept) throw new TypeError('a group without members')
+  return kept.decision
+}
+
+async function rest(ms: number, signal: AbortSignal) {
+  await delay(ms, undefined, { signal }).catch(() => undefined) // woken to stop
+}

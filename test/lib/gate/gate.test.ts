@@ -1,0 +1,364 @@
+import test from 'ava'
+import { v7 as newId } from 'uuid'
+import { unitsPerToken } from '../../../lib/gate/bucket.ts'
+import { createGateKeys } from '../../../lib/gate/keys.ts'
+import { type BucketLimit, defaultLimits, type GateAction } from '../../../lib/gate/limits.ts'
+import { beginLogin } from '../../../lib/gate/login.ts'
+import { facts, gateFor, ownPrefix, user, waitingDecisions } from '../../helpers/gate.ts'
+
+const start = 1_800_000_000_000_000
+const second = 1_000_000
+
+const inOrder = <T extends unknown[]>(rows: T[]) => rows.toSorted((a, b) => a.join().localeCompare(b.join()))
+
+test('an AI submission takes a token of its action and one of api_call, and is one decision', async (t) => {
+  const place = await ownPrefix(t)
+  const gate = gateFor(place)
+  const id = newId()
+  const request = facts(id, { action: 'chat_completion', method: 'POST', path: '/api/v1/chat' })
+
+  const decision = await gate.take({ subject: user(id), buckets: ['chat_completion', 'api_call'], request })
+  t.like(decision, { ok: true, outcome: 'allowed', action: 'chat_completion', refusedBy: [], retryAfterSeconds: 0 })
+  t.deepEqual(
+    decision.buckets.map(({ name, capacity, remaining, windowSeconds }) => [name, capacity, remaining, windowSeconds]),
+    [
+      ['chat_completion', 10, 9, 60],
+      ['api_call', 150, 149, 90]
+    ]
+  )
+  t.deepEqual(await waitingDecisions(place.redis, place.prefix), [
+    {
+      id: decision.id,
+      at: decision.at.getTime(),
+      userId: id,
+      ip: '192.0.2.7',
+      action: 'chat_completion',
+      outcome: 'allowed',
+      method: 'POST',
+      path: '/api/v1/chat',
+      userAgent: 'test',
+      limits: [
+        { name: 'chat_completion', capacity: 10, remaining: 9, refused: false },
+        { name: 'api_call', capacity: 150, remaining: 149, refused: false }
+      ]
+    }
+  ])
+  t.true(Math.abs(decision.at.getTime() - Date.now()) < 5_000)
+})
+
+test('a refused action costs no api_call, in one call and in two', async (t) => {
+  const place = await ownPrefix(t)
+  const gate = gateFor({ ...place, now: () => start })
+  const id = newId()
+  const subject = user(id)
+  const request = facts(id, { action: 'bulk_create' })
+  for (let i = 0; i < 5; i++) t.true((await gate.take({ subject, buckets: ['bulk_create', 'api_call'], request })).ok)
+
+  const refused = await gate.take({ subject, buckets: ['bulk_create', 'api_call'], request })
+  t.like(refused, { ok: false, outcome: 'blocked', action: 'bulk_create', retryAfterSeconds: 12 })
+  t.deepEqual(refused.refusedBy, ['bulk_create'])
+  t.deepEqual(
+    refused.buckets.map(({ name, remaining }) => [name, remaining]),
+    [
+      ['bulk_create', 0],
+      ['api_call', 145]
+    ]
+  )
+
+  const admission = await gate.admit({ subject, request })
+  t.like(admission, { ok: true, action: 'api_call' })
+  t.deepEqual((await gate.peek({ subject, buckets: ['api_call'] }))[0]?.remaining, 144)
+  const end = await gate.upgrade(admission)
+  t.like(end, { id: admission.id, ok: false, outcome: 'blocked', action: 'bulk_create', retryAfterSeconds: 12 })
+  t.deepEqual(end.refusedBy, ['bulk_create'])
+  t.deepEqual((await gate.peek({ subject, buckets: ['api_call'] }))[0]?.remaining, 145)
+})
+
+test('an admission is one decision, however it ends and however often that is said', async (t) => {
+  const place = await ownPrefix(t)
+  const gate = gateFor(place)
+  const id = newId()
+  const subject = user(id)
+  const request = facts(id, { action: 'rag_search' })
+  const [first, second_] = await Promise.all([gate.admit({ subject, request }), gate.admit({ subject, request })])
+  t.deepEqual(await waitingDecisions(place.redis, place.prefix), [])
+  t.deepEqual(
+    first.buckets.map(({ name }) => name),
+    ['rag_search', 'api_call']
+  )
+
+  const upgraded = await gate.upgrade(first)
+  t.is(await gate.settle(first), upgraded)
+  await Promise.all([gate.settle(second_), gate.settle(second_)])
+
+  const written = await waitingDecisions(place.redis, place.prefix)
+  t.deepEqual(
+    inOrder(written.map(({ id: own, action, outcome, at }) => [own, action, outcome, at])),
+    inOrder([
+      [first.id, 'rag_search', 'allowed', first.at.getTime()],
+      [second_.id, 'api_call', 'allowed', second_.at.getTime()]
+    ])
+  )
+  const keys = createGateKeys(place.prefix)
+  t.is(await place.redis.xlen(keys.admitted(keys.shardOf(subject))), 0)
+  t.deepEqual(
+    (await gate.peek({ subject, buckets: ['rag_search', 'api_call'] })).map(({ remaining }) => remaining),
+    [74, 148]
+  )
+})
+
+test('an admission refused for want of api_call is recorded at once, as what it asked for', async (t) => {
+  const place = await ownPrefix(t)
+  const gate = gateFor({
+    ...place,
+    now: () => start,
+    limits: { ...defaultLimits, api_call: { limitPerMinute: 1, burst: 1 } }
+  })
+  const id = newId()
+  const request = facts(id, { action: 'chat_completion' })
+  await gate.take({ subject: user(id), buckets: ['api_call'], request: facts(id) })
+  const refused = await gate.admit({ subject: user(id), request })
+  t.like(refused, { ok: false, outcome: 'blocked', action: 'chat_completion', retryAfterSeconds: 60 })
+  t.deepEqual(
+    refused.buckets.map(({ name }) => name),
+    ['api_call']
+  )
+  const written = await waitingDecisions(place.redis, place.prefix)
+  t.deepEqual(inOrder(written.map(({ action, outcome }) => [action, outcome])), [
+    ['api_call', 'allowed'],
+    ['chat_completion', 'blocked']
+  ])
+  await t.throwsAsync(async () => gate.upgrade(refused), { instanceOf: TypeError })
+})
+
+test('a token that has been refilled meanwhile is not given back a second time', async (t) => {
+  const place = await ownPrefix(t)
+  const clock = { now: start }
+  const gate = gateFor({
+    ...place,
+    now: () => clock.now,
+    limits: { ...defaultLimits, chat_completion: { limitPerMinute: 1, burst: 1 } }
+  })
+  const id = newId()
+  const subject = user(id)
+  const request = facts(id, { action: 'chat_completion' })
+  await gate.take({ subject, buckets: ['chat_completion'], request })
+  const waiting = await Promise.all(Array.from({ length: 20 }, () => gate.admit({ subject, request })))
+  clock.now += 30 * second // api_call is full again
+  const taken = await Promise.all(
+    Array.from({ length: 151 }, () => gate.take({ subject, buckets: ['api_call'], request: facts(id) }))
+  )
+  t.is(taken.filter(({ ok }) => ok).length, 150)
+  const ends = await Promise.all(waiting.map((admission) => gate.upgrade(admission)))
+  t.true(ends.every(({ ok }) => !ok))
+  t.is((await gate.peek({ subject, buckets: ['api_call'] }))[0]?.remaining, 0)
+})
+
+test('a hundred requests at once share the tokens there are', async (t) => {
+  const place = await ownPrefix(t)
+  const [one, other] = [gateFor({ ...place, now: () => start }), gateFor({ ...place, now: () => start })]
+  const id = newId()
+  const request = facts(id, { action: 'chat_completion' })
+  const decisions = await Promise.all(
+    Array.from({ length: 100 }, (_, i) =>
+      (i % 2 ? one : other).take({ subject: user(id), buckets: ['chat_completion', 'api_call'], request })
+    )
+  )
+  t.is(decisions.filter(({ ok }) => ok).length, 10)
+  t.is((await one.peek({ subject: user(id), buckets: ['api_call'] }))[0]?.remaining, 140)
+  const written = await waitingDecisions(place.redis, place.prefix)
+  t.is(new Set(written.map((decision) => decision.id)).size, 100)
+  t.is(written.filter(({ outcome }) => outcome === 'blocked').length, 90)
+})
+
+test('every key of a request has the same slot, and users spread over the shards', async (t) => {
+  const place = await ownPrefix(t)
+  const keys = createGateKeys(`{${place.prefix}}`)
+  const seen = new Set<number>()
+  for (let i = 0; i < 64; i++) {
+    const subject = user(newId())
+    const shard = keys.shardOf(subject)
+    seen.add(shard)
+    const names = [
+      keys.decisions(shard),
+      keys.admitted(shard),
+      keys.bucket(subject, 'api_call'),
+      keys.bucket(subject, 'rag_search')
+    ]
+    const tags = names.map((name) => /\{([^}]+)\}/.exec(name)?.[1])
+    t.is(new Set(tags).size, 1)
+    t.deepEqual(keys.streamsBeside(keys.bucket(subject, 'api_call')), names.slice(0, 2))
+  }
+  t.is(seen.size, keys.shards.length)
+})
+
+test('a bucket is gone from Redis once it is full', async (t) => {
+  const place = await ownPrefix(t)
+  const gate = gateFor(place)
+  const subject = user(newId())
+  await gate.take({ subject, buckets: ['api_call'], request: facts(subject.id) })
+  const key = createGateKeys(place.prefix).bucket(subject, 'api_call')
+  const ttl = await place.redis.pttl(key)
+  t.true(ttl > 600 && ttl <= 600 + 10_000, `${ttl} ms`)
+  t.deepEqual(await gate.peek({ subject: user(newId()), buckets: ['api_call'] }), [
+    { name: 'api_call', capacity: 150, windowSeconds: 90, remaining: 150, resetSeconds: 0, retryAfterMs: 0 }
+  ])
+})
+
+test("an administrator's limit for one user is in force at the next request and grants nothing for free", async (t) => {
+  const place = await ownPrefix(t)
+  const clock = { now: start }
+  const id = newId()
+  let own: Partial<Record<GateAction, BucketLimit>> | undefined
+  const gate = gateFor({
+    ...place,
+    now: () => clock.now,
+    overrides: { for: (userId) => (userId === id ? own : undefined) }
+  })
+  const take = () => gate.take({ subject: user(id), buckets: ['chat_completion'], request: facts(id) })
+  for (let i = 0; i < 8; i++) await take()
+
+  own = { chat_completion: { limitPerMinute: 600, burst: 1 } }
+  clock.now += 6 * second // one token at the old rate, sixty at the new
+  const raised = await take()
+  t.like(raised.buckets[0], { capacity: 600, remaining: 2, windowSeconds: 60 })
+  clock.now += second
+  t.is((await take()).buckets[0]?.remaining, 11)
+
+  own = { chat_completion: { limitPerMinute: 5, burst: 1 } }
+  const lowered = await take()
+  t.like(lowered.buckets[0], { capacity: 5, remaining: 4 })
+  t.deepEqual(gate.limitsOf(id).chat_completion, { limitPerMinute: 5, burst: 1 })
+
+  own = undefined
+  t.like((await take()).buckets[0], { capacity: 10, remaining: 3 })
+  t.is(gate.limitsOf(id).chat_completion.limitPerMinute, 10)
+})
+
+test('raising an empty bucket counts at the new rate from the first refusal on', async (t) => {
+  const place = await ownPrefix(t)
+  const clock = { now: start }
+  const id = newId()
+  const own: Partial<Record<GateAction, BucketLimit>> = {}
+  const gate = gateFor({ ...place, now: () => clock.now, overrides: { for: () => own } })
+  const take = () => gate.take({ subject: user(id), buckets: ['bulk_create'], request: facts(id) })
+  for (let i = 0; i < 5; i++) await take()
+  t.is((await take()).retryAfterSeconds, 12)
+  own.bulk_create = { limitPerMinute: 60, burst: 1 }
+  t.is((await take()).retryAfterSeconds, 1)
+  clock.now += second
+  t.true((await take()).ok)
+})
+
+test('a reset fills the buckets named, or all of the subject', async (t) => {
+  const place = await ownPrefix(t)
+  const gate = gateFor(place)
+  const id = newId()
+  const subject = user(id)
+  const request = facts(id, { action: 'chat_completion' })
+  const spend = () => gate.take({ subject, buckets: ['chat_completion', 'api_call'], request })
+  const left = async () =>
+    (await gate.peek({ subject, buckets: ['chat_completion', 'api_call'] })).map(({ remaining }) => remaining)
+  await spend()
+  t.deepEqual(await gate.reset({ subject, buckets: ['chat_completion'] }), ['chat_completion'])
+  t.deepEqual(await left(), [10, 149])
+  await spend()
+  t.is((await gate.reset({ subject })).length, 6)
+  t.deepEqual(await left(), [10, 150])
+})
+
+test('a failed login costs the address and e-mail that failed, and nobody else', async (t) => {
+  const place = await ownPrefix(t)
+  const gate = gateFor({ ...place, now: () => start })
+  const email = 'someone@example.test'
+  const login = (address: string, written = email) =>
+    beginLogin(gate, { address, email: written, request: facts(null, { method: 'POST', path: '/api/v1/auth/token' }) })
+
+  const tries = await Promise.all(
+    Array.from({ length: 12 }, (_, i) => login('198.51.100.9', i % 2 ? email : 'Someone@Example.test'))
+  )
+  await Promise.all(tries.map((attempt) => attempt.failed()))
+  t.is(tries.filter(({ decision }) => decision.ok).length, 10)
+  const refused = tries.find(({ decision }) => !decision.ok)?.decision
+  t.like(refused, { outcome: 'blocked', action: 'api_call', retryAfterSeconds: 6 })
+  t.deepEqual(refused?.refusedBy, ['login_failed'])
+  t.deepEqual(
+    refused?.buckets.map(({ name }) => name),
+    ['login_failed', 'auth']
+  )
+
+  const elsewhere = await login('203.0.113.5')
+  t.true(elsewhere.decision.ok)
+  await elsewhere.succeeded()
+  const again = await login('203.0.113.5')
+  t.like(again.decision.buckets[0], { name: 'login_failed', remaining: 9 }) // the right password gave its token back
+  t.true((await login('198.51.100.9', 'another@example.test')).decision.ok)
+
+  const written = await waitingDecisions(place.redis, place.prefix)
+  t.is(written.length, 13)
+  t.deepEqual(written.find(({ outcome }) => outcome === 'blocked')?.limits[0], {
+    name: 'login_failed',
+    capacity: 10,
+    remaining: 0,
+    refused: true
+  })
+})
+
+test('an address has its own buckets, also for the token and register routes', async (t) => {
+  const place = await ownPrefix(t)
+  const gate = gateFor({ ...place, now: () => start })
+  const ask = (address: string, bucket: 'address' | 'auth') =>
+    gate.take({
+      subject: { kind: 'address', address },
+      buckets: [bucket],
+      request: facts(null, { action: 'chat_completion' })
+    })
+  for (let i = 0; i < 30; i++) t.true((await ask('2001:db8::1', 'auth')).ok)
+  const refused = await ask('2001:db8::ffff', 'auth')
+  t.like(refused, { ok: false, action: 'api_call', retryAfterSeconds: 2 })
+  t.true((await ask('2001:db8:0:1::1', 'auth')).ok)
+  t.like((await ask('2001:db8::1', 'address')).buckets[0], { capacity: 60, remaining: 59 })
+})
+
+test('a clock that was set back neither grants nor starves', async (t) => {
+  const place = await ownPrefix(t)
+  const clock = { now: start }
+  const gate = gateFor({ ...place, now: () => clock.now })
+  const id = newId()
+  const take = () => gate.take({ subject: user(id), buckets: ['bulk_create'], request: facts(id) })
+  for (let i = 0; i < 5; i++) await take()
+  clock.now -= 3_600 * second
+  t.is((await take()).retryAfterSeconds, 12)
+  clock.now += 12 * second
+  t.true((await take()).ok)
+  t.false((await take()).ok)
+})
+
+test('costs over one are taken whole, and one that is no number of tokens is refused', async (t) => {
+  const place = await ownPrefix(t)
+  const gate = gateFor({ ...place, now: () => start })
+  const id = newId()
+  const take = (cost: number) =>
+    gate.take({ subject: user(id), buckets: ['chat_completion'], cost, request: facts(id) })
+  t.is((await take(7)).buckets[0]?.remaining, 3)
+  t.like(await take(4), { ok: false, retryAfterSeconds: 6 })
+  t.true((await take(3)).ok)
+  await t.throwsAsync(async () => take(0.5), { instanceOf: RangeError })
+})
+
+test('a level is kept to the unit', async (t) => {
+  const place = await ownPrefix(t)
+  const clock = { now: start }
+  const gate = gateFor({
+    ...place,
+    now: () => clock.now,
+    limits: { ...defaultLimits, api_call: { limitPerMinute: 7, burst: 1 } }
+  })
+  const id = newId()
+  for (let i = 0; i < 7; i++) await gate.take({ subject: user(id), buckets: ['api_call'], request: facts(id) })
+  const short = Math.floor(unitsPerToken / 7) // microseconds, one too few: 7 does not divide a token
+  clock.now += short
+  t.false((await gate.take({ subject: user(id), buckets: ['api_call'], request: facts(id) })).ok)
+  clock.now += 1
+  t.true((await gate.take({ subject: user(id), buckets: ['api_call'], request: facts(id) })).ok)
+})
