@@ -12,7 +12,7 @@ export function fieldErrors({ issues }: z.ZodError): FieldError[] {
       if (issue.code === 'unrecognized_keys') {
         return issue.keys.slice(0, maxErrors).map((key) => ({
           path: pathOf([...issue.path, key.slice(0, maxMessageLength)]),
-          message: 'is not a known field'
+          message: 'is not a field here'
         }))
       }
       return [{ path: pathOf(issue.path), message: issue.message.slice(0, maxMessageLength) }]
