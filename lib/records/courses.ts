@@ -92,7 +92,6 @@ export function createCourses({
       requireMatch(ifMatch, course)
       for (const goal of await goals.leaveCourse(trx, course.id)) {
         await writing.tell(trx, 'goal.updated', goalNews(goal))
-        await writing.texts.changed(trx, { type: 'goal', id: goal.id, ownerId: goal.userId })
       }
       const documentIds = await documents.lockIdsOfCourse(trx, course.id)
       for (const documentId of documentIds) {
@@ -103,6 +102,13 @@ export function createCourses({
       await documents.remove(trx, documentIds)
       await writing.tell(trx, 'course.deleted', news(course, { id: course.id }))
       await courses.remove(trx, [course.id])
+    },
+
+    /** Deletes all courses of a person who is about to be deleted, so that others hear of what becomes of theirs. */
+    async removeAllOf(trx: Knex.Transaction, ownerId: string): Promise<void> {
+      for (const id of await courses.idsOf(trx, ownerId)) {
+        await service.removeIn(trx, { id: ownerId, role: 'user' }, id)
+      }
     },
 
     async remove(actor: Person, id: string, ifMatch?: string): Promise<void> {

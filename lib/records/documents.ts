@@ -102,7 +102,9 @@ export function createDocuments({
       }
       const updated = (await documents.update(trx, document.id, changes)) as DocumentView
       await writing.tell(trx, 'document.updated', news(updated))
-      await writing.texts.changed(trx, { type: 'document', id: document.id, ownerId: updated.ownerId })
+      if ('title' in changes || 'markdown' in changes) {
+        await writing.texts.changed(trx, { type: 'document', id: document.id, ownerId: updated.ownerId })
+      }
       return updated
     },
 

@@ -84,7 +84,7 @@ export function createGoals({
       if (changes.courseId && !courseSeen) throw unseenCourse()
       const updated = (await goals.update(trx, goal.id, changes)) as GoalView
       await writing.tell(trx, 'goal.updated', news(updated))
-      if ('title' in changes || 'description' in changes || 'courseId' in changes) {
+      if ('title' in changes || 'description' in changes) {
         await writing.texts.changed(trx, { type: 'goal', id: goal.id, ownerId: goal.userId })
       }
       return updated

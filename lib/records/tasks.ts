@@ -110,7 +110,7 @@ export function createTasks({
       await writing.tell(trx, 'task.updated', news(updated))
       if (changes.status === 'completed') await writing.tell(trx, 'task.completed', news(updated))
       if (changes.status || changes.goalId) await moveProgress(trx, [task.goalId, updated.goalId])
-      if ('title' in changes || 'description' in changes || 'goalId' in changes) {
+      if ('title' in changes || 'description' in changes) {
         await writing.texts.changed(trx, { type: 'task', id: task.id, ownerId: task.userId })
       }
       return updated

@@ -15,11 +15,19 @@ export function whereCourseIsVisible(query: Knex.QueryBuilder, { userId }: Viewe
 export type CourseStore = ReturnType<typeof createCourseStore>
 
 export function createCourseStore(knex: Knex) {
-  return createRecordStore<CourseView>({
+  const records = createRecordStore<CourseView>({
     knex,
     table: 'courses',
     schema: courseSchema,
     visible: whereCourseIsVisible,
     bulky: ['description']
   })
+  return {
+    ...records,
+
+    /** Ids of a person's courses, in their order. */
+    async idsOf(trx: Knex.Transaction, ownerId: string): Promise<string[]> {
+      return (await trx('courses').where({ owner_id: ownerId }).orderBy('id').pluck('id')) as string[]
+    }
+  }
 }

@@ -246,3 +246,15 @@ test('an event that cannot be written takes the record with it', async (t) => {
   )
   t.is(await count(), before)
 })
+
+test('when a person goes, others whose goals named their courses hear of it', async (t) => {
+  const { records, newActor } = place()
+  const [owner, learner] = [await newActor(), await newActor()]
+  const course = await records.run((trx) =>
+    records.courses.create(trx, owner, { title: 'Course', language: 'en', visibility: 'public' })
+  )
+  const goal = await records.run((trx) => records.goals.create(trx, learner, { ...aGoal, courseId: course.id }))
+  await records.run((trx) => records.courses.removeAllOf(trx, owner.id))
+  t.is((await records.goals.find(learner, goal.id)).courseId, null)
+  t.deepEqual(await typesOf(goal.id), ['goal.created', 'goal.updated'])
+})
