@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { configHelp, loadConfig } from '../lib/config.ts'
+import { startError } from './services/start-error.ts'
 import { createClosers } from './start/closers.ts'
 import { lockFolder } from './start/folder-lock.ts'
 import { createProgress } from './start/progress.ts'
@@ -27,9 +28,16 @@ function fail(error: unknown): never {
   process.exit(1)
 }
 
+function readFlags(): { verbose?: boolean; help?: boolean } {
+  try {
+    return parseArgs({ options: { verbose: { type: 'boolean' }, help: { type: 'boolean' } } }).values
+  } catch (error) {
+    throw startError(`${(error as Error).message}\n\n${usage.trim().split('\n\nVariables')[0]}`, error)
+  }
+}
+
 async function main(): Promise<void> {
-  const options = { verbose: { type: 'boolean' }, help: { type: 'boolean' } } as const
-  const { values } = parseArgs({ options })
+  const values = readFlags()
   if (values.help) {
     console.log(`${usage}${configHelp()}`)
     return

@@ -4,6 +4,16 @@ import { identify, readLiving } from '../services/process-identity.ts'
 import { startError } from '../services/start-error.ts'
 import { makeFolder } from './make-folder.ts'
 
+const reasons: Record<string, string> = {
+  EACCES: 'this user may not',
+  EPERM: 'the system forbids it',
+  EROFS: 'that disk is read-only',
+  ENOSPC: 'that disk is full',
+  ENOTDIR: 'a part of that path is a file',
+  EEXIST: 'a file has that name',
+  ENOENT: 'nothing can be made there'
+}
+
 /**
  * Makes the folder and takes it for this process, so that two launchers never run services on the same data. Resolves
  * with the release. A StartError says who has it, or why nothing can be written there; what a killed launcher left
@@ -16,8 +26,11 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
     await makeFolder(folder)
     await writeFile(own, `${JSON.stringify(await identify(process.pid))}\n`, { mode: 0o600 })
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    throw startError(`DATA_DIR ${folder} cannot be written (${code}). Choose another: DATA_DIR=<folder>`, error)
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    throw startError(
+      `DATA_DIR ${folder} cannot be written: ${reasons[code] ?? code}. Choose another: DATA_DIR=<folder>`,
+      error
+    )
   }
   try {
     if (!(await takeOver(own, file))) {
