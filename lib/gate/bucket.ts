@@ -2,7 +2,8 @@ import { type BucketLimit, type BucketName, bucketCapacity } from './limits.ts'
 
 /**
  * A token is 60,000,000 units, because then a bucket of `limitPerMinute` gains exactly that many units each microsecond:
- * every level is a whole number and nothing is ever rounded. Levels stay below 2^53 (150 million tokens).
+ * every level is a whole number and nothing is ever rounded (down to a unit when `limitPerMinute` is a fraction).
+ * Levels stay below 2^53 (150 million tokens).
  */
 export const unitsPerToken = 60_000_000
 

@@ -16,12 +16,9 @@ const bucketNames = [...gateActions, ...strangerBuckets] as const
 export type GateAction = (typeof gateActions)[number]
 export type BucketName = (typeof bucketNames)[number]
 
-/**
- * Tokens a minute, and how many times that many a full bucket holds.
- * A whole number a minute keeps the arithmetic of the script exact; both ceilings keep it within 2^53.
- */
-export const bucketLimitSchema = z.strictObject({
-  limitPerMinute: z.int().min(1).max(1_000_000),
+/** Tokens a minute, and how many times that many a full bucket holds. The ceilings keep the script within 2^53. */
+const bucketLimitSchema = z.strictObject({
+  limitPerMinute: z.number().min(0.001).max(1_000_000),
   burst: z.number().positive().max(100)
 })
 export type BucketLimit = z.infer<typeof bucketLimitSchema>

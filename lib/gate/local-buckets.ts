@@ -41,7 +41,7 @@ export function createLocalBuckets(size: number) {
     const full = fullLevel(limit, shares)
     const known = buckets.get(key)
     if (!known) return { limit, level: full, at: now, granted: 0, unfilledShares: 0 }
-    const gained = Math.max(0, now - known.at) * limit.limitPerMinute
+    const gained = Math.floor(Math.max(0, now - known.at) * limit.limitPerMinute)
     return {
       limit,
       level: Math.min(full, known.level + gained),
@@ -115,5 +115,3 @@ export function createLocalBuckets(size: number) {
     }
   }
 }
-
-export type LocalBuckets = ReturnType<typeof createLocalBuckets>

@@ -2,7 +2,8 @@
 Looks at some buckets of one subject and takes from them, all or none; writes the decision down in the same step.
 
 A level counts units: 60,000,000 are a token, and a bucket of L tokens a minute gains L units each microsecond, so all
-arithmetic is on whole numbers below 2^53 and nothing is rounded. A bucket is one string,
+arithmetic is on whole numbers below 2^53 and nothing is rounded; where L is a fraction, levels are rounded down to the
+unit. A bucket is one string,
 "level at limit full holds": units in it, when that was (microseconds), tokens a minute and units of a full bucket at
 that time, and what may still be given back, oldest first: "name:units;name:units;". A bucket that is not there is full.
 
@@ -96,6 +97,7 @@ for i = 3, #KEYS do
   local bucket = {
     key = KEYS[i],
     what = ARGV[arg],
+    limitText = ARGV[arg + 1],
     limit = tonumber(ARGV[arg + 1]),
     full = tonumber(ARGV[arg + 2]),
     cost = tonumber(ARGV[arg + 3]),
@@ -104,7 +106,7 @@ for i = 3, #KEYS do
   }
   local stored = redis.call('GET', bucket.key)
   if stored then
-    local level, at, limit, full, holds = string.match(stored, '^(%-?%d+) (%d+) (%d+) (%d+) (.*)$')
+    local level, at, limit, full, holds = string.match(stored, '^(%-?%d+) (%d+) (%S+) (%d+) (.*)$')
     level, at, limit, full = tonumber(level), tonumber(at), tonumber(limit), tonumber(full)
     bucket.changed = limit ~= bucket.limit or full ~= bucket.full
     if at > now then -- the clock was set back: count from here, or the bucket would stand still until it caught up
@@ -113,7 +115,7 @@ for i = 3, #KEYS do
     end
     -- When the limits changed in between nobody knows when: the lower of both is what is certain, so that raising a
     -- limit grants nothing for the time before.
-    bucket.unclamped = level + (now - at) * math.min(limit, bucket.limit)
+    bucket.unclamped = math.floor(level + (now - at) * math.min(limit, bucket.limit))
     bucket.level = math.min(bucket.unclamped, full, bucket.full)
     for name, units in string.gmatch(holds, '([^:;]+):(%d+);') do
       bucket.holds[#bucket.holds + 1] = { name = name, units = tonumber(units) }
@@ -158,7 +160,7 @@ for i, bucket in ipairs(buckets) do
     if bucket.level >= bucket.full then
       redis.call('DEL', bucket.key)
     else
-      local value = { integer(bucket.level), ' ', integer(now), ' ', integer(bucket.limit), ' ', integer(bucket.full), ' ' }
+      local value = { integer(bucket.level), ' ', integer(now), ' ', bucket.limitText, ' ', integer(bucket.full), ' ' }
       for _, hold in ipairs(bucket.holds) do
         value[#value + 1] = hold.name .. ':' .. integer(hold.units) .. ';'
       end

@@ -90,15 +90,28 @@ export type PrivateRedis = {
 }
 
 /** A Redis server of the test's own, on a free port, keeping nothing on disk. */
-export async function privateRedis(t: Teardown): Promise<PrivateRedis> {
+export async function privateRedis(t: Teardown, ...more: string[]): Promise<PrivateRedis> {
+  const program = 'redis-server'
   const folder = await mkdtemp(join(tmpdir(), 'gate-redis-'))
   const port = await freePort()
   const url = `redis://127.0.0.1:${port}`
   let server: ChildProcess | undefined
 
   async function start() {
-    const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
-    const child = spawn('redis-server', args, { stdio: 'ignore' })
+    const args = [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      folder,
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      ...more
+    ]
+    const child = spawn(program, args, { stdio: 'ignore' })
     server = child
     child.on('error', () => {}) // said by the wait below
     await eventually('redis-server starts', () => answers(url))
@@ -131,7 +144,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
