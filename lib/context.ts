@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import { createAuth } from './auth/index.ts'
+import { createBudgets } from './budgets/budgets.ts'
 import type { Config } from './config.ts'
 import { createEventLog } from './events/log.ts'
 import { createWake } from './events/redis-channels.ts'
@@ -14,6 +15,7 @@ import type { Logger } from './logger.ts'
 import { createQueues } from './queues/queues.ts'
 import { createRedis } from './redis.ts'
 import { createAuditStore } from './store/audits.ts'
+import { createBudgetStore } from './store/budgets.ts'
 import { createJobStore } from './store/jobs.ts'
 import { createKnex } from './store/knex.ts'
 import { createLedger } from './store/ledger.ts'
@@ -88,22 +90,37 @@ function build({
   })
   const events = createEventLog({ transaction, wake: createWake({ redis, prefix }) })
 
-  const ledger = createLedger({ knex })
+  const budgetStore = createBudgetStore({ knex })
+  const ledger = createLedger({ knex, budgets: budgetStore })
+  const budgets = createBudgets({
+    store: budgetStore,
+    priceOf: ledger.priceOf,
+    chatModel: config.chatModel,
+    embeddingModel: config.embeddingModel
+  })
   const audits = createAuditStore({ ledger })
   const jobStore = createJobStore({ knex })
   const queues = createQueues({ redis: openRedis('commands', 'queues'), redisPrefix: prefix })
   onClose(() => queues.close())
   const progress = createProgressBoard({ redis, prefix })
   const news = createJobNews({ events })
-  const endJob = createEndJob({ store: jobStore, ledger, audits, news })
+  const endJob = createEndJob({ store: jobStore, ledger, budgets, audits, news })
   const lifecycle = createLifecycle({
     store: jobStore,
     transaction,
     endJob,
     news,
+    budgets,
     backoffBaseMs: config.jobBackoffMs
   })
-  const admission = createAdmission({ store: jobStore, queues, transaction, maxAttempts: config.jobAttempts, log })
+  const admission = createAdmission({
+    store: jobStore,
+    queues,
+    transaction,
+    budgets,
+    maxAttempts: config.jobAttempts,
+    log
+  })
   const jobs = createJobs({ store: jobStore, queues, admission, lifecycle, progress, redis, prefix })
 
   const auth = createAuth({
@@ -128,6 +145,8 @@ function build({
     transaction,
     events,
     ledger,
+    budgets,
+    budgetStore,
     audits,
     jobStore,
     queues,

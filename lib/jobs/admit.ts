@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { Actor } from '../auth/actor.ts'
+import type { Budgets } from '../budgets/budgets.ts'
 import { AppError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { Logger } from '../logger.ts'
@@ -25,17 +26,21 @@ export type Admission = {
 const addPatienceMs = 250
 /** A record that is being edited is embedded when it has been still for this long, so that many edits cost one job. */
 const embeddingDelayMs = 2_000
+/** Rolls an admission back for want of money. */
+const noBudget = Symbol('no budget')
 
 export function createAdmission({
   store,
   queues,
   transaction,
+  budgets,
   maxAttempts,
   log
 }: {
   store: JobStore
   queues: Queues
   transaction: Transaction
+  budgets: Budgets
   maxAttempts: number
   log: Logger
 }) {
@@ -62,23 +67,33 @@ export function createAdmission({
     /**
      * Commits the job's row, then adds it to its queue. When it returns, the job is accepted: it survives the loss of
      * any process and of everything in Redis.
+     * @throws AppError 429 when the user's budget has no room for the job
      */
     async admit({ actor, action, input, ...rest }: Admission): Promise<{ job: JobView; replayed: boolean }> {
       const id = newId()
-      const inserted = await transaction.transact((trx) =>
-        store.insert(trx, {
-          id,
-          userId: actor.id,
-          action,
-          origin: 'user',
-          input,
-          maxAttempts,
-          idempotency: rest.idempotency,
-          decision: rest.decision,
-          threadId: rest.threadId ?? null,
-          retryOf: rest.retryOf ?? null
+      const inserted = await transaction
+        .transact(async (trx) => {
+          const isNew = await store.insert(trx, {
+            id,
+            userId: actor.id,
+            action,
+            origin: 'user',
+            input,
+            maxAttempts,
+            idempotency: rest.idempotency,
+            decision: rest.decision,
+            threadId: rest.threadId ?? null,
+            retryOf: rest.retryOf ?? null
+          })
+          if (isNew && !(await budgets.reserve(trx, { jobId: id, userId: actor.id, action, input }))) {
+            throw noBudget
+          }
+          return isNew
         })
-      )
+        .catch(async (error: unknown) => {
+          // Looked up after the rollback: a transaction never waits for a second connection.
+          throw error === noBudget ? await budgets.refusal(actor.id) : error
+        })
       if (!inserted && rest.idempotency) {
         const job = await replayOf(actor.id, rest.idempotency)
         if (job) return { job, replayed: true }

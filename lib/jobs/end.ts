@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import type { Budgets } from '../budgets/budgets.ts'
 import type { AuditStore } from '../store/audits.ts'
 import type { JobEnd, JobStore } from '../store/jobs.ts'
 import type { Ledger } from '../store/ledger.ts'
@@ -8,16 +9,18 @@ export type EndJob = (trx: Knex.Transaction, id: string, status: JobEnd['status'
 
 /**
  * What every last state brings along, in its transaction: the event with the job as everybody sees it, the audit
- * row's figures, and the end of the answers that were kept for a later run.
+ * row's figures, the settlement of what it had reserved, and the end of the answers that were kept for a later run.
  */
 export function createEndJob({
   store,
   ledger,
+  budgets,
   audits,
   news
 }: {
   store: JobStore
   ledger: Ledger
+  budgets: Budgets
   audits: AuditStore
   news: JobNews
 }): EndJob {
@@ -26,6 +29,7 @@ export function createEndJob({
     const row = await trx('jobs').where({ id }).first('user_id', 'decision_id', 'decision_at')
     if (!job || !row) return
     await ledger.dropResponses(trx, id)
+    await budgets.settleJob(trx, id)
     if (row.decision_id) {
       await audits.completeByJob(trx, {
         decisionId: row.decision_id,

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import type { Budgets } from '../budgets/budgets.ts'
 import type { JobStore, StartedJob } from '../store/jobs.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { backoffMs } from './backoff.ts'
@@ -10,6 +11,8 @@ import type { JobError } from './job-error.ts'
 export const workerAliveMs = 3_000
 /** A job that has taken its worker with it so often is not tried again. */
 const maxCrashes = 3
+/** How soon a job that found its owner's budget empty looks again. */
+const emptyBudgetDelayMs = 5 * 60_000
 
 export type Start =
   | { kind: 'started'; job: StartedJob }
@@ -26,12 +29,14 @@ export function createLifecycle({
   transaction,
   endJob,
   news,
+  budgets,
   backoffBaseMs
 }: {
   store: JobStore
   transaction: Transaction
   endJob: EndJob
   news: JobNews
+  budgets: Budgets
   backoffBaseMs: number
 }) {
   const { transact } = transaction
@@ -45,6 +50,14 @@ export function createLifecycle({
         if (row.held) return { kind: 'later', delayMs: 1_000 }
         if (row.status === 'queued' && row.early) return { kind: 'later', delayMs: Math.ceil(Number(row.early_ms)) }
         if (row.behind) return { kind: 'later', delayMs: 200 }
+        // Jobs of the platform reserve when they start, and wait while their owner's budget is empty.
+        if (row.origin === 'system' && !row.budgeted) {
+          const reservation = { jobId: id, userId: row.user_id, action: row.action, input: row.input }
+          if (!(await budgets.reserve(trx, reservation))) {
+            await store.postpone(trx, id, emptyBudgetDelayMs)
+            return { kind: 'later', delayMs: emptyBudgetDelayMs }
+          }
+        }
         const job = await store.markStarted(trx, id, worker)
         if (job.crashes >= maxCrashes) {
           await store.finish(trx, id, job.run, {

@@ -1,35 +1,47 @@
 import { JobError } from '../jobs/job-error.ts'
 import type { Logger } from '../logger.ts'
-import type { Ledger, PricedModel, Settlement, Share } from '../store/ledger.ts'
+import type { Budgets } from '../budgets/budgets.ts'
+import type { Ledger, Settlement, Share } from '../store/ledger.ts'
 import { costOf, noTokens, type PicoUsd, type TokenUsage } from '../usage/money.ts'
 
 /** One provider call between its intent and its settlement. */
 export type Booking = {
   id: string
-  priced: PricedModel
+  /** tokens the call may produce: as asked, or fewer when what may be spent pays for no more */
+  maxOutputTokens: number
   settle(
     settlement: Omit<Settlement, 'latencyMs' | 'costPico' | 'shares'> & { shares: BookedShare[] }
   ): Promise<PicoUsd>
 }
 export type BookedShare = { usage: TokenUsage; response?: unknown }
 
+/** A share before it is priced: the most input it can have (a token is never less than one byte of UTF-8). */
+export type ShareRequest = Omit<Share, 'worstCasePico'> & { inputBytes: number }
+
 export type Bookings = {
-  /** Commits the intent. @throws JobError `unknown_price` when the model has no price: it is refused, not free */
+  /**
+   * Commits the intent.
+   * @param maxOutputTokens of the whole call; only a call with one share has any
+   * @throws JobError `unknown_price` when the model has no price: it is refused, not free; `budget_exhausted` when what
+   *   may be spent does not pay for the call
+   */
   open(call: {
     id: string
     kind: 'chat' | 'embedding'
     model: string
-    worstCase: TokenUsage
-    shares: Share[]
+    maxOutputTokens: number
+    shares: ShareRequest[]
   }): Promise<Booking>
 }
 
 const settleAttempts = 6
+/** An answer shorter than this is not worth its prompt. */
+const fewestOutputTokens = 32
 
 /** Intent before, settlement at once and alone after: the two commits around every provider call. */
-export function createBookings({ ledger, log }: { ledger: Ledger; log: Logger }): Bookings {
+export function createBookings({ ledger, budgets, log }: { ledger: Ledger; budgets: Budgets; log: Logger }): Bookings {
   return {
-    async open({ id, kind, model, worstCase, shares }) {
+    async open({ id, kind, model, maxOutputTokens, shares }) {
       const priced = await ledger.priceOf(model)
       if (!priced) {
         throw new JobError(
@@ -40,18 +52,50 @@ export function createBookings({ ledger, log }: { ledger: Ledger; log: Logger })
           }
         )
       }
-      const worstCasePico = costOf(worstCase, priced.price)
-      await ledger.intend({ id, kind, model, priceId: priced.priceId, worstCasePico, shares })
+      const { price } = priced
+      let granted = maxOutputTokens
+      const worstCase = (inputBytes: number) =>
+        costOf({ ...noTokens, promptTokens: inputBytes, completionTokens: granted }, price)
+      await ledger.intend(
+        {
+          id,
+          kind,
+          model,
+          priceId: priced.priceId,
+          shares: shares.map(({ inputBytes, ...share }) => ({ ...share, worstCasePico: worstCase(inputBytes) }))
+        },
+        async (trx, priced) => {
+          // Jobs are locked in order of id, whoever gathers them.
+          const order = priced.toSorted((a, b) => (a.scope.jobId < b.scope.jobId ? -1 : 1))
+          for (const share of order) {
+            const lacking = await budgets.lacking(trx, share.scope.jobId, share.worstCasePico)
+            if (lacking === 0n) continue
+            const fewer =
+              maxOutputTokens > 0 ? granted - Number((lacking + price.output - 1n) / (price.output || 1n)) : 0
+            if (price.output === 0n || fewer < Math.min(fewestOutputTokens, maxOutputTokens) || fewer <= 0) {
+              throw new JobError('budget_exhausted', 'what may be spent does not pay for the model call', {
+                retryable: false
+              })
+            }
+            granted = fewer
+          }
+          if (granted === maxOutputTokens) return priced
+          return priced.map((share, index) => ({
+            ...share,
+            worstCasePico: worstCase((shares[index] as ShareRequest).inputBytes)
+          }))
+        }
+      )
       const startedAt = performance.now()
       return {
         id,
-        priced,
+        maxOutputTokens: granted,
         async settle({ shares: parts, ...rest }) {
           const settlement: Settlement = {
             ...rest,
-            costPico: costOf(rest.usage, priced.price),
+            costPico: costOf(rest.usage, price),
             latencyMs: Math.round(performance.now() - startedAt),
-            shares: parts.map((part) => ({ ...part, costPico: costOf(part.usage, priced.price) }))
+            shares: parts.map((part) => ({ ...part, costPico: costOf(part.usage, price) }))
           }
           await persist(() => ledger.settle(id, settlement), log)
           return settlement.costPico

@@ -80,15 +80,10 @@ export function createChat({
       id: newId(),
       kind: 'chat',
       model,
-      // A token is never less than one byte of UTF-8, so the request's bytes bound its tokens.
-      worstCase: {
-        promptTokens: Buffer.byteLength(JSON.stringify(request)),
-        cachedTokens: 0,
-        completionTokens: request.max_completion_tokens,
-        reasoningTokens: 0
-      },
-      shares: [{ scope, step: call.step, inputHash: hash }]
+      maxOutputTokens: request.max_completion_tokens,
+      shares: [{ scope, step: call.step, inputHash: hash, inputBytes: Buffer.byteLength(JSON.stringify(request)) }]
     })
+    const affordable = { ...request, max_completion_tokens: booking.maxOutputTokens }
     const timeout = AbortSignal.timeout(timeoutMs)
     const options = {
       signal: AbortSignal.any([call.signal, timeout]),
@@ -98,8 +93,8 @@ export function createChat({
     let received: Received
     try {
       received = call.onDelta
-        ? await streamed(openai, request, options, call.onDelta, partial)
-        : await whole(openai, request, options)
+        ? await streamed(openai, affordable, options, call.onDelta, partial)
+        : await whole(openai, affordable, options)
     } catch (error) {
       const failure = providerFailure(error)
       if (failure.charge === 'unknown' && partial.requestId !== undefined) {

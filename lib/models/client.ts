@@ -1,4 +1,5 @@
 import OpenAI from 'openai'
+import type { Budgets } from '../budgets/budgets.ts'
 import type { Config } from '../config.ts'
 import type { Logger } from '../logger.ts'
 import type { Ledger } from '../store/ledger.ts'
@@ -44,25 +45,30 @@ export function createModels({
   config,
   tracker,
   ledger,
-  log
+  budgets,
+  log,
+  gatherMs
 }: {
   openai: OpenAI
   config: Pick<Config, 'chatModel' | 'embeddingModel' | 'modelTimeoutMs'>
   tracker: UsageTracker
   ledger: Ledger
+  budgets: Budgets
   log: Logger
+  /** how long an embedding call waits for others to share its request */
+  gatherMs?: number
 }): Models {
   const common = {
     openai,
     tracker,
     ledger,
-    bookings: createBookings({ ledger, log }),
+    bookings: createBookings({ ledger, budgets, log }),
     timeoutMs: config.modelTimeoutMs
   }
   return {
     chatModel: config.chatModel,
     embeddingModel: config.embeddingModel,
     chat: createChat({ ...common, model: config.chatModel }),
-    embed: createEmbed({ ...common, model: config.embeddingModel })
+    embed: createEmbed({ ...common, model: config.embeddingModel, ...(gatherMs === undefined ? {} : { gatherMs }) })
   }
 }

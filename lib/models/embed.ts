@@ -18,7 +18,7 @@ export const embeddingDimensions = 1536
 const maxInputs = 2_048
 const maxTokens = 300_000
 /** Calls that come within this time share one request: far below what anyone notices, enough to catch a burst. */
-const gatherMs = 4
+const defaultGatherMs = 4
 
 export type EmbedCall = { step: string; texts: string[]; signal: AbortSignal }
 export type EmbedAnswer = {
@@ -49,7 +49,8 @@ export function createEmbed({
   tracker,
   ledger,
   bookings,
-  timeoutMs
+  timeoutMs,
+  gatherMs = defaultGatherMs
 }: {
   openai: OpenAI
   model: string
@@ -57,6 +58,7 @@ export function createEmbed({
   ledger: Ledger
   bookings: Bookings
   timeoutMs: number
+  gatherMs?: number
 }) {
   let waiting: Member[] = []
 
@@ -98,8 +100,13 @@ export function createEmbed({
         id: newId(),
         kind: 'embedding',
         model,
-        worstCase: inputTokens(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)),
-        shares: members.map(({ scope, step, hash }) => ({ scope, step, inputHash: hash }))
+        maxOutputTokens: 0,
+        shares: members.map((member) => ({
+          scope: member.scope,
+          step: member.step,
+          inputHash: member.hash,
+          inputBytes: member.texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+        }))
       })
       let reply: Awaited<ReturnType<typeof request>>
       try {
@@ -131,6 +138,11 @@ export function createEmbed({
       })
       members.forEach((member, index) => member.resolve(answers[index] as number[][]))
     } catch (error) {
+      // A budget that is empty is one member's own: the others are asked for without it.
+      if (members.length > 1 && error instanceof JobError && error.code === 'budget_exhausted') {
+        await Promise.all(members.map((member) => send([member])))
+        return
+      }
       for (const member of members) member.reject(error)
     }
   }

@@ -200,6 +200,13 @@ export function createJobStore({ knex }: { knex: Knex }) {
         | undefined
     },
 
+    /** Moves the next start of a locked, queued row. */
+    async postpone(trx: Knex.Transaction, id: string, delayMs: number): Promise<void> {
+      await trx('jobs')
+        .where({ id })
+        .update({ run_at: trx.raw(`now() + ? * interval '1 ms'`, [delayMs]) })
+    },
+
     /** Starts a locked row: a new run. A row that was still active had a worker that died with it: a crash, no attempt. */
     async markStarted(trx: Knex.Transaction, id: string, worker: string): Promise<StartedJob> {
       const [row] = await trx('jobs')

@@ -1,9 +1,10 @@
 import type { Knex } from 'knex'
+import type { BudgetStore } from './budgets.ts'
 import type { UsageScope } from '../usage/tracker.ts'
 import { noTokens, type PicoUsd, parseUsd, type TokenPrice, type TokenUsage } from '../usage/money.ts'
 
 /** The part of a provider call that one step of one job has. */
-export type Share = { scope: UsageScope; step: string; inputHash: string }
+export type Share = { scope: UsageScope; step: string; inputHash: string; worstCasePico: PicoUsd }
 
 export type Settlement = {
   /** `settled`: the provider said what it cost; `estimated`: it was cut before it could; `unknown`: nobody can know */
@@ -27,13 +28,13 @@ export type Ledger = ReturnType<typeof createLedger>
  * An intent that was never settled is marked `unknown` when the step is run again, so that the one window in which
  * money may be spent twice can be seen.
  */
-export function createLedger({ knex }: { knex: Knex }) {
+export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<BudgetStore, 'correctSettled'> }) {
   return {
     /** The price of a model that holds at this moment, or `undefined`: an unknown model is never priced at zero. */
-    async priceOf(model: string): Promise<PricedModel | undefined> {
-      const row = await knex('prices')
+    async priceOf(model: string, connection: Knex | Knex.Transaction = knex): Promise<PricedModel | undefined> {
+      const row = await connection('prices')
         .where({ model })
-        .where('valid_from', '<=', knex.fn.now())
+        .where('valid_from', '<=', connection.fn.now())
         .orderBy('valid_from', 'desc')
         .first()
       if (!row) return undefined
@@ -56,17 +57,17 @@ export function createLedger({ knex }: { knex: Knex }) {
       return row?.response
     },
 
-    /** Commits that a call is about to be made. */
-    async intend(call: {
-      id: string
-      kind: 'chat' | 'embedding'
-      model: string
-      priceId: string
-      worstCasePico: PicoUsd
-      shares: Share[]
-    }): Promise<void> {
-      await knex.transaction(async (trx) => {
-        for (const { scope, step, inputHash } of call.shares) {
+    /**
+     * Commits that a call is about to be made.
+     * @param admit decides in the same transaction what may be spent: returns the shares as granted, or throws
+     */
+    async intend(
+      call: { id: string; kind: 'chat' | 'embedding'; model: string; priceId: string; shares: Share[] },
+      admit: (trx: Knex.Transaction, shares: Share[]) => Promise<Share[]> = async (_trx, shares) => shares
+    ): Promise<Share[]> {
+      return await knex.transaction(async (trx) => {
+        const shares = await admit(trx, call.shares)
+        for (const { scope, step, inputHash } of shares) {
           await trx('model_calls')
             .where({ state: 'intended' })
             .whereIn(
@@ -84,10 +85,10 @@ export function createLedger({ knex }: { knex: Knex }) {
           model: call.model,
           price_id: call.priceId,
           state: 'intended',
-          worst_case_pico: call.worstCasePico.toString()
+          worst_case_pico: shares.reduce((sum, share) => sum + share.worstCasePico, 0n).toString()
         })
         await trx('model_call_shares').insert(
-          call.shares.map(({ scope, step, inputHash }, ordinal) => ({
+          shares.map(({ scope, step, inputHash, worstCasePico }, ordinal) => ({
             call_id: call.id,
             ordinal,
             job_id: scope.jobId,
@@ -95,9 +96,11 @@ export function createLedger({ knex }: { knex: Knex }) {
             action: scope.action,
             step,
             input_hash: inputHash,
-            run: scope.run
+            run: scope.run,
+            worst_case_pico: worstCasePico.toString()
           }))
         )
+        return shares
       })
     },
 
@@ -124,6 +127,7 @@ export function createLedger({ knex }: { knex: Knex }) {
               response: share.response === undefined ? null : JSON.stringify(share.response)
             })
         }
+        await budgets.correctSettled(trx, id)
       })
     },
 

@@ -10,7 +10,7 @@ const context = contextForFile(test)
 
 /** A provider of its own for each test, so that its invoice holds that test's requests alone. */
 function modelsWith(options: Parameters<typeof createOfflineProvider>[0] = {}, chatModel = 'offline-chat-mini') {
-  const { ledger, log } = context()
+  const { ledger, budgets, log } = context()
   const provider = createOfflineProvider(options)
   const tracker = createUsageTracker()
   const models = createModels({
@@ -23,7 +23,9 @@ function modelsWith(options: Parameters<typeof createOfflineProvider>[0] = {}, c
     config: { chatModel, embeddingModel: 'offline-embedding-small', modelTimeoutMs: 5_000 },
     tracker,
     ledger,
-    log
+    budgets,
+    log,
+    gatherMs: 300
   })
   return { provider, tracker, models }
 }
@@ -105,16 +107,14 @@ test('an intent that was never settled is marked unknown when the step is run ag
     kind: 'chat',
     model: 'offline-chat-mini',
     priceId: price?.priceId as string,
-    worstCasePico: 1n,
-    shares: [{ scope: job, step: 'dead', inputHash: 'h' }]
+    shares: [{ scope: job, step: 'dead', inputHash: 'h', worstCasePico: 1n }]
   })
   await ledger.intend({
     id: newId(),
     kind: 'chat',
     model: 'offline-chat-mini',
     priceId: price?.priceId as string,
-    worstCasePico: 1n,
-    shares: [{ scope: { ...job, run: 2 }, step: 'dead', inputHash: 'h' }]
+    shares: [{ scope: { ...job, run: 2 }, step: 'dead', inputHash: 'h', worstCasePico: 1n }]
   })
   t.deepEqual(
     (await callsOf(job.jobId)).map(({ state }) => state),

@@ -1,0 +1,124 @@
+import type { Knex } from 'knex'
+import { AppError } from '../errors.ts'
+import type { AiAction } from '../schemas/actions.ts'
+import type { Budget, BudgetStore } from '../store/budgets.ts'
+import type { PricedModel } from '../store/ledger.ts'
+import type { PicoUsd } from '../usage/money.ts'
+import { reserveFor } from './worst-case.ts'
+
+export type Budgets = ReturnType<typeof createBudgets>
+
+type Reservation = { jobId: string; userId: string; action: AiAction; input: unknown }
+
+/**
+ * Budgets that cannot be exceeded: money is reserved in the transaction that admits a job, raised before a call that
+ * needs more, and settled from the ledger when the job ends.
+ */
+export function createBudgets({
+  store,
+  priceOf,
+  chatModel,
+  embeddingModel
+}: {
+  store: BudgetStore
+  priceOf: (model: string, connection: Knex.Transaction) => Promise<PricedModel | undefined>
+  chatModel: string
+  embeddingModel: string
+}) {
+  /** @returns what to reserve; nothing for a model without a price, which its job will be refused for */
+  async function estimate(trx: Knex.Transaction, { action, input }: Reservation): Promise<PicoUsd> {
+    const [chat, embedding] = [await priceOf(chatModel, trx), await priceOf(embeddingModel, trx)]
+    if (!chat || !embedding) return 0n
+    const bytes = await referredBytes(trx, input)
+    return reserveFor(action, input, bytes, { chat: chat.price, embedding: embedding.price })
+  }
+
+  /** In a savepoint: a day that has room is given back when the month has none. */
+  async function tryReserve(trx: Knex.Transaction, jobId: string, budget: Budget, amount: PicoUsd): Promise<boolean> {
+    const refused = Symbol('refused')
+    try {
+      await trx.transaction(async (savepoint) => {
+        if (!(await store.reserve(savepoint, jobId, budget, amount))) throw refused
+      })
+      return true
+    } catch (error) {
+      if (error === refused) return false
+      throw error
+    }
+  }
+
+  const limited = ({ dailyPico, monthlyPico }: Budget) => dailyPico !== null || monthlyPico !== null
+
+  return {
+    /**
+     * Reserves the worst case of a job that was just inserted.
+     * @returns false when the user's budget has no room for it; true also when there is no budget
+     */
+    async reserve(trx: Knex.Transaction, job: Reservation): Promise<boolean> {
+      const budget = await store.budgetOf(job.userId, trx)
+      if (!limited(budget)) return true
+      return await tryReserve(trx, job.jobId, budget, await estimate(trx, job))
+    },
+
+    /**
+     * How much a call of `worstCase` lacks of what its job may spend, after the reservation was raised if it could be.
+     * 0 when the call can be paid.
+     */
+    async lacking(trx: Knex.Transaction, jobId: string, worstCase: PicoUsd): Promise<PicoUsd> {
+      const room = await store.room(trx, jobId)
+      if (!room || worstCase <= room.pico) return 0n
+      const lacking = worstCase - room.pico
+      if (!room.raisable) return lacking
+      const job = await trx('jobs').where({ id: jobId }).first('user_id')
+      const budget = await store.budgetOf(job?.user_id as string, trx)
+      return (await tryReserve(trx, jobId, budget, lacking)) ? 0n : lacking
+    },
+
+    settleJob: store.settleJob,
+
+    /** The 429 of a budget that is used up: come back when the day, or the month, is over. */
+    async refusal(userId: string, now = new Date()): Promise<AppError> {
+      const [budget, used] = [await store.budgetOf(userId), await store.usedBy(userId)]
+      const monthIsOut = budget.monthlyPico !== null && used.monthPico >= budget.monthlyPico
+      const reset = monthIsOut
+        ? Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 1)
+        : Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() + 1)
+      const seconds = Math.max(1, Math.ceil((reset - now.getTime()) / 1000))
+      return new AppError('budget_exceeded', 'what is left of the budget does not pay for this request', {
+        type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+        headers: { 'Retry-After': String(seconds) },
+        members: { 'violated-policies': ['budget'] }
+      })
+    }
+  }
+}
+
+const textSizes: Record<string, [table: string, sum: string]> = {
+  goal: ['goals', `octet_length(title) + coalesce(octet_length(description), 0)`],
+  task: ['tasks', `octet_length(title) + coalesce(octet_length(description), 0)`],
+  code_snapshot: ['code_snapshots', 'octet_length(source) + 1000'],
+  document: ['documents', 'octet_length(markdown) + octet_length(title)']
+}
+/** Chunks repeat titles and heading paths; this much more than the text itself at the worst. */
+const chunkingFactor = 2
+
+/** Bytes of the record that an input names by its id, chunked. */
+async function referredBytes(trx: Knex.Transaction, input: unknown): Promise<number> {
+  const { source, goalId, codeSnapshotId, taskId } = input as Record<string, unknown> & {
+    source?: { type: string; id: string } | string
+  }
+  const named =
+    typeof source === 'object'
+      ? source
+      : goalId
+        ? { type: 'goal', id: goalId as string }
+        : codeSnapshotId
+          ? { type: 'code_snapshot', id: codeSnapshotId as string }
+          : taskId
+            ? { type: 'task', id: taskId as string }
+            : undefined
+  const size = named && textSizes[named.type]
+  if (!size) return 0
+  const { rows } = await trx.raw(`select ${size[1]} as bytes from ${size[0]} where id = ?`, [named.id])
+  return chunkingFactor * Number(rows[0]?.bytes ?? 0)
+}

@@ -1,0 +1,35 @@
+import type { Budgets } from '../budgets/budgets.ts'
+import type { Config } from '../config.ts'
+import type { Logger } from '../logger.ts'
+import type { Ledger } from '../store/ledger.ts'
+import type { UsageTracker } from '../usage/tracker.ts'
+import { createModels, createOpenAi, type Models } from './client.ts'
+
+/**
+ * The model client of this process: against the configured provider, or with no key and no address against the offline
+ * provider, which speaks the same wire format inside the process and is loaded only then.
+ */
+export async function openModels({
+  config,
+  tracker,
+  ledger,
+  budgets,
+  log
+}: {
+  config: Pick<Config, 'openai' | 'chatModel' | 'embeddingModel' | 'modelTimeoutMs'>
+  tracker: UsageTracker
+  ledger: Ledger
+  budgets: Budgets
+  log: Logger
+}): Promise<Models> {
+  const { apiKey, baseUrl, offline } = config.openai
+  const provider = offline ? (await import('./offline/provider.ts')).createOfflineProvider() : undefined
+  const openai = createOpenAi({
+    apiKey,
+    // The offline provider is reached through `fetch` alone; the address only has to be well-formed.
+    baseUrl: provider ? 'http://offline.invalid/v1' : baseUrl,
+    timeoutMs: config.modelTimeoutMs,
+    fetch: provider?.fetch
+  })
+  return createModels({ openai, config, tracker, ledger, budgets, log })
+}

@@ -1,0 +1,186 @@
+import test from 'ava'
+import { AppError } from '../../lib/errors.ts'
+import { newId } from '../../lib/ids.ts'
+import { JobError } from '../../lib/jobs/job-error.ts'
+import { createModels, createOpenAi } from '../../lib/models/client.ts'
+import { createOfflineProvider } from '../../lib/models/offline/provider.ts'
+import { parseUsd } from '../../lib/usage/money.ts'
+import { createUsageTracker } from '../../lib/usage/tracker.ts'
+import { contextForFile, eventually, newUser } from '../helpers/context.ts'
+import { startTestWorker } from '../helpers/workers.ts'
+
+const context = contextForFile(test)
+const signal = new AbortController().signal
+
+/** The offline chat model costs 0.15 USD a million tokens of input. */
+const input = (bytes: number) => ({ input: 'x'.repeat(bytes) })
+
+async function userWithBudget(dailyUsd: string | null, monthlyUsd: string | null = null) {
+  const userId = await newUser(context())
+  const pico = (usd: string | null) => (usd === null ? null : parseUsd(usd))
+  await context().budgetStore.setBudget(userId, { dailyPico: pico(dailyUsd), monthlyPico: pico(monthlyUsd) })
+  return userId
+}
+
+const usageOf = async (userId: string) =>
+  await context()
+    .knex('budget_usage')
+    .where({ user_id: userId })
+    .orderBy('period')
+    .select('period', 'reserved_pico', 'spent_pico')
+
+const admit = (userId: string, bytes: number) =>
+  context().jobs.admit({ actor: { id: userId }, action: 'embedding_generation', input: input(bytes) })
+
+test('of many submissions at once exactly as many are admitted as the budget pays for in the worst case', async (t) => {
+  // 1,000 bytes at 0.02 USD a million tokens: 0.00002 USD each; the budget pays for ten.
+  const userId = await userWithBudget('0.0002')
+  const results = await Promise.allSettled(Array.from({ length: 40 }, () => admit(userId, 1_000)))
+  t.is(results.filter(({ status }) => status === 'fulfilled').length, 10)
+  for (const result of results) {
+    if (result.status === 'fulfilled') continue
+    const error = result.reason as AppError
+    t.like(error, { code: 'budget_exceeded', status: 429 })
+    t.deepEqual(error.extras.members, { 'violated-policies': ['budget'] })
+    t.true(Number(error.extras.headers?.['Retry-After']) > 0)
+  }
+  t.is((await context().knex('jobs').where({ user_id: userId })).length, 10)
+})
+
+test('a month that is used up gives back what the day had reserved', async (t) => {
+  const userId = await userWithBudget('1', '0.00001')
+  await t.throwsAsync(admit(userId, 1_000), { instanceOf: AppError })
+  t.deepEqual(await usageOf(userId), [])
+})
+
+test('the default budget holds for a user without one, and a budget of null is none', async (t) => {
+  const { budgetStore } = context()
+  const [bounded, free] = [await newUser(context()), await userWithBudget(null)]
+  await budgetStore.setDefaultBudget({ dailyPico: 0n, monthlyPico: null })
+  t.teardown(() => budgetStore.setDefaultBudget({ dailyPico: null, monthlyPico: null }))
+  await t.throwsAsync(admit(bounded, 1_000), { instanceOf: AppError })
+  await t.notThrowsAsync(admit(free, 1_000))
+})
+
+test.serial(
+  'a job settles what it spent and leaves nothing reserved; a cancelled one gives its reserve back',
+  async (t) => {
+    const { ledger, budgets, log, jobs } = context()
+    const provider = createOfflineProvider()
+    const tracker = createUsageTracker()
+    const models = createModels({
+      openai: createOpenAi({
+        apiKey: undefined,
+        baseUrl: 'http://offline.invalid/v1',
+        timeoutMs: 5_000,
+        fetch: provider.fetch
+      }),
+      config: context().config,
+      tracker,
+      ledger,
+      budgets,
+      log
+    })
+    const userId = await userWithBudget('0.001')
+    const cancelled = await admit(userId, 1_000)
+    await jobs.cancel({ id: userId, role: 'user', credential: { kind: 'session', id: userId } }, cancelled.job.id)
+    t.true(
+      (await usageOf(userId)).every(({ reserved_pico, spent_pico }) => reserved_pico === '0' && spent_pico === '0')
+    )
+
+    const worker = await startTestWorker(
+      context(),
+      {
+        embedding_generation: async (run) => {
+          const { input: text } = run.input as { input: string }
+          await models.embed({ step: 'embed', texts: [text], signal: run.signal })
+          return async () => ({})
+        }
+      },
+      { tracker }
+    )
+    t.teardown(worker.stop)
+    const { job } = await admit(userId, 1_000)
+    const done = await eventually(async () => {
+      const found = await context().jobStore.find(job.id)
+      return found?.status === 'completed' ? found : undefined
+    })
+    t.true(done.usage.promptTokens > 0)
+    t.deepEqual(
+      (await usageOf(userId)).map(({ reserved_pico, spent_pico }) => [reserved_pico, spent_pico]),
+      [
+        ['0', parseUsd(done.usage.costUsd).toString()],
+        ['0', parseUsd(done.usage.costUsd).toString()]
+      ]
+    )
+  }
+)
+
+test('a call that what may be spent does not pay for is shortened, and refused when nothing useful is left', async (t) => {
+  const { ledger, budgets, log, jobs, knex } = context()
+  const provider = createOfflineProvider()
+  const tracker = createUsageTracker()
+  const models = createModels({
+    openai: createOpenAi({
+      apiKey: undefined,
+      baseUrl: 'http://offline.invalid/v1',
+      timeoutMs: 5_000,
+      fetch: provider.fetch
+    }),
+    config: context().config,
+    tracker,
+    ledger,
+    budgets,
+    log
+  })
+  const userId = await newUser(context())
+  const { job } = await jobs.admit({
+    actor: { id: userId },
+    action: 'chat_completion',
+    input: { message: 'Hello', maxCostUsd: 0.0003 }
+  })
+  const scope = { jobId: job.id, userId, action: 'chat_completion' as const, run: 1 }
+  const ask = (step: string) =>
+    tracker.runInScope(scope, () =>
+      models.chat({ step, messages: [{ role: 'user', content: 'Tell me all about budgets.' }], signal })
+    )
+  await ask('first')
+  const [call] = await knex('model_calls as c')
+    .join('model_call_shares as s', 's.call_id', 'c.id')
+    .where('s.job_id', job.id)
+    .select('c.worst_case_pico')
+  t.true(BigInt(call.worst_case_pico) <= parseUsd('0.0003'))
+
+  await knex('model_call_shares')
+    .where({ job_id: job.id })
+    .update({ cost_pico: parseUsd('0.000299').toString() })
+  t.like(await t.throwsAsync<JobError>(ask('second')), { code: 'budget_exhausted', retryable: false })
+  t.is(provider.invoice().length, 1)
+})
+
+test('a call settled after its job had ended corrects what was counted as spent', async (t) => {
+  const { ledger, lifecycle } = context()
+  const userId = await userWithBudget('1')
+  const { job } = await admit(userId, 1_000)
+  const price = await ledger.priceOf('offline-embedding-small')
+  const scope = { jobId: job.id, userId, action: 'embedding_generation' as const, run: 1 }
+  const id = newId()
+  await ledger.intend({
+    id,
+    kind: 'embedding',
+    model: 'offline-embedding-small',
+    priceId: price?.priceId as string,
+    shares: [{ scope, step: 's', inputHash: 'h', worstCasePico: 5_000n }]
+  })
+  t.true(await lifecycle.cancelOpen(job.id))
+  t.deepEqual((await usageOf(userId))[0], { period: 'day', reserved_pico: '0', spent_pico: '5000' })
+  const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 0, reasoningTokens: 0 }
+  await ledger.settle(id, {
+    state: 'settled',
+    usage,
+    costPico: 700n,
+    latencyMs: 1,
+    shares: [{ usage, costPico: 700n }]
+  })
+  t.deepEqual((await usageOf(userId))[0], { period: 'day', reserved_pico: '0', spent_pico: '700' })
+})
