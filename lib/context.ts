@@ -76,8 +76,17 @@ function build({
     applicationName: `goals-${name}`
   })
   onClose(() => knex.destroy())
-  const openRedis = (kind: 'commands' | 'blocking' | 'subscriber', use: string): Redis => {
-    const redis = createRedis(config.redisUrl, { kind, name: `goals-${name}-${use}`, log })
+  const openRedis = (
+    kind: 'commands' | 'blocking' | 'subscriber',
+    use: string,
+    options?: Parameters<typeof createRedis>[1]['options']
+  ): Redis => {
+    const redis = createRedis(config.redisUrl, {
+      kind,
+      name: `goals-${name}-${use}`,
+      log,
+      ...(options ? { options } : {})
+    })
     onClose(async () => redis.disconnect())
     return redis
   }

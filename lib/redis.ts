@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import type { Logger } from './logger.ts'
 
 /**
@@ -8,7 +8,27 @@ import type { Logger } from './logger.ts'
  */
 export function createRedis(
   url: string,
-  { kind, name, log }: { kind: 'commands' | 'blocking' | 'subscriber'; name: string; log: Logger }
+  {
+    kind,
+    name,
+    log,
+    options = {}
+  }: {
+    kind: 'commands' | 'blocking' | 'subscriber'
+    name: string
+    log: Logger
+    /** what a special use wants otherwise */
+    options?: Pick<
+      RedisOptions,
+      | 'enableOfflineQueue'
+      | 'maxRetriesPerRequest'
+      | 'autoResendUnfulfilledCommands'
+      | 'connectTimeout'
+      | 'socketTimeout'
+      | 'retryStrategy'
+      | 'commandTimeout'
+    >
+  }
 ): Redis {
   const common = {
     connectionName: name,
@@ -18,8 +38,14 @@ export function createRedis(
   }
   const redis =
     kind === 'commands'
-      ? new Redis(url, { ...common, commandTimeout: 2_000, maxRetriesPerRequest: 1, enableOfflineQueue: true })
-      : new Redis(url, { ...common, maxRetriesPerRequest: null })
+      ? new Redis(url, {
+          ...common,
+          commandTimeout: 2_000,
+          maxRetriesPerRequest: 1,
+          enableOfflineQueue: true,
+          ...options
+        })
+      : new Redis(url, { ...common, maxRetriesPerRequest: null, ...options })
   // Without a listener ioredis prints each failure; state changes are logged once.
   let reachable = true
   redis.on('error', (error: Error & { code?: string }) => {

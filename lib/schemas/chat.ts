@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { sourceTypeSchema } from './sources.ts'
+import { idSchema, textSchema } from './text.ts'
 
 export const agentNames = ['tutor', 'planner', 'reviewer'] as const
 export type AgentName = (typeof agentNames)[number]
@@ -7,11 +8,11 @@ export type AgentName = (typeof agentNames)[number]
 /** `POST /chat` */
 export const chatInputSchema = z
   .strictObject({
-    message: z.string().trim().min(1).max(32_000),
-    threadId: z.uuid().optional(),
-    goalId: z.uuid().optional(),
-    taskId: z.uuid().optional(),
-    courseId: z.uuid().optional(),
+    message: textSchema.trim().min(1).max(32_000),
+    threadId: idSchema.optional(),
+    goalId: idSchema.optional(),
+    taskId: idSchema.optional(),
+    courseId: idSchema.optional(),
     agent: z.enum(['auto', ...agentNames]).default('auto'),
     allowWrites: z.boolean().default(false).describe('whether tools may create and change goals and tasks'),
     maxOutputTokens: z.int().min(1).max(16_384).optional(),

@@ -1,20 +1,20 @@
 import { z } from 'zod'
+import { idSchema, textSchema } from './text.ts'
 
 export const maxSourceBytes = 256 * 1024
 
-export const sourceCodeSchema = z
-  .string()
+export const sourceCodeSchema = textSchema
   .min(1)
   .refine((text) => Buffer.byteLength(text) <= maxSourceBytes, 'must have at most 256 KiB')
 
 /** `POST /code-validations`: a stored snapshot, or source sent along. */
 export const codeValidationInputSchema = z
   .union([
-    z.strictObject({ codeSnapshotId: z.uuid() }),
+    z.strictObject({ codeSnapshotId: idSchema }),
     z.strictObject({
-      language: z.string().trim().min(1).max(50),
+      language: textSchema.trim().min(1).max(50),
       source: sourceCodeSchema,
-      taskId: z.uuid().optional()
+      taskId: idSchema.optional()
     })
   ])
   .meta({ id: 'CodeValidationRequest' })

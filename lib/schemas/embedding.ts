@@ -1,16 +1,17 @@
 import { z } from 'zod'
 import { sourceTypeSchema } from './sources.ts'
+import { idSchema, textSchema } from './text.ts'
 
-const textSchema = z.string().min(1).max(200_000)
+const inputTextSchema = textSchema.min(1).max(200_000)
 
 /** `POST /embeddings`: texts to embed, or a stored record whose vectors are to be made current. */
 export const embeddingInputSchema = z
   .union([
     z.strictObject({
-      input: z.union([textSchema, z.array(textSchema).min(1).max(100)]),
+      input: z.union([inputTextSchema, z.array(inputTextSchema).min(1).max(100)]),
       encoding: z.enum(['float', 'base64']).optional()
     }),
-    z.strictObject({ source: z.strictObject({ type: sourceTypeSchema, id: z.uuid() }) })
+    z.strictObject({ source: z.strictObject({ type: sourceTypeSchema, id: idSchema }) })
   ])
   .meta({ id: 'EmbeddingRequest' })
 export type EmbeddingInput = z.infer<typeof embeddingInputSchema>

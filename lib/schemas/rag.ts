@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { sourceTypeSchema } from './sources.ts'
+import { idSchema, textSchema } from './text.ts'
 
 export const scopeNames = ['user', 'course', 'global'] as const
 
@@ -7,9 +8,9 @@ const common = {
   scope: z.enum(scopeNames).default('user'),
   limit: z.int().min(1).max(50).default(10)
 }
-const query = z.string().trim().min(1).max(4_000)
-const courseId = z.uuid()
-const language = z.string().trim().min(1).max(50)
+const query = textSchema.trim().min(1).max(4_000)
+const courseId = idSchema
+const language = textSchema.trim().min(1).max(50)
 
 type Filled = Record<string, unknown>
 
@@ -25,14 +26,14 @@ const courseForScopeError = { error: 'is required with scope "course"', path: ['
 /** Arguments of the five retrieval tools: the same for the search route and for the agents. */
 export const ragToolSchemas = {
   get_similar_goals: z
-    .strictObject({ ...common, query: query.optional(), goalId: z.uuid().optional(), courseId: courseId.optional() })
+    .strictObject({ ...common, query: query.optional(), goalId: idSchema.optional(), courseId: courseId.optional() })
     .refine(onlyOneOf('query', 'goalId'), onlyOneOfError('query', 'goalId'))
     .refine(courseForScope, courseForScopeError),
   get_similar_code: z
     .strictObject({
       ...common,
       query: query.optional(),
-      codeSnapshotId: z.uuid().optional(),
+      codeSnapshotId: idSchema.optional(),
       language: language.optional(),
       courseId: courseId.optional()
     })
@@ -40,7 +41,7 @@ export const ragToolSchemas = {
     .refine(courseForScope, courseForScopeError),
   get_course_documentation: z.strictObject({ ...common, courseId, query }),
   get_task_context: z
-    .strictObject({ ...common, taskId: z.uuid(), courseId: courseId.optional() })
+    .strictObject({ ...common, taskId: idSchema, courseId: courseId.optional() })
     .refine(courseForScope, courseForScopeError),
   search_knowledge_base: z
     .strictObject({

@@ -156,6 +156,13 @@ export function createJobStore({ knex }: { knex: Knex }) {
       return rows[0] && toView(rows[0])
     },
 
+    /** Of these jobs, the ones that have ended or are gone. */
+    async endedAmong(ids: string[]): Promise<string[]> {
+      const rows = await knex('jobs').whereIn('id', ids).whereIn('status', ['queued', 'active']).select('id')
+      const open = new Set(rows.map((row) => row.id as string))
+      return ids.filter((id) => !open.has(id))
+    },
+
     /** Whose job it is, for checks of access that need no view. */
     async ownerOf(id: string): Promise<string | undefined> {
       const row = await knex('jobs').where({ id }).first('user_id')

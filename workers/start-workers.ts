@@ -1,0 +1,92 @@
+import type { Context } from '../lib/context.ts'
+import { createPublisher } from '../lib/events/publisher.ts'
+import { createRelay } from '../lib/events/relay.ts'
+import { createDecisionReader } from '../lib/gate/decision-reader.ts'
+import { gateRedisOptions } from '../lib/gate/redis-options.ts'
+import { createReconciler } from '../lib/jobs/reconciler.ts'
+import { openModels } from '../lib/models/open-models.ts'
+import { createUsageTracker } from '../lib/usage/tracker.ts'
+import { createAuditWriter } from './audit-writer.ts'
+import { concurrencyOf } from './concurrency.ts'
+import { createHandlers } from './handlers.ts'
+import { createHeartbeat } from './heartbeat.ts'
+import { createPool } from './pool.ts'
+import { createRunJob } from './run-job.ts'
+import { createRunningJobs } from './running-jobs.ts'
+import { createRunWatch } from './watch-runs.ts'
+
+export type Workers = {
+  /** Takes no further jobs, lets those that run finish within the drain time, gives the rest back, and stops. */
+  stop(): Promise<void>
+}
+
+/**
+ * Everything a worker process runs: the pools, and beside them the relay, the reconciler and the audit writer, of which
+ * any number may run.
+ */
+export async function startWorkers({ context, name }: { context: Context; name: string }): Promise<Workers> {
+  const { config, log, prefix, knex, redis, subscriber, transaction, events, ledger, budgets, audits } = context
+  const { jobStore, queues, progress, lifecycle, openRedis } = context
+  const tracker = createUsageTracker()
+  const models = await openModels({ config, tracker, ledger, budgets, log })
+  const running = createRunningJobs()
+  const handlers = await createHandlers({ context, models })
+  const runJob = createRunJob({ lifecycle, store: jobStore, progress, tracker, running, handlers, worker: name, log })
+
+  const heartbeat = createHeartbeat({ store: jobStore, worker: name, queues: config.workerQueues, log })
+  await heartbeat.start()
+  const watch = createRunWatch({ store: jobStore, running, subscriber, prefix, log })
+  watch.start()
+  const publisher =
+    config.rabbitmqUrl && config.rabbitmqUrl !== 'off'
+      ? await createPublisher({ url: config.rabbitmqUrl, exchange: config.eventsExchange, log })
+      : undefined
+  const relay = createRelay({
+    knex,
+    redis,
+    subscriber,
+    publisher,
+    prefix,
+    holder: name,
+    retentionDays: config.eventRetentionDays,
+    log
+  })
+  relay.start()
+  const decisionReader = createDecisionReader({
+    redis: openRedis('commands', 'audits', gateRedisOptions),
+    prefix,
+    onBatch: createAuditWriter({ transaction, audits, events }),
+    log
+  })
+  decisionReader.start()
+  const reconciler = createReconciler({ store: jobStore, queues, ledger, everyMs: config.reconcileMs, log })
+  reconciler.start()
+  const pools = config.workerQueues.map((action) =>
+    createPool({
+      action,
+      concurrency: concurrencyOf(action, config.workerConcurrency),
+      redis: openRedis('blocking', action),
+      redisPrefix: prefix,
+      runJob,
+      log
+    })
+  )
+
+  return {
+    async stop() {
+      await Promise.all(pools.map((pool) => pool.pause()))
+      const timer = setTimeout(() => {
+        log.warn({ jobs: running.size() }, 'drain time is over, giving jobs back')
+        running.abortAll('shutdown')
+      }, config.drainMs)
+      await Promise.all(pools.map((pool) => pool.close()))
+      clearTimeout(timer)
+      await reconciler.stop()
+      watch.stop()
+      await decisionReader.stop()
+      await relay.stop()
+      await publisher?.close()
+      await heartbeat.stop()
+    }
+  }
+}
