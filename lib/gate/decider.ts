@@ -105,6 +105,7 @@ export function createDecider(options: DeciderOptions) {
         shares = alive
         fewerBeats = 0
       }
+      if (buffer.length > 0) void drain() // what could not be stored directly while Redis was away
     } catch (error) {
       circuit.trip(error)
     }
