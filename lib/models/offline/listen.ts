@@ -4,7 +4,7 @@ import { ConnectionLost, type WireReply, type WireRequest } from './transport.ts
 
 type Handle = (request: WireRequest) => Promise<WireReply>
 
-export type Listening = { url: string; port: number; close(): Promise<void> }
+export type Listening = { url: string; port: number; close: () => Promise<void> }
 
 const MAX_BODY_BYTES = 32 * 1_024 * 1_024
 
@@ -56,9 +56,17 @@ async function serve(handle: Handle, request: IncomingMessage, response: ServerR
     }
     response.end()
   } catch (error) {
-    if (error instanceof ConnectionLost) return void request.socket.resetAndDestroy()
-    if (!gone.signal.aborted) request.socket.destroy()
+    breakOff(response, error instanceof ConnectionLost)
   }
+}
+
+/** Before the answer a reset; in its middle an end that comes after everything that was written, as a cut has it. */
+function breakOff(response: ServerResponse, reset: boolean): void {
+  const { socket } = response
+  if (!socket || socket.destroyed) return
+  if (response.headersSent) socket.destroySoon()
+  else if (reset) socket.resetAndDestroy()
+  else socket.destroy()
 }
 
 async function readBody(request: IncomingMessage): Promise<string | undefined> {

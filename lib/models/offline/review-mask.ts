@@ -16,11 +16,13 @@ type State = {
   out: string[]
   comments: Map<number, string>
   trouble: SyntaxTrouble[]
+  /** How many template strings are open around this place. */
+  depth: number
 }
 
 /** Reads a source once, telling code from strings and comments as Python or as a language of the C family does it. */
 export function maskSource(lines: readonly string[], language: string): Masked {
-  const state: State = { text: lines.join('\n'), at: 0, line: 0, out: [], comments: new Map(), trouble: [] }
+  const state: State = { text: lines.join('\n'), at: 0, line: 0, out: [], comments: new Map(), trouble: [], depth: 0 }
   const python = language === 'python'
   while (state.at < state.text.length) {
     if (python) stepPython(state)
@@ -50,7 +52,7 @@ function stepC(state: State): void {
     return comment(state, end < 0 ? text.length : end + 2)
   }
   if (char === '"' || char === "'") return quoted(state, char, false)
-  if (char === '`') return template(state)
+  if (char === '`' && state.depth < DEEPEST) return template(state)
   if (char === '/' && regexMayStart(text, at)) {
     const match = /^\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/[a-z]*/.exec(text.slice(at, at + 500))
     if (match) return blank(state, at + match[0].length)
@@ -72,10 +74,14 @@ function quoted(state: State, mark: string, multiline: boolean): void {
   blank(state, Math.min(text.length, end + mark.length))
 }
 
+/** Nobody nests template strings deeper; what does is taken for anything else. */
+const DEEPEST = 50
+
 /** A template's text is blanked, its `${…}` parts are code. */
 function template(state: State): void {
   const { text } = state
   const line = state.line
+  state.depth += 1
   blank(state, state.at + 1)
   while (state.at < text.length && text[state.at] !== '`') {
     if (text.startsWith('${', state.at)) {
@@ -89,6 +95,7 @@ function template(state: State): void {
       }
     } else blank(state, Math.min(text.length, state.at + (text[state.at] === '\\' ? 2 : 1)))
   }
+  state.depth -= 1
   if (state.at >= text.length) state.trouble.push({ line, message: 'This template string is never closed.' })
   else blank(state, state.at + 1)
 }

@@ -1,3 +1,4 @@
+import { stem } from './stem.ts'
 import { vocabularyRank } from './tokens.ts'
 
 /** Words that say how a sentence is built, not what it is about. */
@@ -12,14 +13,16 @@ const FUNCTION_WORDS = new Set(
   ).split(' ')
 )
 
-/** Words that nearly every exercise, page or program of a course has in it. */
-const COURSE_WORDS = new Set(
+/** Stems of words that nearly every exercise, page or program of a course has in it. */
+const COURSE_STEMS = new Set(
   (
     'about argument basic boolean bool case char class code const constructor create def default def description elif example exercise export expect ' +
     'false final float following function get given import input instruction int integer interface issue lambda len method module must ' +
     'new none note null number object output param parameter pass print private program public raise require return self set simple ' +
     'solution static str string struct task test this true type undefined use using value var variable void want way work write'
-  ).split(' ')
+  )
+    .split(' ')
+    .map(stem)
 )
 
 const LOWEST_RANK = 30
@@ -46,7 +49,7 @@ function computeWeight(word: string): number {
   const rank = Math.min(Math.max(vocabularyRank(word.slice(0, 40)), LOWEST_RANK), HIGHEST_RANK * 3)
   const rarity = (Math.log(rank) - Math.log(LOWEST_RANK)) / (Math.log(HIGHEST_RANK) - Math.log(LOWEST_RANK))
   const base = 0.15 + 0.85 * rarity
-  return COURSE_WORDS.has(word) ? base * 0.5 : base
+  return COURSE_STEMS.has(stem(word)) ? base * 0.5 : base
 }
 
 export const isFunctionWord = (word: string): boolean => FUNCTION_WORDS.has(word)

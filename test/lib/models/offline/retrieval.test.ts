@@ -1,0 +1,111 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import test from 'ava'
+import { embed, similarity } from '../../../../lib/models/offline/embed.ts'
+import { countTokens } from '../../../../lib/models/offline/tokens.ts'
+
+type Task = { id: string; title: string; instructions: string }
+type Query = { query: string; relevantTask: string }
+
+const FOLDER = resolve(import.meta.dirname, '../../../../../shared/data/learning')
+
+/** Stands in where the learning data set is not at hand. */
+const SMALL: { tasks: Task[]; queries: Query[] } = {
+  tasks: [
+    {
+      id: 'js/queues',
+      title: 'Waiting line',
+      instructions: 'Serve callers in the order in which they came. Add to the back, take from the front.'
+    },
+    {
+      id: 'js/palindromes',
+      title: 'Mirror words',
+      instructions: 'Tell whether a word reads the same forwards and backwards, ignoring case and punctuation.'
+    },
+    {
+      id: 'js/temperature',
+      title: 'Warm or cold',
+      instructions: 'Convert degrees Celsius to Fahrenheit and back, rounded to one decimal.'
+    },
+    {
+      id: 'py/change',
+      title: 'Exact coins',
+      instructions: 'Give change for an amount with the fewest coins of the given values.'
+    },
+    {
+      id: 'py/tree-depth',
+      title: 'How deep',
+      instructions: 'Measure the depth of a binary tree by recursion over its children.'
+    },
+    {
+      id: 'py/word-count',
+      title: 'Counting words',
+      instructions: 'Count how often each word comes up in a text and list the most frequent.'
+    }
+  ],
+  queries: [
+    { query: 'a word that is the same read backwards', relevantTask: 'palindromes' },
+    { query: 'fewest coins for an amount', relevantTask: 'change' },
+    { query: 'Fahrenheit from Celsius', relevantTask: 'temperature' },
+    { query: 'recursive depth of trees', relevantTask: 'tree-depth' },
+    { query: 'frequency of words in text', relevantTask: 'word-count' },
+    { query: 'first come, first served callers', relevantTask: 'queues' }
+  ]
+}
+
+function readLines<T>(file: string): T[] {
+  const lines = readFileSync(resolve(FOLDER, file), 'utf8').trim().split('\n')
+  return lines.map((line) => JSON.parse(line) as T)
+}
+
+const { tasks, queries } = existsSync(FOLDER)
+  ? { tasks: readLines<Task>('tasks.jsonl'), queries: readLines<Query>('queries.jsonl') }
+  : SMALL
+
+type Entry = { slug: string; vector: Float32Array }
+
+/** Place of the first relevant entry for each query, from 1. */
+function ranks(entries: readonly Entry[]): number[] {
+  return queries.map(({ query, relevantTask }) => {
+    const vector = embed(query)
+    const ranked = entries
+      .map((entry) => ({ slug: entry.slug, score: similarity(vector, entry.vector) }))
+      .toSorted((a, b) => b.score - a.score)
+    const distinct = [...new Set(ranked.map(({ slug }) => slug))]
+    return distinct.indexOf(relevantTask) + 1
+  })
+}
+
+const slugOf = (id: string) => id.split('/')[1] ?? id
+const share = (places: readonly number[], most: number) =>
+  places.filter((place) => place <= most).length / places.length
+const reciprocal = (places: readonly number[]) => places.reduce((sum, place) => sum + 1 / place, 0) / places.length
+
+test('the right task is among the first five for nine queries in ten', (t) => {
+  const places = ranks(
+    tasks.map(({ id, title, instructions }) => ({ slug: slugOf(id), vector: embed(`${title}\n\n${instructions}`) }))
+  )
+  t.log(`hit@5 ${share(places, 5).toFixed(3)}, MRR ${reciprocal(places).toFixed(3)} over ${queries.length} queries`)
+  t.true(share(places, 5) >= 0.9)
+  t.true(reciprocal(places) >= 0.8)
+})
+
+test('chunks of about 300 tokens under their titles find as well as whole texts', (t) => {
+  const entries = tasks.flatMap(({ id, title, instructions }) =>
+    chunksOf(instructions).map((chunk) => ({ slug: slugOf(id), vector: embed(`${title}\n\n${chunk}`) }))
+  )
+  const places = ranks(entries)
+  t.log(`hit@5 ${share(places, 5).toFixed(3)}, MRR ${reciprocal(places).toFixed(3)} over ${entries.length} chunks`)
+  t.true(share(places, 5) >= 0.9)
+  t.true(reciprocal(places) >= 0.8)
+})
+
+function chunksOf(text: string): string[] {
+  const chunks: string[] = ['']
+  for (const paragraph of text.split(/\n\n+/)) {
+    const grown = `${chunks.at(-1)}\n\n${paragraph}`.trim()
+    if (countTokens(grown) > 300 && chunks.at(-1) !== '') chunks.push(paragraph)
+    else chunks[chunks.length - 1] = grown
+  }
+  return chunks
+}
