@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express'
 import type { z } from 'zod'
 import type { Actor } from '../lib/auth/actor.ts'
+import type { Decision } from '../lib/gate/decision.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
 
 /**
@@ -44,8 +45,8 @@ export type EndpointInput<P = unknown, Q = unknown, B = unknown> = {
   req: Request
   /** only for what cannot be a reply: streams */
   res: Response
-  /** the gate's decision about an AI submission: its id and time travel with the job */
-  decision?: { id: string; at: Date } | undefined
+  /** the gate's decision about this request; its id and time travel with the job of an AI submission */
+  decision: Decision
 }
 
 /** `streamed`: the handler wrote to `res` itself. */

@@ -1,11 +1,11 @@
 import type { Knex } from 'knex'
-import { AppError, invalidField } from '../errors.ts'
+import { AppError } from '../errors.ts'
 import type { EventLog } from '../events/log.ts'
 import type { Login, PasswordChange } from '../schemas/auth.ts'
 import type { UserCreate, UserView } from '../schemas/user.ts'
 import type { Transaction } from '../store/transaction.ts'
-import type { UserRow, UserStore } from '../store/users-credentials.ts'
-import type { Actor } from './actor.ts'
+import type { UserStore } from '../store/users-credentials.ts'
+import { type Actor, isAdmin } from './actor.ts'
 import type { Credentials } from './credentials.ts'
 import type { Passwords } from './passwords.ts'
 import type { Audience } from './tokens.ts'
@@ -18,10 +18,13 @@ export type Accounts = {
   register(input: Omit<UserCreate, 'role'>): Promise<OpenedSession & { user: UserView }>
   /** The same by an administrator, without a session. */
   create(input: UserCreate): Promise<UserView>
-  /** `undefined` for a wrong pair, in equal time whether or not the e-mail is known. For the console: administrators only. */
-  login(input: Login, audience?: Audience): Promise<(OpenedSession & { role: UserRow['role'] }) | undefined>
-  /** Ends every other credential of the person. @throws AppError `invalid` naming `current` when that is wrong */
-  changePassword(actor: Actor, input: PasswordChange): Promise<void>
+  /**
+   * `undefined` for a wrong pair, in equal time whether or not the e-mail is known.
+   * @throws AppError `forbidden` when the right pair of somebody who is no administrator asks for the console
+   */
+  login(input: Login, audience?: Audience): Promise<OpenedSession | undefined>
+  /** Ends every other credential of the person. `undefined` when the current password is another. */
+  changePassword(actor: Actor, input: PasswordChange): Promise<true | undefined>
   /** Ends the credential the request came with. */
   logout(actor: Actor): Promise<void>
 }
@@ -71,18 +74,22 @@ export function createAccounts({
         // A password that was changed meanwhile must not leave a session behind that the change did not see.
         const now = await users.lock(trx, user.id)
         if (now?.password_hash !== user.password_hash) return undefined
-        return { role: now.role, ...(await credentials.openSession(trx, now.id, audience)) }
+        if (audience === 'console' && !isAdmin(now)) {
+          throw new AppError('forbidden', 'This account is not an administrator’s')
+        }
+        return await credentials.openSession(trx, now.id, audience)
       })
     },
     async changePassword(actor, { current, next }) {
       const user = await users.find(actor.id)
-      if (!user || !(await passwords.verify(current, user.password_hash))) throw wrongPassword()
+      if (!user || !(await passwords.verify(current, user.password_hash))) return undefined
       const hash = await passwords.hash(next)
-      await transaction.transact(async (trx) => {
+      return await transaction.transact(async (trx) => {
         const now = await users.lock(trx, user.id)
-        if (now?.password_hash !== user.password_hash) throw wrongPassword()
+        if (now?.password_hash !== user.password_hash) return undefined
         await users.update(trx, user.id, { password_hash: hash })
         await credentials.revokeAll(trx, user.id, actor.credential)
+        return true
       })
     },
     async logout(actor) {
@@ -90,5 +97,3 @@ export function createAccounts({
     }
   }
 }
-
-const wrongPassword = (): AppError => invalidField('current', 'is not the current password')

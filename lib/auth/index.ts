@@ -33,6 +33,8 @@ export type AuthNeeds = {
   secret: string
   /** stops what still runs for a person who is being removed */
   cancelJobsOf: (userId: string) => Promise<unknown>
+  /** removes, in the transaction of the removal, what of theirs others are to hear about */
+  beforeRemoval?: (trx: Knex.Transaction, userId: string) => Promise<unknown>
   /** told about what failed without failing a request */
   onError: (error: unknown) => void
   passwordCost?: PasswordCost
@@ -41,6 +43,7 @@ export type AuthNeeds = {
 /** Who is there and what proves it: everything of this folder, built over the same stores. */
 export function createAuth(needs: AuthNeeds): Auth {
   const { knex, redis, prefix, transaction, events, secret, cancelJobsOf, onError, passwordCost } = needs
+  const beforeRemoval = needs.beforeRemoval ?? (async () => undefined)
   const users = createUserStore(knex)
   const apiKeys = createApiKeyStore(knex)
   const sessions = createSessionStore(knex)
@@ -54,6 +57,6 @@ export function createAuth(needs: AuthNeeds): Auth {
     tickets: createTickets({ redis, prefix, authenticator }),
     accounts: createAccounts({ transaction, events, users, passwords, credentials }),
     apiKeys: createApiKeys({ transaction, users, apiKeys, authenticator, credentials }),
-    users: createUsers({ transaction, events, users, passwords, credentials, cancelJobsOf })
+    users: createUsers({ transaction, events, users, passwords, credentials, cancelJobsOf, beforeRemoval })
   }
 }

@@ -18,22 +18,27 @@ export type Users = {
   list(actor: Actor, page: PageQuery): Promise<Page<UserView>>
   /**
    * A new password ends the person's credentials (all but the one at hand when it is their own).
+   * `undefined` when their current password is another than they said.
    * @throws AppError `not_found`; `forbidden` for a role; `invalid`; `conflict` for a taken e-mail or the last
    *   administrator; `precondition_failed`
    */
-  update(actor: Actor, id: string, change: UserChange, ifMatch?: string): Promise<UserView>
+  update(actor: Actor, id: string, change: UserChange, ifMatch?: string): Promise<UserView | undefined>
   /** Removes the person and what is theirs; audits stay without them. @throws AppError `not_found`, `conflict` */
   remove(actor: Actor, id: string): Promise<void>
 }
 
-/** @param cancelJobsOf stops what still runs for a person who is about to go */
+/**
+ * @param cancelJobsOf stops what still runs for a person who is about to go
+ * @param beforeRemoval removes, in the removal's transaction, what of theirs others are to hear about
+ */
 export function createUsers({
   transaction,
   events,
   users,
   passwords,
   credentials,
-  cancelJobsOf
+  cancelJobsOf,
+  beforeRemoval
 }: {
   transaction: Transaction
   events: EventLog
@@ -41,6 +46,7 @@ export function createUsers({
   passwords: Passwords
   credentials: Credentials
   cancelJobsOf: (userId: string) => Promise<unknown>
+  beforeRemoval: (trx: Knex.Transaction, userId: string) => Promise<unknown>
 }): Users {
   const mayTouch = (actor: Actor, id: string) => isUuid(id) && (isAdmin(actor) || actor.id === id.toLowerCase())
 
@@ -61,17 +67,11 @@ export function createUsers({
     return row
   }
 
-  async function newPasswordHash(actor: Actor, row: UserRow, change: UserChange): Promise<string | undefined> {
-    if (change.password === undefined) return undefined
-    if (actor.id === row.id) {
-      if (change.currentPassword === undefined) {
-        throw invalidField('currentPassword', 'is needed to change your own password')
-      }
-      if (!(await passwords.verify(change.currentPassword, row.password_hash))) {
-        throw invalidField('currentPassword', 'is not the current password')
-      }
-    }
-    return await passwords.hash(change.password)
+  /** Whether the change may set a password: their own takes the one that holds now. */
+  async function maySetPassword(actor: Actor, row: UserRow, { currentPassword }: UserChange): Promise<boolean> {
+    if (actor.id !== row.id) return true
+    if (currentPassword === undefined) throw invalidField('currentPassword', 'is needed to change your own password')
+    return await passwords.verify(currentPassword, row.password_hash)
   }
 
   return {
@@ -93,13 +93,12 @@ export function createUsers({
       if (change.role !== undefined && !isAdmin(actor)) {
         throw new AppError('forbidden', 'Only administrators change roles')
       }
-      const hash = await newPasswordHash(actor, before, change)
+      if (change.password !== undefined && !(await maySetPassword(actor, before, change))) return undefined
+      const hash = change.password === undefined ? undefined : await passwords.hash(change.password)
       return await transaction.transact(async (trx) => {
         const row = await lock(trx, before.id, { endsAdmin: change.role === 'user' })
         requireMatch(ifMatch, toUserView(row))
-        if (hash && actor.id === row.id && row.password_hash !== before.password_hash) {
-          throw invalidField('currentPassword', 'is not the current password')
-        }
+        if (hash && actor.id === row.id && row.password_hash !== before.password_hash) return undefined
         const changes = changed(row, { email: change.email, name: change.name, role: change.role, password_hash: hash })
         if (Object.keys(changes).length === 0) return toUserView(row)
 
@@ -122,6 +121,7 @@ export function createUsers({
       await cancelJobsOf(userId)
       await transaction.transact(async (trx) => {
         const row = await lock(trx, userId, { endsAdmin: true })
+        await beforeRemoval(trx, userId)
         await credentials.revokeAll(trx, userId)
         await users.remove(trx, userId)
         // Their own events go with them; this one is nobody's, and heard on their channel by who still listens.

@@ -1,0 +1,68 @@
+import type { Queue } from 'bullmq'
+import express, { type Express, type RequestHandler } from 'express'
+import type { Auth } from '../lib/auth/index.ts'
+import type { Config } from '../lib/config.ts'
+import { notFound } from '../lib/errors.ts'
+import type { Gate } from '../lib/gate/gate.ts'
+import type { Logger } from '../lib/logger.ts'
+import { consoleRoutes } from './console/console.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { Health } from './health/health.ts'
+import { addressLimit } from './middleware/address-limit.ts'
+import { createGuessGuard } from './middleware/guess-guard.ts'
+import { createMetrics } from './middleware/metrics.ts'
+import { problemHandler } from './middleware/problems.ts'
+import { requestId } from './middleware/request-id.ts'
+import { requestLog } from './middleware/request-log.ts'
+import { crossOrigin, securityHeaders } from './middleware/security.ts'
+import { mountEndpoints } from './mount.ts'
+import { openApiDocument } from './openapi/document.ts'
+import { authEndpoints } from './routes/auth.ts'
+import { docsRoutes } from './routes/docs.ts'
+import { serviceRoutes } from './routes/service.ts'
+import { userEndpoints } from './routes/users.ts'
+
+export type AppNeeds = {
+  config: Pick<Config, 'corsOrigins' | 'trustProxy' | 'metricsToken'>
+  log: Logger
+  version: string
+  auth: Auth
+  gate: Gate
+  health: Health
+  /** shown in the queue monitor and counted for metrics */
+  queues: Queue[]
+  /** every resource's endpoints but those of credentials and users, which are made here */
+  endpoints: Endpoint[]
+}
+
+export const apiBasePath = '/api/v1'
+
+/** The HTTP side as an Express app, in the order in which a request meets its parts. Never listens. */
+export function createApp({ config, log, version, auth, gate, health, queues, endpoints }: AppNeeds): Express {
+  const guessGuard = createGuessGuard({ gate })
+  const all = [...authEndpoints({ ...auth, guessGuard }), ...userEndpoints({ ...auth, guessGuard }), ...endpoints]
+  const document = openApiDocument({ endpoints: all, basePath: apiBasePath, version })
+  const metrics = createMetrics({ queues })
+  const limit = addressLimit({ gate })
+
+  const app = express()
+  app.disable('x-powered-by').disable('etag').set('query parser', 'simple').set('trust proxy', config.trustProxy)
+
+  app.use(requestId(), requestLog({ log }), metrics.observe, securityHeaders(), ...crossOrigin(config.corsOrigins))
+  app.use(
+    apiBasePath,
+    mountEndpoints({ endpoints: all, basePath: apiBasePath, authenticator: auth.authenticator, gate })
+  )
+  app.use('/admin', consoleRoutes({ ...auth, gate, guessGuard, queues, log }))
+  app.use(
+    serviceRoutes({ version, health, registry: metrics.registry, metricsToken: config.metricsToken, limit }),
+    docsRoutes({ document, limit })
+  )
+  app.use(limit, nothingHere)
+  app.use(problemHandler({ log }))
+  return app
+}
+
+const nothingHere: RequestHandler = () => {
+  throw notFound('This path')
+}

@@ -1,0 +1,43 @@
+import { createBullBoard } from '@bull-board/api'
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
+import { ExpressAdapter } from '@bull-board/express'
+import type { Queue } from 'bullmq'
+import type { RequestHandler } from 'express'
+import type { Logger } from '../../lib/logger.ts'
+import { isOutage } from '../../lib/outage.ts'
+import { describeError } from '../middleware/describe-error.ts'
+
+/** Bull Board over the queues, for looking only: jobs are retried and cancelled through the API, where the row is. */
+export function queueBoard({
+  queues,
+  basePath,
+  log
+}: {
+  queues: Queue[]
+  basePath: string
+  log: Logger
+}): RequestHandler {
+  const adapter = new ExpressAdapter()
+  adapter.setBasePath(basePath)
+  createBullBoard({
+    queues: queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: true, allowRetries: false })),
+    serverAdapter: adapter,
+    options: {
+      uiConfig: {
+        boardTitle: 'Queues',
+        hideDocsLink: true,
+        sortQueues: true,
+        miscLinks: [{ text: 'Log out', url: '/admin/login' }]
+      }
+    }
+  })
+  // Its own handler would show the error's message and stack.
+  adapter.setErrorHandler((error) => {
+    log.warn({ err: describeError(error) }, 'the queue monitor could not answer')
+    const away = isOutage(error)
+    return { status: (away ? 503 : 400) as 500, body: { error: away ? 'Redis is away' : 'This cannot be shown' } }
+  })
+  const app = adapter.getRouter() as RequestHandler & { disable(setting: string): void }
+  app.disable('x-powered-by')
+  return app
+}

@@ -1,0 +1,54 @@
+import type { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { Knex } from 'knex'
+import type { Probe, ProbeResult } from './health.ts'
+import { createBrokerProbe } from './broker-probe.ts'
+
+type Needs = {
+  knex: Knex
+  redis: Pick<Redis, 'ping'>
+  queues: Queue[]
+  /** workers heard of lately, and which queues they serve */
+  liveWorkers: () => Promise<{ id: string; queues: string[] }[]>
+  /** `off` when the instance runs without a broker */
+  rabbitmqUrl: string
+}
+
+/** The components every instance has. `close` lets go of the broker. */
+export function createProbes({ knex, redis, queues, liveWorkers, rabbitmqUrl }: Needs): {
+  probes: Record<'postgres' | 'redis' | 'rabbitmq' | 'workers' | 'queues', Probe>
+  close: () => Promise<void>
+} {
+  const broker = createBrokerProbe({ url: rabbitmqUrl })
+  const probes = {
+    async postgres(): Promise<ProbeResult> {
+      await knex.raw('select 1')
+      return { state: 'ok' }
+    },
+    async redis(): Promise<ProbeResult> {
+      await redis.ping()
+      return { state: 'ok' }
+    },
+    rabbitmq: broker.probe,
+    async workers(): Promise<ProbeResult> {
+      const workers = await liveWorkers()
+      const unserved = queues.map(({ name }) => name).filter((name) => !workers.some((it) => it.queues.includes(name)))
+      const state = workers.length === 0 ? 'down' : unserved.length > 0 ? 'degraded' : 'ok'
+      return { state, count: workers.length, ...(unserved.length > 0 ? { unserved } : {}) }
+    },
+    async queues(): Promise<ProbeResult> {
+      return { state: 'ok', jobs: await countJobs(queues) }
+    }
+  }
+  return { probes, close: broker.close }
+}
+
+/** Depth of each queue by BullMQ's states. */
+export async function countJobs(queues: Queue[]): Promise<Record<string, Record<string, number>>> {
+  const counts = await Promise.all(
+    queues.map(
+      async (queue) => [queue.name, await queue.getJobCounts('waiting', 'active', 'delayed', 'failed')] as const
+    )
+  )
+  return Object.fromEntries(counts)
+}

@@ -1,0 +1,38 @@
+import type { Request, RequestHandler, Response } from 'express'
+import { pinoHttp } from 'pino-http'
+import type { Logger } from '../../lib/logger.ts'
+
+/** Requests that come every few seconds by nature and are logged only when they fail. */
+const routine = /^\/(health|metrics)(\/|$)/
+
+/** One line for each answer: who asked for which route, what came of it and how long it took. No bodies, queries, headers. */
+export function requestLog({ log }: { log: Logger }): RequestHandler {
+  return pinoHttp<Request, Response>({
+    logger: log,
+    genReqId: (req) => req.id,
+    wrapSerializers: false,
+    quietReqLogger: true,
+    serializers: {
+      req: () => undefined,
+      res: () => undefined,
+      err: () => undefined // the error handler has logged it
+    },
+    customLogLevel: (req, res) => {
+      if (res.statusCode >= 500) return 'error'
+      return routine.test(pathOf(req)) ? 'debug' : 'info'
+    },
+    customSuccessMessage: () => 'request',
+    customErrorMessage: () => 'request',
+    customProps: (req, res) => ({
+      requestId: req.id,
+      method: req.method,
+      route: res.locals.route as string | undefined,
+      path: res.locals.route === undefined ? pathOf(req).slice(0, 200) : undefined,
+      status: res.statusCode,
+      userId: res.locals.userId as string | undefined,
+      aborted: res.writableFinished ? undefined : true
+    })
+  }) as unknown as RequestHandler
+}
+
+const pathOf = (req: Request): string => (req.originalUrl ?? req.url).split('?')[0] ?? ''

@@ -1,0 +1,107 @@
+import type { z } from 'zod'
+import { type FieldError, invalid, notFound } from '../../lib/errors.ts'
+import { isUuid } from '../../lib/schemas/page.ts'
+import { findUnstorable, isStorableText } from '../../lib/schemas/text.ts'
+import type { Endpoint } from '../endpoint.ts'
+
+type Raw = { params: Record<string, string>; query: Record<string, unknown>; body: unknown }
+
+/**
+ * Parses what a client sent by the schemas of the endpoint.
+ * @throws AppError 404 for a path that can name nothing, 422 with every wrong field of query and body
+ */
+export function validate(endpoint: Endpoint, raw: Raw): { params: unknown; query: unknown; body: unknown } {
+  const params = parseParams(endpoint, raw.params)
+  const errors: FieldError[] = []
+  const query = parseQuery(endpoint, { ...raw.query }, errors)
+  const body = parseBody(endpoint, raw.body, errors)
+  if (errors.length > 0) throw invalid(errors)
+  return { params, query, body }
+}
+
+/** What cannot be an id names nothing, so it is not found; ids are compared in the lower case that PostgreSQL writes. */
+function parseParams({ params: schema }: Endpoint, raw: Record<string, string>): unknown {
+  const params: Record<string, string> = {}
+  for (const [name, text] of Object.entries(raw)) {
+    const isId = /(^id|Id)$/.test(name)
+    if (isId ? !isUuid(text) : !isStorableText(text)) throw notFound('What the path names')
+    params[name] = isId ? text.toLowerCase() : text
+  }
+  if (!schema) return params
+  const result = schema.safeParse(params)
+  if (!result.success) throw notFound('What the path names')
+  return result.data
+}
+
+function parseQuery({ query: schema }: Endpoint, raw: Record<string, unknown>, errors: FieldError[]): unknown {
+  const unstorable = findUnstorable(raw)
+  if (unstorable) {
+    errors.push({ path: unstorable.path.join('.'), message: unstorable.message })
+    return undefined
+  }
+  if (schema) return collect(schema, raw, errors)
+  errors.push(...Object.keys(raw).map((path) => ({ path, message: 'is not a parameter of this route' })))
+  return undefined
+}
+
+function parseBody({ body: schema }: Endpoint, raw: unknown, errors: FieldError[]): unknown {
+  if (!schema) return undefined
+  const unstorable = findUnstorable(raw)
+  // Too deep to be walked by anything that recurses.
+  if (unstorable?.path.length === 0 && typeof raw === 'object') {
+    errors.push({ path: '', message: unstorable.message })
+    return undefined
+  }
+  const value = collect(schema, raw, errors)
+  if (unstorable) {
+    const path = unstorable.path.join('.')
+    if (!errors.some((error) => error.path === path)) errors.push({ path, message: unstorable.message })
+  }
+  return value
+}
+
+function collect(schema: z.ZodType, raw: unknown, errors: FieldError[]): unknown {
+  const result = schema.safeParse(raw, { reportInput: false })
+  if (result.success) return result.data
+  errors.push(...fieldErrors(result.error.issues))
+  return undefined
+}
+
+/** Every wrong field with its path in dots; each unknown field is one of its own. */
+export function fieldErrors(issues: z.core.$ZodIssue[]): FieldError[] {
+  const seen = new Map<string, FieldError>()
+  const add = (path: PropertyKey[], message: string) => {
+    const error = { path: path.map(String).join('.'), message }
+    seen.set(`${error.path}\n${message}`, error)
+  }
+  const walk = (list: z.core.$ZodIssue[], base: PropertyKey[]) => {
+    for (const issue of list) {
+      const path = [...base, ...issue.path]
+      if (issue.code === 'unrecognized_keys') for (const key of issue.keys) add([...path, key], 'is not a field here')
+      else if (issue.code === 'invalid_union') {
+        const branch = nearest(issue.errors)
+        if (branch) walk(branch, path)
+        else add(path, alternatives(issue.errors) || issue.message)
+      } else add(path, issue.message)
+    }
+  }
+  walk(issues, [])
+  return [...seen.values()]
+}
+
+/** Of a union's alternatives the one that came closest: the fewest complaints, and none about the value as a whole. */
+function nearest(branches: z.core.$ZodIssue[][]): z.core.$ZodIssue[] | undefined {
+  const deep = branches.filter(
+    (issues) =>
+      issues.length > 0 && issues.every((issue) => issue.path.length > 0 || issue.code === 'unrecognized_keys')
+  )
+  return deep.toSorted((a, b) => weight(a) - weight(b))[0]
+}
+
+/** What a value that fits no alternative might have been. */
+function alternatives(branches: z.core.$ZodIssue[][]): string {
+  return [...new Set(branches.flatMap(([first]) => (first ? [first.message] : [])))].join(', or ')
+}
+
+const weight = (issues: z.core.$ZodIssue[]): number =>
+  issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0)

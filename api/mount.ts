@@ -1,0 +1,128 @@
+import type { Request, RequestHandler, Response } from 'express'
+import { type Actor, isAdmin } from '../lib/auth/actor.ts'
+import type { Authenticator } from '../lib/auth/authenticator.ts'
+import { AppError, notFound } from '../lib/errors.ts'
+import type { Decision } from '../lib/gate/decision.ts'
+import type { Gate } from '../lib/gate/gate.ts'
+import type { AiAction } from '../lib/schemas/actions.ts'
+import type { Endpoint, EndpointInput } from './endpoint.ts'
+import { readJson } from './middleware/body.ts'
+import { actorOf, unauthorized } from './middleware/credentials.ts'
+import { addressOf, enforce, requestFacts } from './middleware/rate-limit.ts'
+import { validate } from './middleware/validate.ts'
+import { sendReply } from './reply.ts'
+import { createRouteTable, type RouteMatch } from './route-table.ts'
+
+type Needs = {
+  endpoints: Endpoint[]
+  /** where this is mounted, `/api/v1`: part of what logs, metrics and audits call a route */
+  basePath: string
+  authenticator: Pick<Authenticator, 'authenticate'>
+  gate: Gate
+}
+
+/** Who was let in. `open`: the decision is not final until it is upgraded or settled. */
+type Admitted = { actor: Actor | undefined; decision: Decision; open: boolean }
+
+/**
+ * Serves endpoints. The order is the contract's: route, credential, gate, role, body, its shape, the token of an AI
+ * action, the handler. So an invalid body costs an `api_call` only, and no large body is read for a stranger.
+ * Everything that goes wrong is thrown to the error handler; the limits are on the answer by then.
+ */
+export function mountEndpoints({ endpoints, basePath, authenticator, gate }: Needs): RequestHandler {
+  const table = createRouteTable(endpoints)
+
+  return async (req, res) => {
+    const match = table.match(req.method, req.path)
+    const pattern = patternOf(match)
+    res.locals.route = pattern === undefined ? undefined : basePath + pattern
+    if (req.method === 'OPTIONS' && match.kind !== 'unknown') {
+      res.set('Allow', match.allow.join(', ')).status(204).end()
+      return
+    }
+    const admitted = await admit(req, res, match)
+    try {
+      const { endpoint, params } = expectEndpoint(match)
+      if (endpoint.access !== 'public' && !admitted.actor) throw unauthorized(req)
+      if (endpoint.access === 'admin' && !isAdmin(admitted.actor as Actor)) {
+        throw new AppError('forbidden', 'This is for administrators')
+      }
+      await serve(endpoint, params, admitted, req, res)
+    } finally {
+      if (admitted.open) await gate.settle(admitted.decision)
+    }
+  }
+
+  /** @throws AppError 429; and whatever keeps a credential from being looked up, once the address has paid for it */
+  async function admit(req: Request, res: Response, match: RouteMatch): Promise<Admitted> {
+    const limit = match.kind === 'endpoint' ? match.endpoint.limit : undefined
+    const path = (res.locals.route as string | undefined) ?? basePath + req.path
+    const byAddress = { kind: 'address', address: addressOf(req) } as const
+
+    if (limit === 'auth') {
+      const request = requestFacts(req, { userId: null, action: 'api_call', path })
+      const decision = await gate.admit({ subject: byAddress, buckets: ['auth'], request })
+      enforce(res, decision)
+      return { actor: undefined, decision, open: true }
+    }
+
+    let failure: unknown
+    const actor = await actorOf(req, authenticator).catch((error: unknown) => {
+      failure = error
+      return undefined
+    })
+    if (!actor) {
+      const request = requestFacts(req, { userId: null, action: 'api_call', path })
+      const decision = await gate.take({ subject: byAddress, buckets: ['address'], request })
+      enforce(res, decision)
+      if (failure !== undefined) throw failure
+      return { actor, decision, open: false }
+    }
+
+    res.locals.userId = actor.id
+    const subject = { kind: 'user', id: actor.id } as const
+    const request = requestFacts(req, { userId: actor.id, action: limit ?? 'api_call', path })
+    const decision = limit
+      ? await gate.admit({ subject, request })
+      : await gate.take({ subject, buckets: ['api_call'], request })
+    enforce(res, decision)
+    return { actor, decision, open: limit !== undefined }
+  }
+
+  async function serve(
+    endpoint: Endpoint,
+    rawParams: Record<string, string>,
+    { actor, decision }: Admitted,
+    req: Request,
+    res: Response
+  ): Promise<void> {
+    const rawBody = endpoint.body ? await readJson(req, res, endpoint.bodyLimitBytes) : undefined
+    req.body = rawBody // as it was sent, for what hashes a request
+    const parsed = validate(endpoint, { params: rawParams, query: req.query, body: rawBody })
+    const input = { ...parsed, actor, req, res, decision } as EndpointInput
+
+    const proceed = async () => {
+      if (!isAiLimit(endpoint.limit)) return await endpoint.handler(input)
+      const taken = await gate.upgrade(decision)
+      enforce(res, taken)
+      return await endpoint.handler({ ...input, decision: taken })
+    }
+    sendReply(req, res, endpoint.around ? await endpoint.around(input, proceed) : await proceed())
+  }
+}
+
+const isAiLimit = (limit: Endpoint['limit']): limit is AiAction => limit !== undefined && limit !== 'auth'
+
+function patternOf(match: RouteMatch): string | undefined {
+  if (match.kind === 'unknown') return undefined
+  return match.kind === 'endpoint' ? match.endpoint.path : match.pattern
+}
+
+/** @throws AppError 404 or 405 */
+function expectEndpoint(match: RouteMatch): Extract<RouteMatch, { kind: 'endpoint' }> {
+  if (match.kind === 'unknown') throw notFound('This path')
+  if (match.kind === 'endpoint') return match
+  throw new AppError('method_not_allowed', `This path takes ${match.allow.join(', ')}`, {
+    headers: { Allow: match.allow.join(', ') }
+  })
+}

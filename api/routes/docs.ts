@@ -1,0 +1,32 @@
+import { type RequestHandler, Router } from 'express'
+import swaggerUi from 'swagger-ui-express'
+
+const options = {
+  customSiteTitle: 'Goals API',
+  customCss: '',
+  // Set here, the page's own `?url=` cannot name another document.
+  swaggerUrl: '/openapi.json',
+  swaggerOptions: { displayRequestDuration: true, deepLinking: true }
+}
+
+/** `GET /openapi.json`, and `GET /docs`: Swagger UI from this machine, nothing loaded from elsewhere. */
+export function docsRoutes({ document, limit }: { document: Record<string, unknown>; limit: RequestHandler }): Router {
+  const router = Router()
+  const text = JSON.stringify(document)
+  const page = swaggerUi.setup(undefined, options)
+
+  router.use(['/docs', '/openapi.json'], (req, res, next) => {
+    res.locals.route = req.baseUrl
+    next()
+  })
+  router.get('/openapi.json', limit, (_req, res) => {
+    res.type('json').send(text)
+  })
+  router.get('/docs', limit, (req, res, next) => {
+    // The page looks for its parts beside its own address.
+    if (req.path.endsWith('/')) void page(req, res, next)
+    else res.redirect(301, '/docs/')
+  })
+  router.use('/docs', ...swaggerUi.serveFiles(undefined, options))
+  return router
+}

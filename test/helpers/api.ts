@@ -1,0 +1,134 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
+import { type AppNeeds, createApp } from '../../api/app.ts'
+import type { Endpoint } from '../../api/endpoint.ts'
+import { createHealth, type Probe } from '../../api/health/health.ts'
+import { createProbes } from '../../api/health/probes.ts'
+import { createApiServer } from '../../api/http-server.ts'
+import { type Config, loadConfig } from '../../lib/config.ts'
+import { createGate, type Gate } from '../../lib/gate/gate.ts'
+import { defaultLimits, type GateLimits, mergeLimits } from '../../lib/gate/limits.ts'
+import { gateRedisOptions } from '../../lib/gate/redis-options.ts'
+import { newId } from '../../lib/ids.ts'
+import { createLogger } from '../../lib/logger.ts'
+import { startAuth } from './auth.ts'
+import { quiet } from './gate.ts'
+
+/** An answer with its body read: parsed when it is JSON. */
+export type Answer = { status: number; headers: Headers; body: ReturnType<typeof JSON.parse>; text: string }
+
+type Sent = { token?: string | undefined; body?: unknown; headers?: Record<string, string>; redirect?: 'manual' }
+
+type Options = {
+  endpoints?: Endpoint[]
+  env?: Record<string, string>
+  limits?: Partial<GateLimits>
+  probes?: Record<string, Probe>
+  passwordCost?: { log2N: number; r: number; p: number }
+  /** gets every line of the log */
+  onLog?: (line: string) => void
+  needs?: (needs: AppNeeds) => Partial<AppNeeds>
+}
+
+type Teardown = Parameters<typeof startAuth>[0]
+
+/** More than any test that is not about limits could use up. */
+export const roomyLimits = mergeLimits(defaultLimits, {
+  address: { limitPerMinute: 100_000 },
+  auth: { limitPerMinute: 100_000 },
+  login_failed: { limitPerMinute: 100_000 },
+  api_call: { limitPerMinute: 100_000 }
+})
+
+/** The HTTP side on an ephemeral port over real services, with a client. Closes with the test. */
+export async function startApi(t: Teardown, options: Options = {}) {
+  const { endpoints = [], env = {}, limits = roomyLimits, probes, passwordCost, onLog, needs } = options
+  const parts = await startAuth(t, passwordCost ? { passwordCost } : {})
+  const config: Config = loadConfig({ ...env })
+  const queues = ['chat_completion', 'rag_search'].map(
+    (name) => new Queue(name, { connection: parts.redis as never, prefix: `{${parts.place.prefix}}` })
+  )
+  const gateRedis = new Redis(parts.place.redisUrl, { ...gateRedisOptions, lazyConnect: true })
+  await gateRedis.connect()
+  const gate: Gate = createGate({
+    redis: gateRedis,
+    prefix: parts.place.prefix,
+    limits: { ...roomyLimits, ...limits },
+    processId: newId(),
+    log: quiet,
+    timeoutMs: 10_000
+  })
+  const usual = createProbes({
+    knex: parts.knex,
+    redis: parts.redis,
+    queues,
+    liveWorkers: async () => await parts.knex('workers').select('id', 'queues'),
+    rabbitmqUrl: parts.place.rabbitmqUrl
+  })
+  const log = createLogger(
+    { level: onLog ? 'debug' : 'silent', name: 'test' },
+    {
+      write(line: string) {
+        onLog?.(line)
+      }
+    }
+  )
+  const base: AppNeeds = {
+    config,
+    log,
+    version: '0.0.0-test',
+    auth: parts,
+    gate,
+    health: createHealth({ probes: probes ?? usual.probes, vital: 'postgres' }),
+    queues,
+    endpoints
+  }
+  const server = createApiServer(createApp({ ...base, ...needs?.(base) }))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const url = `http://127.0.0.1:${port}`
+  t.teardown(async () => {
+    server.closeAllConnections()
+    server.close()
+    await usual.close()
+    await gate.close()
+    gateRedis.disconnect()
+    await Promise.all(queues.map((queue) => queue.close()))
+  })
+
+  async function send(method: string, path: string, { token, body, headers, redirect }: Sent = {}): Promise<Answer> {
+    const isRaw = typeof body === 'string' || body instanceof Uint8Array
+    const response = await fetch(url + path, {
+      method,
+      redirect: redirect ?? 'follow',
+      headers: {
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers
+      },
+      ...(body === undefined ? {} : { body: isRaw ? (body as string) : JSON.stringify(body) })
+    })
+    const text = await response.text()
+    const isJson = /json/.test(response.headers.get('content-type') ?? '')
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: isJson && text ? JSON.parse(text) : undefined
+    }
+  }
+
+  /** Somebody new, through the front door. */
+  async function enter(name = 'ada', role: 'user' | 'admin' = 'user') {
+    const password = 'correct horse battery'
+    const email = `${name}.${newId()}@example.org`
+    const { user, token } = await parts.accounts.register({ email, password, name })
+    if (role === 'admin') await parts.knex('users').where({ id: user.id }).update({ role })
+    return { id: user.id, email, password, token }
+  }
+
+  return { ...parts, url, port, gate, queues, send, enter }
+}
