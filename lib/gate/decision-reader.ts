@@ -51,9 +51,9 @@ export function createDecisionReader({ redis, prefix, onBatch, log, ...options }
     if (tend) {
       const swept = await stream.sweep(admittedForMs)
       if (swept > 0) log.warn({ swept }, 'admissions that nobody finished were recorded')
-      const known = new Set(held.map(({ entry }) => `${entry.shard} ${entry.entryId}`))
       const claimed = await stream.claim(batchSize - held.length - entries.length, claimAfterMs)
-      entries.push(...claimed.filter(({ shard, entryId }) => !known.has(`${shard} ${entryId}`)))
+      const known = new Set([...held.map(({ entry }) => nameOf(entry)), ...entries.map(nameOf)]) // ours may be as old
+      entries.push(...claimed.filter((entry) => !known.has(nameOf(entry))))
       await stream.forgetConsumers(claimAfterMs * 20, false)
     }
     const unreadable: StreamEntry[] = []
@@ -73,7 +73,7 @@ export function createDecisionReader({ redis, prefix, onBatch, log, ...options }
     await stream.settle(entries)
   }
 
-  /** Stores what is held. Rejects when some of it has to wait. */
+  /** Stores what is held, or what of it can be stored. Rejects when nothing can. */
   async function store() {
     const byId = Map.groupBy(held, ({ decision }) => decision.id)
     const groups = [...byId.values()]
@@ -84,17 +84,19 @@ export function createDecisionReader({ redis, prefix, onBatch, log, ...options }
     await stream.settle([...done].map(({ entry }) => entry))
     if (held.length === 0) return
 
+    // Not the same ones first again, or three bad rows would look like a store that is away for ever.
+    held.push(...held.splice(0, failed.length))
+    if (stored.length === 0) throw lastError
+
     // Others were stored at the same time, so it is not the store: after some tries these are put aside.
-    if (stored.length > 0) for (const one of failed.flat()) one.strikes += 1
+    log.warn({ err: lastError, held: held.length }, 'some decisions could not be stored')
+    for (const one of failed.flat()) one.strikes += 1
     const hopeless = held.filter(({ strikes }) => strikes >= mostStrikes)
     held = held.filter(({ strikes }) => strikes < mostStrikes)
     await discard(
       hopeless.map(({ entry }) => entry),
       'decisions that cannot be stored were put aside'
     )
-    // Not the same ones first again, or three bad rows would look like a store that is away for ever.
-    held.push(...held.splice(0, failed.length))
-    throw lastError
   }
 
   async function run(signal: AbortSignal) {
@@ -136,6 +138,8 @@ export function createDecisionReader({ redis, prefix, onBatch, log, ...options }
     lengths: () => stream.lengths()
   }
 }
+
+const nameOf = ({ shard, entryId }: StreamEntry) => `${shard} ${entryId}`
 
 /** One decision of all that carry its id: the one its client was told. */
 function decisionToKeep(same: Held[]): DecisionRecord {
