@@ -38,7 +38,12 @@ export function createEvents({ events, store }: { events: EventLog; store: Event
 
     /** What a client has to tell; the schema sees to it that the type begins with `client.`. @returns the event's id */
     async create(trx: Knex.Transaction, actor: Person, { type, subject, data }: EventCreate): Promise<string> {
-      return await events.append(trx, { type, userId: actor.id, subject: subject ?? null, data: data ?? {} })
+      return await events.append(trx, {
+        type,
+        userId: actor.id,
+        subject: subject ?? null,
+        data: data === undefined ? {} : data
+      })
     }
   }
 }
