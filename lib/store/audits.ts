@@ -44,7 +44,8 @@ export function createAuditStore({ ledger }: { ledger: ReturnType<typeof createL
               method text, path text, ip text, "userAgent" text, limits jsonb)
          left join users u on u.id = d."userId"
          order by d.id
-         on conflict (id) do update set outcome = excluded.outcome, method = excluded.method, path = excluded.path,
+         on conflict (id) do update set
+           outcome = case when rate_limit_audits.outcome = 'degraded' then 'degraded' else excluded.outcome end, method = excluded.method, path = excluded.path,
            ip = excluded.ip, user_agent = excluded.user_agent, limits = excluded.limits`,
         [JSON.stringify(decisions)]
       )
