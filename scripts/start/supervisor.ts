@@ -65,10 +65,16 @@ export function createSupervisor(spec: ChildSpec, say: (text: string) => void): 
         current.once('error', (error) => resolve(`could not be started: ${error.message}`))
       })
       ended = exit.then(() => undefined)
+      // From the very start: a message that nobody listens for is lost.
+      const ready = new Promise<Ready>((resolve) => {
+        current.on('message', (message: { type?: string; url?: string }) => {
+          if (message?.type === 'ready') resolve(message.url === undefined ? {} : { url: message.url })
+        })
+      })
       if (current.pid) {
         await writeFile(spec.pidFile, `${JSON.stringify(await identify(current.pid))}\n`, { mode: 0o600 })
       }
-      const outcome = await firstOf(current, exit, spec.readyTimeoutMs)
+      const outcome = await within(Promise.race([ready, exit]), spec.readyTimeoutMs)
       if (typeof outcome === 'string') {
         current.kill('SIGKILL')
         const tail = (await log?.tail(12))?.replaceAll('\n', '\n  ')
@@ -127,19 +133,14 @@ export async function stopLeftBehind({ pidFile, stopTimeoutMs }: Pick<ChildSpec,
   return left !== undefined
 }
 
-/** The ready message, or how it was not to be. */
-async function firstOf(child: ChildProcess, exit: Promise<string>, timeoutMs: number): Promise<Ready | string> {
+/** What the promise brings, or in words that it did not come in time. */
+async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T | string> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<string>((resolve) => {
     timer = setTimeout(resolve, timeoutMs, `was not ready within ${timeoutMs / 1000} s`)
   })
-  const ready = new Promise<Ready>((resolve) => {
-    child.on('message', (message: { type?: string; url?: string }) => {
-      if (message?.type === 'ready') resolve(message.url === undefined ? {} : { url: message.url })
-    })
-  })
   try {
-    return await Promise.race([ready, exit, late])
+    return await Promise.race([promise, late])
   } finally {
     clearTimeout(timer)
   }

@@ -1,0 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** An empty folder of the test's own, removed with everything in it when the test ends. */
+export async function emptyFolder(t: { teardown: (remove: () => Promise<void>) => void }): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'goals-test-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
