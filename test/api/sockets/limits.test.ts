@@ -1,0 +1,136 @@
+import test from 'ava'
+import { WebSocket } from 'ws'
+import { newId } from '../../../lib/ids.ts'
+import { eventually } from '../../helpers/context.ts'
+import { createSocketStage } from '../../helpers/socket-stage.ts'
+
+test('a revoked key, a signed-out session and a deleted person lose their sockets within a second', async (t) => {
+  const stage = await createSocketStage(t)
+  const { url } = await stage.serve()
+  const { accounts, apiKeys, authenticator } = stage.auth
+  const { id: userId, token } = await stage.newPerson()
+  const actor = await authenticator.authenticate(token)
+  if (!actor) return t.fail()
+  const { id: keyId, key } = await apiKeys.create(actor, { name: 'socket' })
+  const second = (await accounts.login({ email: 'person1@example.test', password: 'long enough' }))?.token ?? ''
+  const byKey = await stage.open(url, { token: key })
+  const bySession = await stage.open(url, { token: second })
+  const byToken = await stage.open(url, { token })
+
+  async function within1s(what: Promise<{ code: number }>, revoke: () => Promise<unknown>) {
+    await revoke()
+    const revoked = performance.now()
+    t.is((await what).code, 4001)
+    const took = performance.now() - revoked
+    t.true(took < 1_000, `took ${took} ms`)
+  }
+  await within1s(byKey.closed, () => apiKeys.revoke(actor, keyId))
+  const other = await authenticator.authenticate(second)
+  if (!other) return t.fail()
+  await within1s(bySession.closed, () => accounts.logout(other))
+  t.is(byToken.socket.readyState, WebSocket.OPEN)
+  // Also when nobody is told: the look at short intervals finds it.
+  await within1s(byToken.closed, () => stage.knex('users').where({ id: userId }).delete())
+})
+
+test('a slow reader loses its connection, and nobody else a message', async (t) => {
+  const stage = await createSocketStage(t)
+  stage.relay().start()
+  const { url } = await stage.serve()
+  const { id: userId, token } = await stage.newPerson()
+  const [slow, fast] = [await stage.open(url, { token }), await stage.open(url, { token })]
+  for (const client of [slow, fast]) await client.ask({ id: 1, type: 'subscribe', channel: 'user:me' })
+  slow.socket.pause()
+
+  const ids: string[] = []
+  const data = { text: 'x'.repeat(60_000) }
+  // Far more than the buffers of both kernels and the limit hold together.
+  for (let i = 0; i < 300; i++) {
+    ids.push(await stage.append({ userId, data }))
+    await eventually(async () => fast.events().length === ids.length)
+  }
+  slow.socket.resume()
+  t.is((await slow.closed).code, 4008)
+  t.true(slow.events().length < ids.length)
+  t.deepEqual(
+    fast.events().map(({ event }) => event.id),
+    ids
+  )
+})
+
+test('a long replay is given at the reader’s pace, and never costs it the connection', async (t) => {
+  const stage = await createSocketStage(t)
+  stage.relay().start()
+  const { url } = await stage.serve()
+  const { id: userId, token } = await stage.newPerson()
+  const client = await stage.open(url, { token })
+  const ids: string[] = []
+  const data = { text: 'x'.repeat(60_000) }
+  await stage.transaction.transact(async (trx) => {
+    for (let i = 0; i < 300; i++) {
+      ids.push(await stage.eventLog.append(trx, { type: 'client.x', userId, subject: null, data }))
+    }
+  })
+  await eventually(async () => (await stage.events.ends()).last >= ids.length)
+  await eventually(async () => (await stage.placed()).length >= ids.length)
+  await client.ask({ id: 1, type: 'subscribe', channel: 'user:me', after: 0 })
+  // Stops reading for as long as another client needs for all of it: every buffer would be full, were it not paced.
+  client.socket.pause()
+  const other = await stage.open(url, { token })
+  await other.ask({ id: 1, type: 'subscribe', channel: 'user:me', after: 0 })
+  await eventually(async () => other.events().at(-1)?.event.id === ids.at(-1))
+  t.true(client.events().length < ids.length)
+  client.socket.resume()
+  await eventually(async () => client.events().at(-1)?.event.id === ids.at(-1))
+  t.is(client.socket.readyState, WebSocket.OPEN)
+})
+
+test('over 20 messages a second end the connection', async (t) => {
+  const stage = await createSocketStage(t)
+  const { url } = await stage.serve()
+  const { token } = await stage.newPerson()
+  const client = await stage.open(url, { token })
+  for (let i = 0; i < 20; i++) client.send({ type: 'unsubscribe', id: i, channel: 'user:me' })
+  await eventually(async () => client.got.length === 20)
+  t.is(client.socket.readyState, WebSocket.OPEN)
+  for (let i = 0; i < 21; i++) client.send({ type: 'unsubscribe', id: i, channel: 'user:me' })
+  t.is((await client.closed).code, 4013)
+})
+
+test('a message over 64 KiB ends the connection, one below it does not', async (t) => {
+  const stage = await createSocketStage(t)
+  const { url } = await stage.serve()
+  const { token } = await stage.newPerson()
+  const client = await stage.open(url, { token })
+  client.send({ type: 'subscribe', channel: 'x'.repeat(60_000) })
+  await eventually(async () => client.got.length === 1)
+  t.like(client.got[0], { type: 'error', code: 'invalid' })
+  client.send({ type: 'subscribe', channel: 'x'.repeat(70_000) })
+  t.is((await client.closed).code, 1009)
+})
+
+test('a connection has at most 100 subscriptions', async (t) => {
+  const stage = await createSocketStage(t)
+  const { url } = await stage.serve({ limits: { messagesPerSecond: 1_000 } })
+  const { id: userId, token } = await stage.newPerson()
+  const goals = Array.from({ length: 101 }, () => ({ id: newId(), user_id: userId, title: 'Learn' }))
+  await stage.knex('goals').insert(goals)
+  const client = await stage.open(url, { token })
+  for (const [i, goal] of goals.entries()) {
+    const answer = await client.ask({ id: i, type: 'subscribe', channel: `goal:${goal.id}` })
+    if (i < 100) t.like(answer, { type: 'subscribed' })
+    else t.like(answer, { type: 'error', code: 'too_many_subscriptions' })
+  }
+})
+
+test('every socket is told when the server goes away', async (t) => {
+  const stage = await createSocketStage(t)
+  const { url, sockets } = await stage.serve()
+  const { token } = await stage.newPerson()
+  const clients = [await stage.open(url, { token }), await stage.open(url, { token })]
+  const began = performance.now()
+  await sockets.close()
+  t.true(performance.now() - began < 1_500)
+  for (const client of clients) t.is((await client.closed).code, 1001)
+  t.is(sockets.count(), 0)
+})
