@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { jwtSecret } from '../lib/auth/jwt-secret.ts'
 import { ConfigError, loadConfig } from '../lib/config.ts'
 import { openContext, type ProcessConfig } from '../lib/context.ts'
 import { createLogger } from '../lib/logger.ts'
@@ -7,12 +8,13 @@ import { startWorkers } from './start-workers.ts'
 /** Entry of a worker process: the pools that the configuration names, the relay, the reconciler and the audit writer. */
 async function main(): Promise<void> {
   const config = loadConfig(process.env)
-  const missing = (['databaseUrl', 'redisUrl', 'rabbitmqUrl', 'jwtSecret'] as const).filter((name) => !config[name])
+  const missing = (['databaseUrl', 'redisUrl', 'rabbitmqUrl'] as const).filter((name) => !config[name])
   if (missing.length > 0) {
     throw new ConfigError(missing.map((name) => `${environmentName(name)} is required (npm start fills it in)`))
   }
+  const complete = { ...config, jwtSecret: await jwtSecret(config) } as ProcessConfig
   const log = createLogger({ level: config.logLevel, name: 'workers' })
-  const { context, close } = openContext({ config: config as ProcessConfig, name: 'workers', log })
+  const { context, close } = openContext({ config: complete, name: 'workers', log })
   const workers = await startWorkers({ context, name: `${hostname()}-${process.pid}` })
 
   let stopping: Promise<void> | undefined
