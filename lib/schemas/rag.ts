@@ -41,7 +41,12 @@ export const ragToolSchemas = {
     .refine(courseForScope, courseForScopeError),
   get_course_documentation: z.strictObject({ ...common, courseId, query }),
   get_task_context: z
-    .strictObject({ ...common, taskId: idSchema, courseId: courseId.optional() })
+    .strictObject({
+      ...common,
+      taskId: idSchema,
+      courseId: courseId.optional(),
+      maxTokens: z.int().min(200).max(16_000).default(4_000).describe('about how many tokens all hits have together')
+    })
     .refine(courseForScope, courseForScopeError),
   search_knowledge_base: z
     .strictObject({
@@ -49,7 +54,8 @@ export const ragToolSchemas = {
       query,
       types: z.array(sourceTypeSchema).min(1).max(4).optional(),
       courseId: courseId.optional(),
-      language: language.optional()
+      taskId: idSchema.optional().describe('the task itself and its code snapshots only'),
+      language: language.optional().describe('natural or programming language, of the text or of its course')
     })
     .refine(courseForScope, courseForScopeError)
 } as const

@@ -1,0 +1,52 @@
+import { codeLanguageNames } from './code-language.ts'
+import { isScope, type Scope } from './scope.ts'
+import type { Logger } from '../logger.ts'
+import type { RagHit, RagResult } from '../schemas/rag.ts'
+import {
+  type EmbeddingSearch,
+  keyOf,
+  type SearchHit,
+  type SearchQuery,
+  type SearchResult
+} from '../store/embedding-search.ts'
+
+export type Retriever = ReturnType<typeof createRetriever>
+
+/** A search without the model, which is the retriever's own: vectors of two models are never compared. */
+export type Retrieval = Omit<SearchQuery, 'model' | 'languages'> & { language?: string | undefined }
+
+/** The one door to the search: takes a scope that `createScopes` made, and looks twice at what comes back. */
+export function createRetriever({
+  search,
+  model,
+  log
+}: {
+  search: EmbeddingSearch
+  model: string
+  log: Pick<Logger, 'error'>
+}) {
+  return {
+    /** One hit for each record, the best first. */
+    async find(scope: Scope, { language, ...query }: Retrieval): Promise<SearchResult> {
+      if (!isScope(scope)) throw new TypeError('a search needs a scope')
+      if (scope.kind === 'none') return { strategy: 'exact', hits: [] }
+      const languages = language === undefined ? undefined : codeLanguageNames(language)
+      const { strategy, hits } = await search.search(scope, { ...query, languages, model })
+      const allowed = await search.within(scope, hits)
+      const kept = hits.filter((hit) => allowed.has(keyOf(hit)))
+      // Records that were deleted or moved between the two looks are dropped as well, so this may be a race and no fault.
+      if (kept.length < hits.length) {
+        log.error({ scope: scope.kind, dropped: hits.length - kept.length }, 'hits outside of the scope were dropped')
+      }
+      return { strategy, hits: kept }
+    }
+  }
+}
+
+/** A hit as it is shown: the passage under its headings. */
+export function toRagHit({ sourceType, sourceId, title, heading, content, score, chunk }: SearchHit): RagHit {
+  const body = [heading, content].filter(Boolean).join('\n\n') || title
+  return { sourceType, sourceId, title, content: body, score, chunk }
+}
+
+export const toRagResult = ({ strategy, hits }: SearchResult): RagResult => ({ strategy, hits: hits.map(toRagHit) })

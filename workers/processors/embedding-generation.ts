@@ -1,0 +1,138 @@
+import type { EventLog } from '../../lib/events/log.ts'
+import { JobError } from '../../lib/jobs/job-error.ts'
+import { encodeVector } from '../../lib/models/vectors.ts'
+import type { Chunker } from '../../lib/rag/chunker.ts'
+import { chunksOf, contentHash, embeddingText, sourceHash } from '../../lib/rag/embedding-text.ts'
+import type { ReferenceAccess } from '../../lib/rag/tools/tool.ts'
+import { type Embedder, embedAll } from '../../lib/rag/vectors.ts'
+import type { EmbeddingInput, EmbeddingResult } from '../../lib/schemas/embedding.ts'
+import type { EmbeddingRow, EmbeddingStore } from '../../lib/store/embeddings.ts'
+import type { Source, SourceKey, SourceStore } from '../../lib/store/sources.ts'
+import type { Effect, JobRun, Processor } from '../processor.ts'
+
+type Needs = {
+  models: Embedder
+  chunker: Chunker
+  sources: SourceStore
+  embeddings: EmbeddingStore
+  events: EventLog
+  access: ReferenceAccess
+  people: { find(id: string): Promise<{ role: 'user' | 'admin' } | undefined> }
+}
+
+/** The width of the vectors that are stored; the model client refuses any other. */
+const dimensions = 1536
+
+/**
+ * Texts become vectors; a record's vectors become current. Safe to run twice: chunks whose vector is stored cost
+ * nothing, and the record is read again, locked, when the vectors are written.
+ */
+export function embeddingGenerationProcessor(needs: Needs): Processor<EmbeddingInput> {
+  return async (run) => {
+    if ('input' in run.input) return await embedTexts(needs, run, run.input)
+    return await embedSource(needs, run, run.input.source)
+  }
+}
+
+async function embedTexts(
+  { models }: Needs,
+  run: JobRun,
+  { input, encoding }: { input: string | string[]; encoding?: 'float' | 'base64' | undefined }
+): Promise<Effect> {
+  const texts = [input].flat()
+  const { vectors, reused } = await embedAll(models, texts, {
+    step: 'embed',
+    signal: run.signal,
+    onProgress: (done) => run.progress(done, texts.length)
+  })
+  const result: EmbeddingResult = {
+    model: models.embeddingModel,
+    dimensions: vectors[0]?.length ?? dimensions,
+    embeddings: encoding === 'base64' ? vectors.map(encodeVector) : vectors,
+    reused
+  }
+  return async () => result
+}
+
+async function embedSource(needs: Needs, run: JobRun, key: SourceKey): Promise<Effect> {
+  const { chunker, embeddings, models, sources } = needs
+  const model = models.embeddingModel
+  const source = await sources.find(key)
+  if (!source || !(await mayEmbed(needs, run, source))) return gone(run, model)
+
+  const chunks = await chunksOf(chunker, source, (await embeddings.chunksOf(key, model)).map(toChunk))
+  const texts = chunks.map((chunk) => embeddingText(source, chunk))
+  const hashes = texts.map(contentHash)
+  const vectors = await embeddings.vectorsByHash(source.ownerId, model, hashes)
+  const missing = new Map(
+    hashes
+      .map((hash, index) => [hash.toString('hex'), texts[index] as string] as const)
+      .filter(([hex]) => !vectors.has(hex))
+  )
+  const stored = hashes.filter((hash) => vectors.has(hash.toString('hex'))).length
+  run.progress(chunks.length - missing.size, chunks.length)
+  const made = await embedAll(models, [...missing.values()], {
+    step: 'embed',
+    signal: run.signal,
+    onProgress: (done) => run.progress(chunks.length - missing.size + done, chunks.length)
+  })
+  for (const [index, hex] of [...missing.keys()].entries()) vectors.set(hex, made.vectors[index] as number[])
+
+  const rows = chunks.map(({ heading, body }, index): EmbeddingRow => {
+    const hash = hashes[index] as Buffer
+    return { heading, content: body, hash, vector: vectors.get(hash.toString('hex')) as number[] }
+  })
+  return write(needs, run, source, rows, stored + made.reused)
+}
+
+const toChunk = ({ heading, content }: { heading: string; content: string }) => ({ heading, body: content })
+
+/** Jobs of the platform's own are for whatever was written; a person's for what they see. */
+async function mayEmbed({ access, people }: Needs, run: JobRun, { type, id }: Source): Promise<boolean> {
+  if (run.origin === 'system') return true
+  const person = await people.find(run.userId)
+  return person !== undefined && (await access.canSee({ id: run.userId, role: person.role }, { type, id }))
+}
+
+/** A record that was deleted before its turn came has nothing to be embedded; a person who asked for it is told. */
+function gone(run: JobRun, model: string): Effect {
+  if (run.origin === 'user') throw new JobError('not_found', 'the record was not found', { retryable: false })
+  return async () => ({ model, dimensions, chunks: 0, reused: 0 }) satisfies EmbeddingResult
+}
+
+function write(
+  { embeddings, events, models, sources }: Needs,
+  run: JobRun,
+  read: Source,
+  rows: EmbeddingRow[],
+  reused: number
+): Effect {
+  return async (trx): Promise<EmbeddingResult> => {
+    const model = models.embeddingModel
+    const source = await sources.lock(trx, read)
+    if (!source) return (await gone(run, model)(trx)) as EmbeddingResult
+    const textHash = sourceHash(source)
+    if (!textHash.equals(sourceHash(read))) {
+      // Whoever changed the text has queued a job for it, in the transaction of the change.
+      run.log.info({ sourceType: source.type, sourceId: source.id }, 'the text changed while it was embedded')
+      return { model, dimensions, chunks: rows.length, reused }
+    }
+    await embeddings.replace(trx, source, model, { textHash, rows })
+    await events.append(trx, {
+      type: `${source.type}.embedded`,
+      userId: source.ownerId,
+      subject: source.id,
+      data: { id: source.id, model, chunks: rows.length, reused },
+      channels: channelsOf(source)
+    })
+    return { model, dimensions, chunks: rows.length, reused }
+  }
+}
+
+/** The channels that all events of such a record go to. */
+function channelsOf({ type, id, goalId, taskId, courseId }: Source): string[] {
+  if (type === 'document') return courseId ? [`course:${courseId}`] : []
+  if (type === 'goal') return [`goal:${id}`]
+  if (type === 'task') return [`task:${id}`, `goal:${goalId}`]
+  return taskId ? [`task:${taskId}`] : []
+}
