@@ -12,16 +12,22 @@ async function main(): Promise<void> {
   const { dataDir, databaseUrl, redisUrl, rabbitmqUrl } = loadConfig(env)
   const { step, print } = createProgress(process.stdout)
   const closers = createClosers()
-  let letGo = () => {}
+  const kills: (() => void)[] = []
   const signalled = untilSignal(() => {
-    letGo()
+    for (const kill of kills) kill()
     process.exit(130)
   })
   try {
     closers.add(await lockFolder(dataDir))
     const wanted = { databaseUrl, redisUrl, rabbitmqUrl }
-    const services = await startServices({ dataDir, wanted, durable: true, step, env })
-    letGo = services.letGo
+    const services = await startServices({
+      dataDir,
+      wanted,
+      durable: true,
+      step,
+      env,
+      onKill: (kill) => void kills.push(kill)
+    })
     closers.add(() => step('stop services', services.stop))
     print(`
 export DATABASE_URL='${services.databaseUrl}'

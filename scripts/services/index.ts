@@ -1,12 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { canInstall } from './apt.ts'
-import { dockerWorks, type ServiceName, startContainer } from './docker.ts'
-import { installMissing } from './install.ts'
+import { type ServiceName, startContainer } from './docker.ts'
+import { obtain, titles } from './obtain.ts'
 import { startPostgres } from './postgres.ts'
 import type { PrivateService } from './private-service.ts'
-import { findChromium, findPostgres, findRabbitmq, findRedis } from './programs.ts'
 import { startRabbitmq } from './rabbitmq.ts'
 import { startRedis } from './redis.ts'
 import { startError } from './start-error.ts'
@@ -23,6 +21,10 @@ export type ServicesOptions = {
   durable: boolean
   step: Step
   env: NodeJS.ProcessEnv
+  /** Work that can begin while the broker, the slowest, still starts. */
+  onStores?: (urls: { databaseUrl: string; redisUrl: string }) => Promise<void>
+  /** Is told, before anything starts, how to let go of all that runs by then. */
+  onKill?: (letGo: () => void) => void
 }
 
 export type Services = {
@@ -39,23 +41,14 @@ export type Services = {
   revive: () => Promise<string[]>
 }
 
-type Found = {
-  postgres: Awaited<ReturnType<typeof findPostgres>>
-  redis: string | undefined
-  rabbitmq: string | undefined
-  chromium: string | undefined
-}
-
-const titles: Record<ServiceName, string> = { postgres: 'PostgreSQL', redis: 'Redis', rabbitmq: 'RabbitMQ' }
 const composeFile = fileURLToPath(new URL('../../docker-compose.yml', import.meta.url))
 
 /**
- * Starts a private instance of each service that has no address: with a program of this machine, else with a Docker
- * engine, else with packages installed for the purpose. Rejects with one StartError that names everything that could
- * not be had and the command that would help; what did start is stopped again by then.
+ * Starts a private instance of each service that has no address. Rejects with a StartError when one cannot be had or
+ * does not start, or with the failure of `onStores`; what did start is stopped again by then.
  */
 export async function startServices(options: ServicesOptions): Promise<Services> {
-  const { wanted, durable, step, env } = options
+  const { wanted, durable, step, env, onStores, onKill, browser = false } = options
   const dataDir = resolve(options.dataDir)
   const path = `${env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`
   const logs = join(dataDir, 'logs')
@@ -65,63 +58,56 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   if (!wanted.databaseUrl) needed.push('postgres')
   if (!wanted.redisUrl) needed.push('redis')
   if (!wanted.rabbitmqUrl) needed.push('rabbitmq')
-
-  let found = await look(path)
-  const lacks = (name: ServiceName) => (name === 'postgres' ? !found.postgres[0]?.hasVector : !found[name])
-  let missing = needed.filter(lacks)
-  const docker = missing.length > 0 && (await dockerWorks(env))
-  const browser = options.browser === true && !found.chromium
-  if (((missing.length && !docker) || browser) && (await canInstall())) {
-    const names = [...(docker ? [] : missing.map((name) => titles[name])), ...(browser ? ['Chromium'] : [])]
-    const absent = (name: ServiceName) => !docker && missing.includes(name)
-    const parts = { postgres: absent('postgres'), redis: absent('redis'), rabbitmq: absent('rabbitmq') }
-    await step(`install ${names.join(', ')}`, (say) =>
-      installMissing({ ...parts, chromium: browser }, path, join(logs, 'install.log'), say)
-    )
-    found = await look(path)
-    missing = needed.filter(lacks)
-  }
-  if ((missing.length && !docker) || (options.browser && !found.chromium)) {
-    throw startError(howToGet(docker ? [] : missing, options.browser === true && !found.chromium))
-  }
+  const found = await obtain({ services: needed, browser, path, logFile: join(logs, 'install.log'), step, env })
 
   const place = (name: string) => ({ folder: join(dataDir, name), durable, path, logFile: join(logs, `${name}.log`) })
-  const container = (name: ServiceName) =>
-    startContainer(name, { composeFile, dataDir, env, logFile: join(logs, `${name}.log`) })
-  const starts: Record<ServiceName, () => Promise<PrivateService>> = {
+  const programs: Record<ServiceName, () => Promise<PrivateService>> = {
     postgres: () => startPostgres(found.postgres, place('postgres')),
     redis: () => startRedis(found.redis as string, place('redis')),
     rabbitmq: () => startRabbitmq(found.rabbitmq as string, place('rabbitmq'))
   }
-  const start = (name: ServiceName) => (missing.includes(name) ? container(name) : starts[name]())
+  const start = (name: ServiceName) =>
+    found.inContainers.includes(name)
+      ? startContainer(name, { composeFile, dataDir, env, logFile: join(logs, `${name}.log`) })
+      : programs[name]()
+
   const started = new Map<ServiceName, PrivateService>()
-  const results = await Promise.allSettled(
-    needed.map((name) =>
-      step(`start ${titles[name]}`, async () => {
-        started.set(name, await start(name))
-      })
-    )
-  )
+  const letGo = () => {
+    for (const service of started.values()) service.letGo()
+  }
+  onKill?.(letGo)
+  const urls = () => ({
+    databaseUrl: wanted.databaseUrl ?? (started.get('postgres')?.url as string),
+    redisUrl: wanted.redisUrl ?? (started.get('redis')?.url as string),
+    rabbitmqUrl: wanted.rabbitmqUrl ?? (started.get('rabbitmq')?.url as string)
+  })
   const stop = async () => {
     const ends = await Promise.allSettled([...started.values()].map((service) => service.stop()))
     started.clear()
     const failed = ends.find((end) => end.status === 'rejected')
     if (failed) throw failed.reason
   }
-  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []))
+
+  const starts = needed.map((name) =>
+    step(`start ${titles[name]}`, async () => {
+      started.set(name, await start(name))
+    })
+  )
+  const stores = starts.filter((_, index) => needed[index] !== 'rabbitmq')
+  const work = Promise.all(stores).then(() => onStores?.(urls()))
+  const results = await Promise.allSettled([...starts, work])
+  const failures = [...new Set(results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : [])))]
   if (failures.length) {
     await stop()
-    throw startError(failures.map((failure) => failure.message).join('\n'), failures[0])
+    if (failures.length === 1) throw failures[0]
+    throw startError(failures.map((failure) => (failure as Error).message).join('\n'), failures[0])
   }
+
   return {
-    databaseUrl: wanted.databaseUrl ?? (started.get('postgres')?.url as string),
-    redisUrl: wanted.redisUrl ?? (started.get('redis')?.url as string),
-    rabbitmqUrl: wanted.rabbitmqUrl ?? (started.get('rabbitmq')?.url as string),
+    ...urls(),
     chromium: found.chromium,
     stop,
-    letGo: () => {
-      for (const service of started.values()) service.letGo()
-    },
+    letGo,
     revive: async () => {
       const revived: string[] = []
       for (const [name, service] of started) {
@@ -134,28 +120,4 @@ export async function startServices(options: ServicesOptions): Promise<Services>
       return revived
     }
   }
-}
-
-async function look(path: string): Promise<Found> {
-  const [postgres, redis, rabbitmq, chromium] = await Promise.all([
-    findPostgres(path),
-    findRedis(path),
-    findRabbitmq(path),
-    findChromium(path)
-  ])
-  return { postgres, redis, rabbitmq, chromium }
-}
-
-function howToGet(missing: ServiceName[], browser: boolean): string {
-  const help: Record<ServiceName, string> = {
-    postgres: 'PostgreSQL 15 or later with pgvector: set DATABASE_URL, or `apt-get install postgresql-17-pgvector`',
-    redis: 'Redis 6.2 or later: set REDIS_URL, or `apt-get install redis-server` (macOS: `brew install redis`)',
-    rabbitmq:
-      'RabbitMQ 3.10 or later: set RABBITMQ_URL (`off` runs without), or `apt-get install rabbitmq-server` ' +
-      '(macOS: `brew install rabbitmq`)'
-  }
-  const lines = missing.map((name) => `- ${help[name]}`)
-  if (browser) lines.push('- Chromium: `apt-get install chromium`')
-  if (missing.length) lines.push('A running Docker engine, or root on Debian or Ubuntu, does without any of this.')
-  return `Not found on this machine:\n${lines.join('\n')}`
 }

@@ -1,7 +1,7 @@
 type Facts = {
   url: string
   /** The password is there only when the administrator was made at this start. */
-  admin: { email: string; apiKey: string; password?: string }
+  admin: { email: string; apiKey: string; password?: string | undefined }
   /** File that holds the key, shown instead of the key itself in production. */
   keyFile: string
   production: boolean

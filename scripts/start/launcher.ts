@@ -53,23 +53,32 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
   const given = { databaseUrl: config.databaseUrl, redisUrl: config.redisUrl, rabbitmqUrl: config.rabbitmqUrl }
   await checkReachable(given, step)
   signal.throwIfAborted()
-  const services = await startServices({ dataDir, wanted: given, durable: true, step, env })
+
+  const jwtSecret = await parts.jwtSecret(config)
+  const admin = Promise.withResolvers<PreparedAdmin>()
+  const services = await startServices({
+    dataDir,
+    wanted: given,
+    durable: true,
+    step,
+    env,
+    onKill,
+    onStores: async (stores) => {
+      await step('migrate the database', async (say) => {
+        const names = await parts.migrate({ ...config, ...stores })
+        say(names.length ? `${names.length} migrations` : 'up to date')
+      })
+      admin.resolve(await step("make the administrator's key", () => parts.prepareAdmin({ ...config, ...stores })))
+    }
+  })
   closers.add(() => step('stop services', services.stop))
-  onKill(services.letGo)
   closers.add(keepServices(services, print))
   signal.throwIfAborted()
-
   const { databaseUrl, redisUrl, rabbitmqUrl } = services
-  const complete: Config = { ...config, databaseUrl, redisUrl, rabbitmqUrl }
-  const jwtSecret = await parts.jwtSecret(config)
-  await step('migrate the database', async (say) => {
-    const names = await parts.migrate(complete)
-    say(names.length ? `${names.length} migrations` : 'up to date')
-  })
-  const admin = await step("make the administrator's key", () => parts.prepareAdmin(complete))
+  const { email, apiKey, password } = await admin.promise
   const keyFile = join(dataDir, 'admin.key')
-  await writePrivate(keyFile, admin.apiKey)
-  if (admin.password) await writePrivate(join(dataDir, 'admin.password'), admin.password)
+  await writePrivate(keyFile, apiKey)
+  if (password) await writePrivate(join(dataDir, 'admin.password'), password)
   signal.throwIfAborted()
 
   let port = config.port
@@ -106,7 +115,15 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
   closers.add(() => rm(addresses, { force: true }))
   await writePrivate(addresses, JSON.stringify({ databaseUrl, redisUrl, rabbitmqUrl, apiUrl }, null, 2))
   signal.throwIfAborted()
-  print(banner({ url: apiUrl, admin, keyFile, production, logFolder: verbose ? undefined : logFolder }))
+  print(
+    banner({
+      url: apiUrl,
+      admin: { email, apiKey, password },
+      keyFile,
+      production,
+      logFolder: verbose ? undefined : logFolder
+    })
+  )
 }
 
 /** The mode given at creation does not change that of a file that is there already. */
