@@ -1,0 +1,248 @@
+import { createFenceTracker } from './code-fences.ts'
+import { decideBareLink, decideTag, type Decision, type Linkable, readTarget } from './links.ts'
+
+const citation = /^\[\d{1,4}(?: {0,2}[,;–-] {0,2}\d{1,4}){0,9}\]/
+const citationBeginning = /^\[(?:\d{1,4} {0,2}[,;–-] {0,2}){0,9}(?:\d{1,4} {0,2})?$/
+/** A target that leads away from where the answer is shown. */
+const elsewhere = /^(?:[a-z][a-z0-9+.-]*:|[/\\]{2}|www\.)/i
+const maxLinkTextChars = 300
+const maxCodeSpanChars = 1_000
+const maxLineChars = 1_000
+/** Where something may begin that has to be looked at. */
+const special = /[`<![\] \nhfw]/i
+
+export type AnswerFilter = {
+  /** Takes the next piece of an answer. @returns what may be shown of it, and of what was held back before */
+  push(piece: string): string
+  /** The rest, when nothing more comes. */
+  end(): string
+  /** Numbers that were cited so far, each once, in order. */
+  cited(): number[]
+}
+
+/**
+ * Takes out of an answer what it must not have, while it is being written: citations of nothing, and links and images
+ * that the sources do not contain. Code stays as it is. However the text is cut into pieces, the same comes out.
+ * @param citable whether there is a source of that number
+ */
+export function createAnswerFilter({
+  citable,
+  linkable
+}: {
+  citable: (n: number) => boolean
+  linkable: Linkable
+}): AnswerFilter {
+  const fences = createFenceTracker()
+  const cited = new Set<number>()
+  let held = ''
+  /** the last word that came out, and whether something was taken out behind it */
+  let word = ''
+  let seam = false
+  let text = ''
+  let mode: 'line-start' | 'prose' | 'raw' = 'line-start'
+
+  function run(isLast: boolean): string {
+    let out = ''
+    while (text !== '') {
+      const decision = mode === 'line-start' ? startLine(isLast) : mode === 'raw' ? rawLine() : prose(isLast)
+      if (decision === 'more') break
+      out += emit(decision.put)
+      seam ||= decision.take > 0 && decision.put === ''
+      text = text.slice(decision.take)
+    }
+    return out
+  }
+
+  /** Where something was taken out, what is left and right of it must not become something new. */
+  function emit(put: string): string {
+    if (put === '') return ''
+    const apart = seam && word !== '' && !(isLink(word) ? /^\s/ : /^[\s.,;:!?)"'’”…*_]/).test(put)
+    const shown = apart ? ` ${put}` : put
+    seam = false
+    const blank = shown.search(/\s\S*$/)
+    word = blank < 0 ? word + shown : shown.slice(blank + 1)
+    // A long word needs no more than to be known for one that has a link in it.
+    if (word.length > 200) word = (isLink(word) ? 'www.' : '') + word.slice(-100)
+    return shown
+  }
+
+  function startLine(isLast: boolean): Decision {
+    const end = text.indexOf('\n')
+    const line = text.slice(0, end < 0 ? maxLineChars : Math.min(end, maxLineChars))
+    const mayGrow = !isLast && end < 0 && text.length < maxLineChars
+    if (mayGrow && (fences.isUndecided(line) || /^ {0,3}\[[^\]\n]*(?:\](?::.*)?)?$/.test(line))) return 'more'
+    if (fences.classify(line) !== 'prose') {
+      mode = 'raw'
+      return { take: 0, put: '' }
+    }
+    mode = 'prose'
+    const definition = /^ {0,3}\[(?!\^)[^\]\n]+\]:[ \t]*<?([^\s<>]*)/.exec(line)
+    const [, target = ''] = definition ?? []
+    if (!elsewhere.test(target) || linkable(target)) return { take: 0, put: '' }
+    return { take: line.length, put: '' }
+  }
+
+  /** A line of code, as it is. */
+  function rawLine(): Decision {
+    const end = text.indexOf('\n')
+    const line = end < 0 ? text : text.slice(0, end + 1)
+    if (end >= 0) mode = 'line-start'
+    return { take: line.length, put: line }
+  }
+
+  function prose(isLast: boolean): Decision {
+    const next = text.search(special)
+    if (next !== 0) {
+      const length = next < 0 ? text.length : next
+      return { take: length, put: text.slice(0, length) }
+    }
+    const char = text.charAt(0)
+    if (char === '\n') {
+      mode = 'line-start'
+      return { take: 1, put: '\n' }
+    }
+    if (char === '`') return codeSpan(isLast)
+    if (char === '<') return decideTag(text, isLast, linkable)
+    if (char === ' ') return spaces(isLast)
+    if (char === '[') return bracket(isLast)
+    if (char === '!') return image(isLast)
+    if (char === ']') return closing(isLast)
+    return decideBareLink(text, isLast, linkable) ?? { take: 1, put: char }
+  }
+
+  function codeSpan(isLast: boolean): Decision {
+    const marks = /^`+/.exec(text)?.[0] ?? ''
+    if (marks.length === text.length && !isLast) return 'more'
+    const line = text.slice(0, maxCodeSpanChars).split('\n', 1)[0] ?? ''
+    const rest = line.slice(marks.length)
+    const end = new RegExp(`(?<!\`)${marks}(?!\`)`).exec(rest)
+    const mayGoOn = !isLast && line.length === text.length
+    // Marks at the very end may still become more.
+    if (mayGoOn && (!end || end.index + marks.length === rest.length)) return 'more'
+    // A table's cells end at a bar, whatever code spans say, and then there is no code.
+    if (!end || (rest.slice(0, end.index).includes('|') && /\]\(|:\/\/|<\w/.test(rest))) {
+      return { take: marks.length, put: marks }
+    }
+    const length = marks.length * 2 + end.index
+    return { take: length, put: text.slice(0, length) }
+  }
+
+  /** Spaces before a citation of nothing go with it. */
+  function spaces(isLast: boolean): Decision {
+    const length = /^ +/.exec(text)?.[0].length ?? 1
+    if (length === text.length && !isLast && length < maxLineChars) return 'more'
+    const rest = text.slice(length)
+    if (!rest.startsWith('[')) return { take: length, put: text.slice(0, length) }
+    const decided = citations(rest, isLast)
+    if (decided === 'more') return 'more'
+    return decided?.put === '' ? { take: length + decided.take, put: '' } : { take: length, put: text.slice(0, length) }
+  }
+
+  function citations(at: string, isLast: boolean): Decision | undefined {
+    const match = citation.exec(at)?.[0]
+    if (match === undefined) return !isLast && citationBeginning.test(at) ? 'more' : undefined
+    if (match.length === at.length && !isLast) return 'more'
+    // Some write citations as links; the number is what counts.
+    const target = at.charAt(match.length) === '(' ? readTarget(at, match.length) : undefined
+    if (target === 'open' && !isLast) return 'more'
+    const take = typeof target === 'object' ? target.end : match.length
+    const good = [...new Set(numbersIn(match))].filter(citable)
+    return { take, put: good.map((n) => `[${n}]`).join('') }
+  }
+
+  function bracket(isLast: boolean): Decision {
+    const decided = citations(text, isLast)
+    if (decided === 'more') return 'more'
+    if (decided) {
+      for (const n of numbersIn(decided.put)) cited.add(n)
+      return decided
+    }
+    return link(0, isLast)
+  }
+
+  function image(isLast: boolean): Decision {
+    if (text.length === 1) return isLast ? { take: 1, put: '!' } : 'more'
+    return text.charAt(1) === '[' ? link(1, isLast) : { take: 1, put: '!' }
+  }
+
+  /**
+   * A link or image whose target the sources do not have becomes its text, which is looked at in its turn.
+   * @param open where its bracket is
+   */
+  function link(open: number, isLast: boolean): Decision {
+    const start = text.slice(0, open + 1)
+    const close = closingBracket(text, open)
+    if (close === 'open') return isLast ? { take: open + 1, put: start } : 'more'
+    if (close === 'none') return { take: open + 1, put: start }
+    if (close + 1 === text.length && !isLast) return 'more'
+    if (text.charAt(close + 1) !== '(') return { take: open + 1, put: start }
+    const target = readTarget(text, close + 1)
+    if (target === 'open' && !isLast) return 'more'
+    // What has no end is disarmed when its bracket is reached.
+    if (typeof target === 'string' || linkable(target.target)) return { take: open + 1, put: start }
+    text = text.slice(open + 1, close) + text.slice(target.end)
+    seam = true
+    return { take: 0, put: '' }
+  }
+
+  /** `](target)`: kept for what may be linked to, without its target otherwise. */
+  function closing(isLast: boolean): Decision {
+    if (text.length === 1) return isLast ? { take: 1, put: ']' } : 'more'
+    if (text.charAt(1) !== '(') return { take: 1, put: ']' }
+    const target = readTarget(text, 1)
+    if (target === 'open') return isLast ? { take: 2, put: '] (' } : 'more'
+    if (target === 'endless') return { take: 2, put: '] (' }
+    return { take: target.end, put: linkable(target.target) ? text.slice(0, target.end) : ']' }
+  }
+
+  return {
+    push(piece) {
+      const received = held + piece
+      // The second half of a character may come with the next piece.
+      held = /[\ud800-\udbff]$/.exec(received)?.[0] ?? ''
+      text += storable(received.slice(0, received.length - held.length))
+      return run(false)
+    },
+    end() {
+      text += storable(held)
+      held = ''
+      return run(true)
+    },
+    cited: () => [...cited]
+  }
+}
+
+/** The whole of an answer through the filter at once. */
+export function filterAnswer(answer: string, filter: AnswerFilter): string {
+  return filter.push(answer) + filter.end()
+}
+
+const isLink = (word: string) => /:\/\/|www\.?/i.test(word)
+
+/** `[1, 3–5]` → 1, 3, 4, 5. */
+function numbersIn(brackets: string): number[] {
+  return [...brackets.matchAll(/(\d+)(?:\s*[–-]\s*(\d+))?/g)].flatMap(([, from = '', to]) => {
+    const first = Number(from)
+    const last = to === undefined ? first : Number(to)
+    return last < first || last - first > 10
+      ? [first, last]
+      : Array.from({ length: last - first + 1 }, (_, at) => first + at)
+  })
+}
+
+/** `open`: not come to yet; `none`: there is none within reach. */
+function closingBracket(text: string, open: number): number | 'open' | 'none' {
+  let depth = 0
+  for (let at = open; at < text.length; at++) {
+    if (at - open > maxLinkTextChars) return 'none'
+    const char = text[at]
+    if (char === '\\') at++
+    else if (char === '[') depth++
+    else if (char === ']' && --depth === 0) return at
+    else if (char === '\n') return 'none'
+  }
+  return 'open'
+}
+
+/** PostgreSQL keeps no NUL, half of a surrogate pair is no character, and lines end with a line feed. */
+const storable = (piece: string) => piece.replaceAll('\u0000', '').replaceAll('\r', '').toWellFormed()

@@ -1,0 +1,65 @@
+import { createFenceTracker } from './code-fences.ts'
+
+export type Sentence = { text: string; citations: number[] }
+
+const citation = /\[(\d{1,4})\]/g
+const abbreviation = /(?:^|[\s(])(?:e\.g|i\.e|cf|vs|approx|no|fig|dr|mr|mrs|ms|prof|st)\.\s*$/i
+const listMarker = /^\s*(?:>\s?)*(?:[-*+]|\d{1,9}[.)])\s+/
+const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' })
+
+/**
+ * The sentences of a Markdown answer with the numbers each cites. Sentences end as Unicode says (UAX 29), but not inside
+ * of code; a code block belongs to the sentence before it; headings and rules are no sentences.
+ */
+export function sentencesOf(answer: string): Sentence[] {
+  const sentences: Sentence[] = []
+  for (const block of blocksOf(answer)) {
+    if (!block.isCode) sentences.push(...split(block.text))
+    else if (sentences.length > 0) (sentences.at(-1) as Sentence).text += `\n${block.text}`
+    else sentences.push({ text: block.text, citations: [] })
+  }
+  return sentences
+}
+
+type Block = { isCode: boolean; text: string }
+
+function blocksOf(answer: string): Block[] {
+  const fences = createFenceTracker()
+  const blocks: Block[] = []
+  let open: Block | undefined
+  const add = (block: Block) => {
+    blocks.push(block)
+    open = block
+  }
+  for (const line of answer.split('\n')) {
+    const kind = fences.classify(line)
+    if (kind === 'open') add({ isCode: true, text: line })
+    else if (kind !== 'prose') {
+      if (open?.isCode) open.text += `\n${line}`
+      if (kind === 'close') open = undefined
+    } else if (line.trim() === '' || /^\s*(?:#{1,6}\s|[-*_=\s|:]+$)/.test(line)) open = undefined
+    else if (open?.isCode || !open || listMarker.test(line) || /^\s*\|/.test(line)) {
+      add({ isCode: false, text: line.replace(listMarker, '') })
+    } else open.text += ` ${line.trim().replace(/^(?:>\s?)+/, '')}`
+  }
+  return blocks
+}
+
+function split(text: string): Sentence[] {
+  // Same length, so that places in one are places in the other.
+  const masked = text.replace(/(`+)[^`]*\1/g, (span) => 'x'.repeat(span.length))
+  // As blanks, citations stay with the sentence they follow, before its full stop or after it.
+  const words = masked.replace(citation, (brackets) => ' '.repeat(brackets.length))
+  const ends: number[] = []
+  for (const { segment, index } of segmenter.segment(words)) {
+    if (ends.length > 0 && abbreviation.test(words.slice(ends.at(-2) ?? 0, index))) ends.pop()
+    ends.push(index + segment.length)
+  }
+  return ends
+    .map((end, at) => {
+      const from = at === 0 ? 0 : (ends[at - 1] as number)
+      const numbers = [...masked.slice(from, end).matchAll(citation)].map(([, n]) => Number(n))
+      return { text: text.slice(from, end).trim(), citations: [...new Set(numbers)] }
+    })
+    .filter(({ text: sentence }) => /[\p{L}\p{N}]/u.test(sentence.replace(citation, '')))
+}
