@@ -6,6 +6,7 @@ import type { LoggedEvent } from '../../lib/events/feed.ts'
 import type { OpenTail } from '../../lib/events/tail.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { isOutage } from '../../lib/outage.ts'
+import type { Holder } from '../credential-watch.ts'
 import { type ClientMessage, type MessageId, parseClientMessage } from './client-message.ts'
 import type { EventText } from './event-text.ts'
 import { closeCodes, type SocketLimits } from './limits.ts'
@@ -24,11 +25,8 @@ export type ConnectionNeeds = {
   log: Logger
 }
 
-/** One authenticated socket and its subscriptions. */
-export type Connection = {
-  readonly actor: Actor
-  /** The person may do something else now: what they can no longer see ends. */
-  changeRole(role: Actor['role']): void
+/** One authenticated socket and its subscriptions. A changed role ends what can no longer be seen. */
+export type Connection = Holder & {
   /** Ends subscriptions to what can no longer be seen. `only` limits the look to channels that begin so. */
   recheck(only?: string): Promise<void>
   close(code: number, reason: string): void
@@ -158,7 +156,8 @@ export function openConnection(
     get actor() {
       return actor
     },
-    changeRole(role) {
+    revoked: () => close(closeCodes.credentialsGone, 'credentials no longer valid'),
+    roleChanged(role) {
       actor = { ...actor, role }
       recheck().catch((error: unknown) => log.warn({ err: error }, 'channels could not be looked at again'))
     },

@@ -10,9 +10,8 @@ import { orAborted } from '../../lib/events/pause.ts'
 import type { OpenTail } from '../../lib/events/tail.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { isOutage } from '../../lib/outage.ts'
-import type { CredentialsInForce } from '../../lib/store/credentials-in-force.ts'
+import type { CredentialWatch } from '../credential-watch.ts'
 import { type CanSubscribe, type Connection, openConnection } from './connection.ts'
-import { createCredentialWatch } from './credential-watch.ts'
 import { createEventText } from './event-text.ts'
 import { closeCodes, type SocketLimits, socketLimits } from './limits.ts'
 import { createPlaces } from './places.ts'
@@ -47,12 +46,11 @@ export function attachSockets({
   server,
   credentials,
   limit,
-  inForce,
+  watch,
   canSubscribe,
   openTail,
   deltas,
   redis,
-  subscriber,
   prefix,
   limits = socketLimits,
   log
@@ -61,12 +59,12 @@ export function attachSockets({
   credentials: Credentials
   /** absent: upgrades are not limited */
   limit?: LimitUpgrade | undefined
-  inForce: CredentialsInForce
+  /** started and stopped by the caller */
+  watch: CredentialWatch
   canSubscribe: CanSubscribe
   openTail: OpenTail
   deltas: Pick<DeltaFeed, 'follow'>
   redis: Redis
-  subscriber: Redis
   prefix: string
   limits?: SocketLimits
   log: Logger
@@ -78,7 +76,6 @@ export function attachSockets({
     perMessageDeflate: false
   })
   const connections = new Map<string, Connection>()
-  const watch = createCredentialWatch({ subscriber, prefix, inForce, log })
   const places = createPlaces({ redis, prefix, most: limits.connectionsOfUser, log })
   const eventText = createEventText()
   const needs = { canSubscribe, openTail, deltas, eventText, limits, log }
@@ -189,14 +186,12 @@ export function attachSockets({
     'shouldUpgradeCallback',
     ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket'
   )
-  watch.start()
 
   return {
     count: () => connections.size,
     async close() {
       closing = true
       for (const timer of timers) clearInterval(timer)
-      await watch.stop()
       const late = AbortSignal.timeout(goodbyeMs)
       for (const connection of connections.values()) connection.close(closeCodes.goingAway, 'going away')
       if (connections.size > 0) await orAborted(new Promise<void>((resolve) => (onEmpty = resolve)), late)

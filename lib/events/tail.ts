@@ -19,7 +19,8 @@ export type Tail = {
   stop(): void
 }
 
-export type OpenTail = (channel: string, after: number | undefined) => Promise<Tail>
+/** @param after a position; `start`: everything the log still has; absent: only what comes */
+export type OpenTail = (channel: string, after: number | 'start' | undefined) => Promise<Tail>
 
 const pageSize = 50
 const retryMs = 500
@@ -48,11 +49,13 @@ export function createTails({
 
   return async function openTail(channel, after) {
     let recovered = true
+    let wanted: number | undefined
     if (after !== undefined) {
       const { last, trimmed } = await events.ends()
-      recovered = after >= trimmed && after <= last
+      wanted = after === 'start' ? trimmed : after
+      recovered = wanted >= trimmed && wanted <= last
     }
-    let cursor = after !== undefined && recovered ? after : end()
+    let cursor = wanted !== undefined && recovered ? wanted : end()
     let live = false
     let unlisten: (() => void) | undefined
     const stopping = new AbortController()

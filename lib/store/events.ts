@@ -92,6 +92,15 @@ export function createEventStore({ knex }: { knex: Knex }) {
       return rows.map(toLogEntry)
     },
 
+    /** Whether committed events of this channel still wait for their position. */
+    async anyUnplaced(channel: string): Promise<boolean> {
+      const row = await knex('events')
+        .whereNull('position')
+        .whereRaw('channels @> array[?]::text[]', [channel])
+        .first('id')
+      return row !== undefined
+    },
+
     async find(id: string, userId?: string): Promise<EventView | undefined> {
       const row = await knex('events')
         .where(userId === undefined ? { id } : { id, user_id: userId })

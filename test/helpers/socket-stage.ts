@@ -2,18 +2,27 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { ExecutionContext } from 'ava'
+import express from 'express'
 import { WebSocket } from 'ws'
+import { createCredentialWatch } from '../../api/credential-watch.ts'
 import { attachSockets, type LimitUpgrade, type Sockets } from '../../api/sockets/index.ts'
 import { type SocketLimits, socketLimits } from '../../api/sockets/limits.ts'
+import { mountEndpoints } from '../../api/mount.ts'
+import { problemHandler } from '../../api/middleware/problems.ts'
+import { requestId } from '../../api/middleware/request-id.ts'
+import { jobEventEndpoints } from '../../api/routes/job-events.ts'
 import { createAuth } from '../../lib/auth/index.ts'
 import { createDeltaFeed } from '../../lib/events/delta-feed.ts'
 import { createEventFeed } from '../../lib/events/feed.ts'
+import { createJobWaiter } from '../../lib/events/job-waiter.ts'
 import { createTails } from '../../lib/events/tail.ts'
+import { notFound } from '../../lib/errors.ts'
 import { createRecords } from '../../lib/records/records.ts'
 import { createCredentialsInForce } from '../../lib/store/credentials-in-force.ts'
 import { createJobStore } from '../../lib/store/jobs.ts'
 import { cheapCost, testSecret } from './auth.ts'
 import { eventually } from './context.ts'
+import { connected, gateFor } from './gate.ts'
 import { createEventStage, type EventStage } from './event-stage.ts'
 
 /** The room of the sockets over real services: what one API process has for them, and people who may connect. */
@@ -21,15 +30,13 @@ export type SocketStage = EventStage & {
   auth: ReturnType<typeof createAuth>
   records: ReturnType<typeof createRecords>
   /** Serves `/ws` as one more API process. */
-  serve(options?: {
-    limit?: LimitUpgrade
-    redisUrl?: string
-    limits?: Partial<SocketLimits>
-  }): Promise<{ url: string; sockets: Sockets }>
+  serve(options?: { limit?: LimitUpgrade; redisUrl?: string; limits?: Partial<SocketLimits> }): Promise<Served>
   /** A person with a JWT. */
   newPerson(): Promise<{ id: string; token: string }>
   open(url: string, options: { token?: string; query?: string }): Promise<TestSocket>
 }
+
+export type Served = { url: string; http: string; sockets: Sockets; goAway: () => void }
 
 export type Pushed = Record<string, unknown> & { type: string }
 export type TestSocket = {
@@ -78,9 +85,36 @@ export async function createSocketStage(t: Pick<ExecutionContext, 'teardown'>): 
       const commands = stage.openRedis('commands', redisUrl)
       const feed = createEventFeed({ subscriber, events, prefix, log })
       const deltas = createDeltaFeed({ redis: commands, subscriber, prefix, log })
+      const watch = createCredentialWatch({ subscriber, prefix, inForce: createCredentialsInForce({ knex }), log })
       feed.start()
       deltas.start()
-      const server = createServer((_req, res) => res.end('plain'))
+      watch.start()
+      const goingAway = new AbortController()
+      const openTail = createTails({ feed, events, log })
+      const endedAmong = (ids: string[]) => jobStore.endedAmong(ids)
+      const waiter = createJobWaiter({ feed, endedAmong, log })
+      const gate = gateFor({ redis: await connected(t, stage.isolation.redisUrl), prefix })
+      const endpoints = jobEventEndpoints({
+        jobs: {
+          async find(actor, id) {
+            const job = await jobStore.find(id, actor.id)
+            if (!job) throw notFound('the job')
+            return job
+          }
+        },
+        events,
+        openTail,
+        deltas,
+        waiter,
+        watch,
+        goingAway: goingAway.signal
+      })
+      const app = express()
+        .use(requestId())
+        .use('/api/v1', mountEndpoints({ endpoints, basePath: '/api/v1', authenticator: auth.authenticator, gate }))
+        .use((_req, res) => res.end('plain'))
+        .use(problemHandler({ log }))
+      const server = createServer(app)
       const sockets = attachSockets({
         server,
         credentials: {
@@ -88,12 +122,11 @@ export async function createSocketStage(t: Pick<ExecutionContext, 'teardown'>): 
           redeem: (ticket) => auth.tickets.redeem(ticket)
         },
         limit,
-        inForce: createCredentialsInForce({ knex }),
+        watch,
         canSubscribe: (actor, channel) => records.access.canSubscribe(actor, channel),
-        openTail: createTails({ feed, events, log }),
+        openTail,
         deltas,
         redis: commands,
-        subscriber,
         prefix,
         limits: { ...socketLimits, ...limits },
         log
@@ -101,14 +134,18 @@ export async function createSocketStage(t: Pick<ExecutionContext, 'teardown'>): 
       server.listen(0, '127.0.0.1')
       await once(server, 'listening')
       stage.closeFirst(async () => {
+        goingAway.abort()
         await sockets.close()
+        await watch.stop()
         await deltas.stop()
         await feed.stop()
         server.close()
         server.closeAllConnections()
+        await gate.close()
       })
       await eventually(async () => feed.position() !== undefined)
-      return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws`, sockets }
+      const at = `127.0.0.1:${(server.address() as AddressInfo).port}`
+      return { url: `ws://${at}/ws`, http: `http://${at}`, sockets, goAway: () => goingAway.abort() }
     },
     async newPerson() {
       people++

@@ -12,7 +12,8 @@ test('a revoked key, a signed-out session and a deleted person lose their socket
   const actor = await authenticator.authenticate(token)
   if (!actor) return t.fail()
   const { id: keyId, key } = await apiKeys.create(actor, { name: 'socket' })
-  const second = (await accounts.login({ email: 'person1@example.test', password: 'long enough' }))?.token ?? ''
+  const second =
+    (await accounts.login({ email: 'person1@example.test', password: 'long enough' }, { ip: '192.0.2.1' }))?.token ?? ''
   const byKey = await stage.open(url, { token: key })
   const bySession = await stage.open(url, { token: second })
   const byToken = await stage.open(url, { token })
