@@ -71,7 +71,7 @@ export function consoleRoutes({ authenticator, accounts, gate, guessGuard, queue
       const session =
         form.success &&
         (await guessGuard({ req, res, decision, open: true, who: form.data.email }, () =>
-          accounts.login(form.data, 'console')
+          accounts.login(form.data, { ip: addressOf(req), audience: 'console' })
         ))
       if (!session) {
         show(res, 401, { problem: 'E-mail or password is wrong.', email })

@@ -23,16 +23,22 @@ export function requestLog({ log }: { log: Logger }): RequestHandler {
     },
     customSuccessMessage: () => 'request',
     customErrorMessage: () => 'request',
-    customProps: (req, res) => ({
-      requestId: req.id,
-      method: req.method,
-      route: res.locals.route as string | undefined,
-      path: res.locals.route === undefined ? pathOf(req).slice(0, 200) : undefined,
-      status: res.statusCode,
-      userId: res.locals.userId as string | undefined,
-      aborted: res.writableFinished ? undefined : true
-    })
+    customAttributeKeys: { reqId: 'requestId' },
+    customSuccessObject: (req, res, { responseTime }: { responseTime: number }) => facts(req, res, responseTime),
+    customErrorObject: (req, res, _error, { responseTime }: { responseTime: number }) => facts(req, res, responseTime)
   }) as unknown as RequestHandler
+}
+
+function facts(req: Request, res: Response, tookMs: number): Record<string, unknown> {
+  const { route, userId } = res.locals as { route?: string; userId?: string }
+  return {
+    method: req.method,
+    ...(route === undefined ? { path: pathOf(req).slice(0, 200) } : { route }),
+    status: res.statusCode,
+    tookMs,
+    ...(userId === undefined ? {} : { userId }),
+    ...(res.writableFinished ? {} : { aborted: true })
+  }
 }
 
 const pathOf = (req: Request): string => (req.originalUrl ?? req.url).split('?')[0] ?? ''

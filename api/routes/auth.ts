@@ -14,6 +14,7 @@ import { idParamsSchema, pageQuerySchema } from '../../lib/schemas/page.ts'
 import { registrationSchema } from '../../lib/schemas/user.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import type { GuessGuard } from '../middleware/guess-guard.ts'
+import { addressOf } from '../middleware/rate-limit.ts'
 
 type Needs = Pick<Auth, 'accounts' | 'apiKeys' | 'tickets'> & { guessGuard: GuessGuard }
 
@@ -56,7 +57,7 @@ export function authEndpoints({ accounts, apiKeys, tickets, guessGuard }: Needs)
       responses: { 200: { description: 'The token', schema: tokenSchema } },
       async handler({ body, req, res, decision }) {
         const guess = { req, res, decision, open: true, who: body.email }
-        const session = await guessGuard(guess, () => accounts.login(body))
+        const session = await guessGuard(guess, () => accounts.login(body, { ip: addressOf(req) }))
         if (!session) {
           throw new AppError('invalid_credentials', 'E-mail or password is wrong', {
             headers: { 'WWW-Authenticate': 'Bearer' }

@@ -3,6 +3,7 @@ import { AppError } from '../errors.ts'
 import type { EventLog } from '../events/log.ts'
 import type { Login, PasswordChange } from '../schemas/auth.ts'
 import type { UserCreate, UserView } from '../schemas/user.ts'
+import type { FailedLoginStore } from '../store/failed-logins.ts'
 import type { Transaction } from '../store/transaction.ts'
 import type { UserStore } from '../store/users-credentials.ts'
 import { type Actor, isAdmin } from './actor.ts'
@@ -13,16 +14,20 @@ import { toUserView } from './user-view.ts'
 
 export type OpenedSession = { token: string; expiresAt: Date }
 
+/** Where a login comes from, and what it is for: the API unless told. */
+export type LoginFrom = { ip: string; audience?: Audience }
+
 export type Accounts = {
   /** A new person who is logged in at once. @throws AppError `conflict` when the e-mail is taken */
   register(input: Omit<UserCreate, 'role'>): Promise<OpenedSession & { user: UserView }>
   /** The same by an administrator, without a session. */
   create(input: UserCreate): Promise<UserView>
   /**
-   * `undefined` for a wrong pair, in equal time whether or not the e-mail is known.
+   * `undefined` for a wrong pair, in equal time whether or not the e-mail is known. A wrong password of somebody who
+   * exists is noted with the address it came from.
    * @throws AppError `forbidden` when the right pair of somebody who is no administrator asks for the console
    */
-  login(input: Login, audience?: Audience): Promise<OpenedSession | undefined>
+  login(input: Login, from: LoginFrom): Promise<OpenedSession | undefined>
   /** Ends every other credential of the person. `undefined` when the current password is another. */
   changePassword(actor: Actor, input: PasswordChange): Promise<true | undefined>
   /** Ends the credential the request came with. */
@@ -37,14 +42,18 @@ export function createAccounts({
   transaction,
   events,
   users,
+  failedLogins,
   passwords,
-  credentials
+  credentials,
+  onError
 }: {
   transaction: Transaction
   events: EventLog
   users: UserStore
+  failedLogins: FailedLoginStore
   passwords: Passwords
   credentials: Credentials
+  onError: (error: unknown) => void
 }): Accounts {
   async function insert(trx: Knex.Transaction, input: UserCreate, passwordHash: string): Promise<UserView> {
     const { email, name, role } = input
@@ -67,9 +76,12 @@ export function createAccounts({
       const hash = await passwords.hash(input.password)
       return await transaction.transact((trx) => insert(trx, input, hash))
     },
-    async login({ email, password }, audience = 'api') {
+    async login({ email, password }, { ip, audience = 'api' }) {
       const user = await users.findByEmail(email)
-      if (!(await passwords.verify(password, user?.password_hash)) || !user) return undefined
+      const right = await passwords.verify(password, user?.password_hash)
+      // Not waited for: an unknown e-mail, of which nothing is noted, must not be told by its shorter answer.
+      if (user && !right) void failedLogins.note(user.id, ip).catch(onError)
+      if (!user || !right) return undefined
       return await transaction.transact(async (trx) => {
         // A password that was changed meanwhile must not leave a session behind that the change did not see.
         const now = await users.lock(trx, user.id)

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { EventLog } from '../events/log.ts'
 import { createApiKeyStore } from '../store/api-keys.ts'
+import { createFailedLoginStore } from '../store/failed-logins.ts'
 import { createSessionStore } from '../store/sessions.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { createUserStore } from '../store/users-credentials.ts'
@@ -55,7 +56,15 @@ export function createAuth(needs: AuthNeeds): Auth {
   return {
     authenticator,
     tickets: createTickets({ redis, prefix, authenticator }),
-    accounts: createAccounts({ transaction, events, users, passwords, credentials }),
+    accounts: createAccounts({
+      transaction,
+      events,
+      users,
+      failedLogins: createFailedLoginStore(knex),
+      passwords,
+      credentials,
+      onError
+    }),
     apiKeys: createApiKeys({ transaction, users, apiKeys, authenticator, credentials }),
     users: createUsers({ transaction, events, users, passwords, credentials, cancelJobsOf, beforeRemoval })
   }

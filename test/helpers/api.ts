@@ -15,6 +15,7 @@ import { newId } from '../../lib/ids.ts'
 import { createLogger } from '../../lib/logger.ts'
 import { startAuth } from './auth.ts'
 import { quiet } from './gate.ts'
+import type { Isolation } from './services.ts'
 
 /** An answer with its body read: parsed when it is JSON. */
 export type Answer = { status: number; headers: Headers; body: ReturnType<typeof JSON.parse>; text: string }
@@ -22,6 +23,8 @@ export type Answer = { status: number; headers: Headers; body: ReturnType<typeof
 type Sent = { token?: string | undefined; body?: unknown; headers?: Record<string, string>; redirect?: 'manual' }
 
 type Options = {
+  /** the file's; a schema of the test's own without it */
+  place?: Isolation
   endpoints?: Endpoint[]
   env?: Record<string, string>
   limits?: Partial<GateLimits>
@@ -45,7 +48,7 @@ export const roomyLimits = mergeLimits(defaultLimits, {
 /** The HTTP side on an ephemeral port over real services, with a client. Closes with the test. */
 export async function startApi(t: Teardown, options: Options = {}) {
   const { endpoints = [], env = {}, limits = roomyLimits, probes, passwordCost, onLog, needs } = options
-  const parts = await startAuth(t, passwordCost ? { passwordCost } : {})
+  const parts = await startAuth(t, { place: options.place, ...(passwordCost ? { passwordCost } : {}) })
   const config: Config = loadConfig({ ...env })
   const queues = ['chat_completion', 'rag_search'].map(
     (name) => new Queue(name, { connection: parts.redis as never, prefix: `{${parts.place.prefix}}` })

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import test from 'ava'
 import { createTokens } from '../../../lib/auth/tokens.ts'
 import { newId } from '../../../lib/ids.ts'
-import { startAuth, testSecret } from '../../helpers/auth.ts'
+import { ip, startAuth, testSecret } from '../../helpers/auth.ts'
 
 const ada = { email: 'ada@example.org', password: 'correct horse battery', name: 'Ada' }
 
@@ -117,8 +117,11 @@ test('what is no token of ours is nobody', async (t) => {
 })
 
 test('a console token opens the console only, and an API token does not', async (t) => {
-  const { accounts, authenticator, token } = await start(t)
-  const cookie = await accounts.login(ada, 'console')
+  const { accounts, authenticator, token, knex } = await start(t)
+  await t.throwsAsync(accounts.login(ada, { ip, audience: 'console' }), { message: /not an administrator/ })
+  t.is((await knex('sessions')).length, 1)
+  await knex('users').update({ role: 'admin' })
+  const cookie = await accounts.login(ada, { ip, audience: 'console' })
   t.truthy(cookie)
   t.true(Math.abs((cookie?.expiresAt.getTime() ?? 0) - Date.now() - 3_600_000) < 60_000)
   t.is(await authenticator.authenticate(cookie?.token ?? ''), undefined)

@@ -1,0 +1,70 @@
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { ensureAdministrator } from '../lib/auth/administrator.ts'
+import { jwtSecret } from '../lib/auth/jwt-secret.ts'
+import { ConfigError, loadConfig } from '../lib/config.ts'
+import { openContext, type ProcessConfig } from '../lib/context.ts'
+import { createLogger } from '../lib/logger.ts'
+import { drain } from './drain.ts'
+import { startApi } from './start-api.ts'
+
+/** Entry of an API process. Ends in order on SIGTERM, SIGINT and with whoever started it. */
+async function main(): Promise<void> {
+  const config = loadConfig(process.env)
+  const missing = [...(config.databaseUrl ? [] : ['DATABASE_URL']), ...(config.redisUrl ? [] : ['REDIS_URL'])]
+  if (missing.length > 0) throw new ConfigError(missing.map((name) => `${name} is required (npm start fills it in)`))
+  const complete = { ...config, jwtSecret: await jwtSecret(config) } as ProcessConfig
+  // Without the launcher nobody else sees to the first administrator; nobody is told a password made up here.
+  if (config.adminPassword) await ensureAdministrator(config)
+
+  const log = createLogger({ level: config.logLevel, name: 'api' })
+  const { context, close } = openContext({ config: complete, name: 'api', log })
+  const api = await startApi({ context, version: await version() })
+  const { server } = api
+  server.listen(config.port, config.host)
+  await once(server, 'listening')
+
+  let stopping: Promise<void> | undefined
+  const stop = (signal: string) => {
+    stopping ??= (async () => {
+      log.info({ signal }, 'the api is draining')
+      await Promise.all([drain(server, config.drainMs), api.goAway()])
+      await api.close()
+      await close()
+      log.info('the api has stopped')
+    })().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ err: error }, 'the api could not stop cleanly')
+        process.exit(1)
+      }
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.on('disconnect', () => stop('disconnect'))
+  const url = urlOf(config.host, (server.address() as AddressInfo).port)
+  log.info({ url }, 'the api is ready')
+  process.send?.({ type: 'ready', url })
+}
+
+/** An address that can be called from this machine. */
+function urlOf(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}
+
+async function version(): Promise<string> {
+  const manifest = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return manifest.version
+}
+
+try {
+  await main()
+} catch (error) {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : (error as Error).stack}\n`)
+  process.exit(1)
+}
