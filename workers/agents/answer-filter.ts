@@ -197,14 +197,14 @@ export function createAnswerFilter({
 
   return {
     push(piece) {
-      const received = held + piece
+      const received = held + storable(piece)
       // The second half of a character may come with the next piece.
       held = /[\ud800-\udbff]$/.exec(received)?.[0] ?? ''
-      text += storable(received.slice(0, received.length - held.length))
+      text += received.slice(0, received.length - held.length).toWellFormed()
       return run(false)
     },
     end() {
-      text += storable(held)
+      text += held.toWellFormed()
       held = ''
       return run(true)
     },
@@ -244,5 +244,5 @@ function closingBracket(text: string, open: number): number | 'open' | 'none' {
   return 'open'
 }
 
-/** PostgreSQL keeps no NUL, half of a surrogate pair is no character, and lines end with a line feed. */
-const storable = (piece: string) => piece.replaceAll('\u0000', '').replaceAll('\r', '').toWellFormed()
+/** PostgreSQL keeps no NUL, and lines end with a line feed. */
+const storable = (piece: string) => piece.replaceAll('\u0000', '').replaceAll('\r', '')
