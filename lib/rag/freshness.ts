@@ -9,21 +9,29 @@ export type Freshness = ReturnType<typeof createFreshness>
 /**
  * Keeps vectors in step with the records, within the transactions that write these. What is not text (owner, course,
  * title, languages) follows by trigger (migration 022) and is none of its business.
- * @param enqueue queues the embedding of a record, once however often it is called before the job starts
+ * @param enqueueAll queues the embeddings of records, once each however often it is called before the job starts
  * @param model whose vectors are to be current
  */
 export function createFreshness({
-  enqueue,
+  enqueueAll,
   sources,
   embeddings,
   model
 }: {
-  enqueue: (trx: Knex.Transaction, job: { userId: string; source: SourceKey }) => Promise<unknown>
+  enqueueAll: (trx: Knex.Transaction, jobs: { userId: string; source: SourceKey }[]) => Promise<unknown>
   sources: SourceStore
   embeddings: EmbeddingStore
   model: string
 }) {
   return {
+    /** Records were created just now, so that there are no vectors to compare with: queues their embeddings. */
+    async created(trx: Knex.Transaction, records: { type: SourceType; id: string; ownerId: string }[]): Promise<void> {
+      await enqueueAll(
+        trx,
+        records.map(({ type, id, ownerId }) => ({ userId: ownerId, source: { type, id } }))
+      )
+    },
+
     /** A record was created or written: queues its embedding unless its vectors are of this very text already. */
     async changed(
       trx: Knex.Transaction,
@@ -33,7 +41,7 @@ export function createFreshness({
       if (!source) return
       const embedded = await embeddings.textHash({ type, id }, model, trx)
       if (embedded?.equals(sourceHash(source))) return
-      await enqueue(trx, { userId: ownerId, source: { type, id } })
+      await enqueueAll(trx, [{ userId: ownerId, source: { type, id } }])
     },
 
     /** Records are deleted: their vectors go in the same transaction. */

@@ -1,4 +1,3 @@
-import type { Logger } from '../../logger.ts'
 import type { RagResult, RagToolArguments, RagToolName } from '../../schemas/rag.ts'
 import type { EmbeddingStore } from '../../store/embeddings.ts'
 import type { Source, SourceKey, SourceStore } from '../../store/sources.ts'
@@ -34,7 +33,6 @@ export type ToolNeeds = {
   sources: SourceStore
   access: ReferenceAccess
   models: Embedder
-  log: Pick<Logger, 'error'>
 }
 
 /** Words of a record that is searched by; more of them find the same. */

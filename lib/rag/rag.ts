@@ -1,0 +1,38 @@
+import type { Knex } from 'knex'
+import type { Logger } from '../logger.ts'
+import { createEmbeddingSearch } from '../store/embedding-search.ts'
+import { createEmbeddingStore } from '../store/embeddings.ts'
+import { createSourceStore } from '../store/sources.ts'
+import { createChunker } from './chunker.ts'
+import { createRetriever } from './retriever.ts'
+import { type CourseAccess, createScopes } from './scope.ts'
+import { createRagTools } from './tools.ts'
+import type { ReferenceAccess } from './tools/tool.ts'
+import type { Embedder } from './vectors.ts'
+
+export type Rag = ReturnType<typeof createRag>
+
+/** Everything that reads and writes vectors, for a process that runs jobs. */
+export function createRag({
+  knex,
+  access,
+  models,
+  log
+}: {
+  knex: Knex
+  access: ReferenceAccess & CourseAccess
+  models: Embedder
+  log: Pick<Logger, 'error'>
+}) {
+  const sources = createSourceStore(knex)
+  const embeddings = createEmbeddingStore(knex)
+  const retriever = createRetriever({ search: createEmbeddingSearch(knex), model: models.embeddingModel, log })
+  return {
+    sources,
+    embeddings,
+    retriever,
+    chunker: createChunker(),
+    scopes: createScopes({ access }),
+    tools: createRagTools({ retriever, embeddings, sources, access, models })
+  }
+}
