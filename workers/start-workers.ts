@@ -5,6 +5,7 @@ import { createDecisionReader } from '../lib/gate/decision-reader.ts'
 import { gateRedisOptions } from '../lib/gate/redis-options.ts'
 import { createReconciler } from '../lib/jobs/reconciler.ts'
 import { openModels } from '../lib/models/open-models.ts'
+import { createProviderGuard } from '../lib/models/provider-guard.ts'
 import { createUsageTracker } from '../lib/usage/tracker.ts'
 import { createAuditWriter } from './audit-writer.ts'
 import { concurrencyOf } from './concurrency.ts'
@@ -28,7 +29,8 @@ export async function startWorkers({ context, name }: { context: Context; name: 
   const { config, log, prefix, knex, redis, subscriber, transaction, events, ledger, budgets, audits } = context
   const { jobStore, queues, progress, lifecycle, openRedis } = context
   const tracker = createUsageTracker()
-  const models = await openModels({ config, tracker, ledger, budgets, log })
+  const guard = createProviderGuard({ redis, prefix, limits: config.providerLimits, log })
+  const models = await openModels({ config, tracker, ledger, budgets, guard, log })
   const running = createRunningJobs()
   const handlers = await createHandlers({ context, models })
   const runJob = createRunJob({ lifecycle, store: jobStore, progress, tracker, running, handlers, worker: name, log })

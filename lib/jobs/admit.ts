@@ -104,25 +104,28 @@ export function createAdmission({
     },
 
     /**
-     * Queues making a record's vectors current, in the transaction that changed it. A job of that source which is
-     * still queued serves this change too.
+     * Queues making records' vectors current, in the transaction that changed them and in one statement. A job of a
+     * source that is still queued serves this change too.
      */
     async enqueueEmbedding(
       trx: Knex.Transaction,
-      { userId, source }: { userId: string; source: { type: SourceType; id: string } }
+      ...wanted: { userId: string; source: { type: SourceType; id: string } }[]
     ): Promise<void> {
-      const id = newId()
-      const inserted = await store.insert(trx, {
-        id,
-        userId,
-        action: 'embedding_generation',
-        origin: 'system',
-        input: { source },
-        source,
-        maxAttempts,
-        runAt: new Date(Date.now() + embeddingDelayMs)
-      })
-      if (inserted) {
+      const runAt = new Date(Date.now() + embeddingDelayMs)
+      const ids = await store.insertAll(
+        trx,
+        wanted.map(({ userId, source }) => ({
+          id: newId(),
+          userId,
+          action: 'embedding_generation',
+          origin: 'system',
+          input: { source },
+          source,
+          maxAttempts,
+          runAt
+        }))
+      )
+      for (const id of ids) {
         transaction.afterCommit(trx, `job:${id}`, () => queues.add('embedding_generation', id, embeddingDelayMs))
       }
     }

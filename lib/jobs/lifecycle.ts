@@ -104,11 +104,11 @@ export function createLifecycle({
      */
     async fail(job: StartedJob, error: JobError, progress: Progress): Promise<{ delayMs: number } | 'failed' | 'lost'> {
       const shown = { code: error.code, message: error.message, retryable: error.retryable }
-      if (error.retryable && job.attempts < job.maxAttempts) {
+      if (error.retryable && (!error.takesAttempt || job.attempts < job.maxAttempts)) {
         const delayMs = backoffMs({ attempt: job.attempts, baseMs: backoffBaseMs, atLeastMs: error.retryAfterMs })
         try {
           const moved = await transact((trx) =>
-            store.requeue(trx, job.id, job.run, { delayMs, error: shown, countsAsAttempt: true })
+            store.requeue(trx, job.id, job.run, { delayMs, error: shown, countsAsAttempt: error.takesAttempt })
           )
           return moved ? { delayMs } : 'lost'
         } catch (failure) {

@@ -7,6 +7,7 @@ import type { UsageTracker } from '../usage/tracker.ts'
 import { type Bookings, emptySettlement } from './booking.ts'
 import { inputHash } from './input-hash.ts'
 import { providerFailure } from './provider-error.ts'
+import type { ProviderGuard } from './provider-guard.ts'
 import { countTokens } from './tokens.ts'
 
 export type ChatMessage = OpenAI.Chat.Completions.ChatCompletionMessageParam
@@ -55,6 +56,7 @@ export function createChat({
   tracker,
   ledger,
   bookings,
+  guard,
   timeoutMs
 }: {
   openai: OpenAI
@@ -62,6 +64,7 @@ export function createChat({
   tracker: UsageTracker
   ledger: Ledger
   bookings: Bookings
+  guard: ProviderGuard
   timeoutMs: number
 }) {
   return async function chat(call: ChatCall): Promise<ChatAnswer> {
@@ -75,13 +78,15 @@ export function createChat({
       call.onDelta?.(stored.content)
       return { ...stored, costPico: 0n, reused: true }
     }
+    const inputBytes = Buffer.byteLength(JSON.stringify(request))
+    await guard.enter(model, Math.ceil(inputBytes / 4) + request.max_completion_tokens, call.signal)
     call.signal.throwIfAborted()
     const booking = await bookings.open({
       id: newId(),
       kind: 'chat',
       model,
       maxOutputTokens: request.max_completion_tokens,
-      shares: [{ scope, step: call.step, inputHash: hash, inputBytes: Buffer.byteLength(JSON.stringify(request)) }]
+      shares: [{ scope, step: call.step, inputHash: hash, inputBytes }]
     })
     const affordable = { ...request, max_completion_tokens: booking.maxOutputTokens }
     const timeout = AbortSignal.timeout(timeoutMs)
@@ -101,6 +106,7 @@ export function createChat({
         await booking.settle(cutSettlement(call, partial.text, partial.requestId, failure.error.code))
       } else await booking.settle(emptySettlement(failure.charge, failure.error.code, 1))
       call.signal.throwIfAborted()
+      await guard.report(model, failure)
       throw timeout.aborted ? timedOut(timeoutMs) : failure.error
     }
     const { answer, requestId } = received
@@ -111,6 +117,7 @@ export function createChat({
       requestId,
       shares: [{ usage, response: { ...answer, usage } }]
     })
+    await guard.report(model, undefined)
     return { ...answer, usage, costPico, reused: false }
   }
 }

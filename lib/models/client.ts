@@ -6,6 +6,7 @@ import type { Ledger } from '../store/ledger.ts'
 import type { UsageTracker } from '../usage/tracker.ts'
 import { createBookings } from './booking.ts'
 import { type ChatAnswer, type ChatCall, createChat } from './chat.ts'
+import type { ProviderGuard } from './provider-guard.ts'
 import { createEmbed, type EmbedAnswer, type EmbedCall } from './embed.ts'
 
 export type { ChatAnswer, ChatCall, ChatMessage, ChatTool, ToolCall } from './chat.ts'
@@ -46,6 +47,7 @@ export function createModels({
   tracker,
   ledger,
   budgets,
+  guard,
   log,
   gatherMs
 }: {
@@ -54,6 +56,7 @@ export function createModels({
   tracker: UsageTracker
   ledger: Ledger
   budgets: Budgets
+  guard: ProviderGuard
   log: Logger
   /** how long an embedding call waits for others to share its request */
   gatherMs?: number
@@ -63,6 +66,7 @@ export function createModels({
     tracker,
     ledger,
     bookings: createBookings({ ledger, budgets, log }),
+    guard,
     timeoutMs: config.modelTimeoutMs
   }
   return {

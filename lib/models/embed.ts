@@ -8,6 +8,7 @@ import { apportion } from './apportion.ts'
 import { type Bookings, emptySettlement } from './booking.ts'
 import { inputHash } from './input-hash.ts'
 import { providerFailure } from './provider-error.ts'
+import type { ProviderGuard } from './provider-guard.ts'
 import { countTokens } from './tokens.ts'
 import { decodeVector, encodeVector } from './vectors.ts'
 
@@ -49,6 +50,7 @@ export function createEmbed({
   tracker,
   ledger,
   bookings,
+  guard,
   timeoutMs,
   gatherMs = defaultGatherMs
 }: {
@@ -57,6 +59,7 @@ export function createEmbed({
   tracker: UsageTracker
   ledger: Ledger
   bookings: Bookings
+  guard: ProviderGuard
   timeoutMs: number
   gatherMs?: number
 }) {
@@ -96,6 +99,9 @@ export function createEmbed({
   async function send(members: Member[]): Promise<void> {
     try {
       const texts = members.flatMap((member) => member.texts)
+      const signal = allAborted(members)
+      const tokens = members.reduce((sum, member) => sum + member.tokens, 0)
+      await guard.enter(model, tokens, signal)
       const booking = await bookings.open({
         id: newId(),
         kind: 'embedding',
@@ -110,10 +116,11 @@ export function createEmbed({
       })
       let reply: Awaited<ReturnType<typeof request>>
       try {
-        reply = await request(texts, allAborted(members), booking.id)
+        reply = await request(texts, signal, booking.id)
       } catch (error) {
         const failure = providerFailure(error)
         await booking.settle(emptySettlement(failure.charge, failure.error.code, members.length))
+        if (!signal.aborted) await guard.report(model, failure)
         // One member's bad input must not fail the others: each is asked for alone.
         if (members.length > 1 && !failure.error.retryable) {
           await Promise.all(members.map((member) => send([member])))
@@ -136,6 +143,7 @@ export function createEmbed({
           response: (answers[index] as number[][]).map(encodeVector)
         }))
       })
+      await guard.report(model, undefined)
       members.forEach((member, index) => member.resolve(answers[index] as number[][]))
     } catch (error) {
       // A budget that is empty is one member's own: the others are asked for without it.

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import type { Logger } from '../logger.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { UsageTracker } from '../usage/tracker.ts'
+import type { ProviderGuard } from './provider-guard.ts'
 import { createModels, createOpenAi, type Models } from './client.ts'
 
 /**
@@ -14,12 +15,14 @@ export async function openModels({
   tracker,
   ledger,
   budgets,
+  guard,
   log
 }: {
   config: Pick<Config, 'openai' | 'chatModel' | 'embeddingModel' | 'modelTimeoutMs'>
   tracker: UsageTracker
   ledger: Ledger
   budgets: Budgets
+  guard: ProviderGuard
   log: Logger
 }): Promise<Models> {
   const { apiKey, baseUrl, offline } = config.openai
@@ -31,5 +34,5 @@ export async function openModels({
     timeoutMs: config.modelTimeoutMs,
     fetch: provider?.fetch
   })
-  return createModels({ openai, config, tracker, ledger, budgets, log })
+  return createModels({ openai, config, tracker, ledger, budgets, guard, log })
 }

@@ -2,11 +2,9 @@ import test from 'ava'
 import { AppError } from '../../lib/errors.ts'
 import { newId } from '../../lib/ids.ts'
 import { JobError } from '../../lib/jobs/job-error.ts'
-import { createModels, createOpenAi } from '../../lib/models/client.ts'
-import { createOfflineProvider } from '../../lib/models/offline/provider.ts'
 import { parseUsd } from '../../lib/usage/money.ts'
-import { createUsageTracker } from '../../lib/usage/tracker.ts'
 import { contextForFile, eventually, newUser } from '../helpers/context.ts'
+import { offlineModels } from '../helpers/models.ts'
 import { startTestWorker } from '../helpers/workers.ts'
 
 const context = contextForFile(test)
@@ -65,22 +63,8 @@ test('the default budget holds for a user without one, and a budget of null is n
 test.serial(
   'a job settles what it spent and leaves nothing reserved; a cancelled one gives its reserve back',
   async (t) => {
-    const { ledger, budgets, log, jobs } = context()
-    const provider = createOfflineProvider()
-    const tracker = createUsageTracker()
-    const models = createModels({
-      openai: createOpenAi({
-        apiKey: undefined,
-        baseUrl: 'http://offline.invalid/v1',
-        timeoutMs: 5_000,
-        fetch: provider.fetch
-      }),
-      config: context().config,
-      tracker,
-      ledger,
-      budgets,
-      log
-    })
+    const { jobs } = context()
+    const { tracker, models } = offlineModels(context())
     const userId = await userWithBudget('0.001')
     const cancelled = await admit(userId, 1_000)
     await jobs.cancel({ id: userId, role: 'user', credential: { kind: 'session', id: userId } }, cancelled.job.id)
@@ -117,22 +101,8 @@ test.serial(
 )
 
 test('a call that what may be spent does not pay for is shortened, and refused when nothing useful is left', async (t) => {
-  const { ledger, budgets, log, jobs, knex } = context()
-  const provider = createOfflineProvider()
-  const tracker = createUsageTracker()
-  const models = createModels({
-    openai: createOpenAi({
-      apiKey: undefined,
-      baseUrl: 'http://offline.invalid/v1',
-      timeoutMs: 5_000,
-      fetch: provider.fetch
-    }),
-    config: context().config,
-    tracker,
-    ledger,
-    budgets,
-    log
-  })
+  const { jobs, knex } = context()
+  const { provider, tracker, models } = offlineModels(context())
   const userId = await newUser(context())
   const { job } = await jobs.admit({
     actor: { id: userId },

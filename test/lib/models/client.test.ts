@@ -1,34 +1,14 @@
 import test from 'ava'
 import { newId } from '../../../lib/ids.ts'
 import { JobError } from '../../../lib/jobs/job-error.ts'
-import { createModels, createOpenAi } from '../../../lib/models/client.ts'
-import { createOfflineProvider } from '../../../lib/models/offline/provider.ts'
-import { createUsageTracker } from '../../../lib/usage/tracker.ts'
-import { contextForFile, newUser } from '../../helpers/context.ts'
+import type { OfflineProviderOptions } from '../../../lib/models/offline/provider.ts'
+import { contextForFile, eventually, newUser } from '../../helpers/context.ts'
+import { offlineModels } from '../../helpers/models.ts'
 
 const context = contextForFile(test)
 
-/** A provider of its own for each test, so that its invoice holds that test's requests alone. */
-function modelsWith(options: Parameters<typeof createOfflineProvider>[0] = {}, chatModel = 'offline-chat-mini') {
-  const { ledger, budgets, log } = context()
-  const provider = createOfflineProvider(options)
-  const tracker = createUsageTracker()
-  const models = createModels({
-    openai: createOpenAi({
-      apiKey: undefined,
-      baseUrl: 'http://offline.invalid/v1',
-      timeoutMs: 5_000,
-      fetch: provider.fetch
-    }),
-    config: { chatModel, embeddingModel: 'offline-embedding-small', modelTimeoutMs: 5_000 },
-    tracker,
-    ledger,
-    budgets,
-    log,
-    gatherMs: 300
-  })
-  return { provider, tracker, models }
-}
+const modelsWith = (provider: OfflineProviderOptions = {}, chatModel = 'offline-chat-mini') =>
+  offlineModels(context(), { provider, chatModel, gatherMs: 300 })
 
 async function scope() {
   return { jobId: newId(), userId: await newUser(context()), action: 'chat_completion' as const, run: 1 }
@@ -123,7 +103,7 @@ test('an intent that was never settled is marked unknown when the step is run ag
   t.is(provider.invoice().length, 0)
   const aborter = new AbortController()
   const hanging = tracker.runInScope(job, () => models.chat({ step: 'x', messages, signal: aborter.signal }))
-  setTimeout(() => aborter.abort(new Error('cancelled')), 30)
+  void eventually(async () => provider.invoice().length === 1).then(() => aborter.abort(new Error('cancelled')))
   await t.throwsAsync(hanging, { message: 'cancelled' })
   t.is((await callsOf(job.jobId)).at(-1)?.state, 'unknown')
 })
@@ -131,18 +111,18 @@ test('an intent that was never settled is marked unknown when the step is run ag
 test('refusals cost nothing, and what may pass is marked retryable with its wait', async (t) => {
   const { provider, tracker, models } = modelsWith({
     faults: [
-      { kind: 'status', status: 429, retryAfterMs: 1_500 },
       { kind: 'status', status: 400 },
-      { kind: 'status', status: 503 }
+      { kind: 'status', status: 500 },
+      { kind: 'status', status: 429, retryAfterMs: 1_500 }
     ]
   })
   const job = await scope()
   const ask = (step: string) => tracker.runInScope(job, () => models.chat({ step, messages, signal }))
-  const limited = await t.throwsAsync<JobError>(ask('1'), { instanceOf: JobError })
-  t.like(limited, { retryable: true, code: 'provider_unavailable' })
+  t.like(await t.throwsAsync<JobError>(ask('1')), { retryable: false, code: 'provider_refused', takesAttempt: true })
+  t.like(await t.throwsAsync<JobError>(ask('2')), { retryable: true, takesAttempt: true })
+  const limited = await t.throwsAsync<JobError>(ask('3'), { instanceOf: JobError })
+  t.like(limited, { retryable: true, code: 'provider_unavailable', takesAttempt: false })
   t.true((limited?.retryAfterMs ?? 0) >= 1_000)
-  t.like(await t.throwsAsync<JobError>(ask('2')), { retryable: false, code: 'provider_refused' })
-  t.like(await t.throwsAsync<JobError>(ask('3')), { retryable: true })
   const calls = await callsOf(job.jobId)
   t.deepEqual(
     calls.map(({ state, cost_pico }) => [state, cost_pico]),

@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import type { Config } from '../config.ts'
+import { JobError } from '../jobs/job-error.ts'
+import type { Logger } from '../logger.ts'
+import type { ProviderFailure } from './provider-error.ts'
+
+export type ProviderGuard = {
+  /**
+   * Lets a request to the model go, or waits up to two seconds for its turn.
+   * @param tokens the most it may take of the provider's tokens a minute
+   * @throws JobError that takes no attempt when it would have to wait longer
+   */
+  enter(model: string, tokens: number, signal: AbortSignal): Promise<void>
+  /** Tells how a request went; `undefined` is an answer. */
+  report(model: string, failure: ProviderFailure | undefined): Promise<void>
+}
+
+export type ModelState = { state: 'closed' | 'open' | 'paused'; retryAfterMs: number }
+
+/** A wait that is not worth giving the job back for. */
+const shortWaitMs = 2_000
+const failuresToOpen = 5
+const opensForMs = 5_000
+const opensAtMostMs = 60_000
+const probeMs = 30_000
+
+const script = (name: string) => readFileSync(new URL(`./${name}`, import.meta.url), 'utf8')
+export const modelKey = (prefix: string, model: string): string => `${prefix}:model:${model}`
+
+/**
+ * What all workers together owe the provider: the pause it asked for, the limits it was configured with, and a circuit
+ * breaker for each model that fails calls fast while the provider is down and lets one through to see when it is back.
+ * Its state lives in Redis; without Redis requests go, because the provider knows its limits itself.
+ */
+export function createProviderGuard({
+  redis,
+  prefix,
+  limits,
+  log
+}: {
+  redis: Redis
+  prefix: string
+  limits: Config['providerLimits']
+  log: Logger
+}): ProviderGuard {
+  redis.defineCommand('goals_guard_enter', { numberOfKeys: 1, lua: script('guard-enter.lua') })
+  redis.defineCommand('goals_guard_report', { numberOfKeys: 1, lua: script('guard-report.lua') })
+  const commands = redis as unknown as {
+    goals_guard_enter(key: string, ...args: number[]): Promise<[number, string]>
+    goals_guard_report(key: string, outcome: string, ...args: number[]): Promise<string>
+  }
+
+  async function ask(model: string, tokens: number): Promise<[number, string]> {
+    const { requestsPerMinute = 0, tokensPerMinute = 0 } = limits[model] ?? {}
+    try {
+      return await commands.goals_guard_enter(
+        modelKey(prefix, model),
+        requestsPerMinute,
+        tokensPerMinute,
+        tokens,
+        probeMs
+      )
+    } catch {
+      return [0, ''] // no Redis, no guard
+    }
+  }
+
+  return {
+    async enter(model, tokens, signal) {
+      const deadline = Date.now() + shortWaitMs
+      for (;;) {
+        const [waitMs, reason] = await ask(model, tokens)
+        if (waitMs === 0) return
+        if (Date.now() + waitMs > deadline) {
+          throw new JobError(`provider_${reason}`, 'the model provider cannot be asked at the moment', {
+            retryable: true,
+            retryAfterMs: waitMs,
+            takesAttempt: false
+          })
+        }
+        await delay(waitMs, undefined, { signal })
+      }
+    },
+
+    async report(model, failure) {
+      const pauseMs = failure?.error.retryable ? failure.error.retryAfterMs : undefined
+      const outcome =
+        failure === undefined
+          ? 'ok'
+          : pauseMs !== undefined
+            ? 'pause'
+            : failure.charge === 'unknown' || failure.error.code === 'provider_unavailable'
+              ? 'down'
+              : 'refused'
+      const change = await commands
+        .goals_guard_report(
+          modelKey(prefix, model),
+          outcome,
+          Math.ceil(pauseMs ?? 0),
+          failuresToOpen,
+          opensForMs,
+          opensAtMostMs
+        )
+        .catch(() => '')
+      if (change === 'opened') log.warn({ model }, 'the model provider is down: calls fail fast until it is back')
+      if (change === 'closed') log.info({ model }, 'the model provider is back')
+    }
+  }
+}
+
+/** How a model stands, for `/health`. Reads what the guards of all workers share. */
+export async function readModelState(redis: Redis, prefix: string, model: string): Promise<ModelState> {
+  const [pause, open] = await redis.hmget(modelKey(prefix, model), 'pause_until', 'open_until')
+  const now = Date.now()
+  if (open) return { state: 'open', retryAfterMs: Math.max(0, Number(open) - now) }
+  if (pause && Number(pause) > now) return { state: 'paused', retryAfterMs: Number(pause) - now }
+  return { state: 'closed', retryAfterMs: 0 }
+}
