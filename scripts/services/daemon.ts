@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { open, readFile, rm, writeFile } from 'node:fs/promises'
+import { writeFileSync } from 'node:fs'
+import { open, readFile, rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { rememberedPort } from './free-port.ts'
 import { identify, isAlive, type ProcessIdentity, readLiving } from './process-identity.ts'
@@ -37,6 +38,8 @@ export type Daemon = {
   letGo: () => void
 }
 
+type Note = ProcessIdentity & { port: number; fingerprint: string }
+
 /**
  * Starts a program in a session of its own, so that the terminal's Ctrl-C reaches only its launcher, and notes it
  * in the pid file. One that an earlier, killed launcher left behind is taken over when it was started in the same
@@ -45,7 +48,7 @@ export type Daemon = {
 export async function startDaemon(spec: DaemonSpec): Promise<Daemon> {
   const left = await readLiving(spec.pidFile)
   if (left) {
-    const note = JSON.parse(await readFile(spec.pidFile, 'utf8')) as { port: number; fingerprint: string }
+    const note = JSON.parse(await readFile(spec.pidFile, 'utf8')) as Note
     if (note.fingerprint === spec.fingerprint) return daemonOf(spec, left, note.port)
     await stopProcess(left, spec.stopSignal, spec.stopTimeoutMs)
   }
@@ -67,8 +70,7 @@ export async function startDaemon(spec: DaemonSpec): Promise<Daemon> {
     })
     child.unref()
     const identity = await identify(child.pid as number)
-    const note = { ...identity, port, fingerprint: spec.fingerprint }
-    await writeFile(spec.pidFile, `${JSON.stringify(note)}\n`, { mode: 0o600 })
+    writeNote(spec, { ...identity, port, fingerprint: spec.fingerprint })
     return daemonOf(spec, identity, port)
   } finally {
     await log.close()
@@ -80,12 +82,21 @@ function daemonOf(spec: DaemonSpec, identity: ProcessIdentity, port: number): Da
     pid: identity.pid,
     port,
     isRunning: () => isAlive(identity),
-    letGo: () => sendSignal(identity.pid, spec.stopSignal),
+    letGo: () => {
+      // A start that comes while it still ends must wait for that and not take it over.
+      writeNote(spec, { ...identity, port, fingerprint: 'ending' })
+      sendSignal(identity.pid, spec.stopSignal)
+    },
     stop: async () => {
       await stopProcess(identity, spec.stopSignal, spec.stopTimeoutMs)
       await rm(spec.pidFile, { force: true })
     }
   }
+}
+
+/** At once, since letting go is the last thing a process does. */
+function writeNote({ pidFile }: DaemonSpec, note: Note): void {
+  writeFileSync(pidFile, `${JSON.stringify(note)}\n`, { mode: 0o600 })
 }
 
 /**

@@ -59,6 +59,17 @@ test('one that was started in another way is stopped first; the port stays', asy
   await next.stop()
 })
 
+test('one that was let go and still ends is waited for, not used again', async (t) => {
+  const slow = await spec(t, `${echo}process.on('SIGTERM', () => setTimeout(() => process.exit(), 300))\n`)
+  const first = await startDaemon(slow)
+  await untilReady(slow, first, answers(first.port), 20_000)
+  first.letGo()
+  const next = await startDaemon(slow)
+  t.not(next.pid, first.pid)
+  t.false(await first.isRunning())
+  await next.stop()
+})
+
 test('a process that only has the number of the one left behind is neither used nor stopped', async (t) => {
   const fresh = await spec(t)
   await writeFile(fresh.pidFile, JSON.stringify({ pid: process.pid, born: 'earlier', port: 1, fingerprint: 'one' }))
