@@ -8,7 +8,7 @@ export type Envelope = { id: string; created: number; call: ChatCall; completion
 
 const FINGERPRINT = 'fp_offline'
 
-export function usageObject({ promptTokens, cachedTokens, completionTokens, reasoningTokens }: Usage) {
+function usageObject({ promptTokens, cachedTokens, completionTokens, reasoningTokens }: Usage) {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,

@@ -95,6 +95,6 @@ async function think({ reasoningTokens }: Completion, call: ChatCall, { pace, li
   line.completionTokens += reasoningTokens * call.n
 }
 
-export function usageOf({ promptTokens: prompt, cachedTokens, completionTokens, reasoningTokens }: InvoiceLine): Usage {
+function usageOf({ promptTokens: prompt, cachedTokens, completionTokens, reasoningTokens }: InvoiceLine): Usage {
   return { promptTokens: prompt, cachedTokens, completionTokens, reasoningTokens }
 }

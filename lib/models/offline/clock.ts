@@ -1,10 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 
 /** Time as the provider sees it; tests may bring their own. */
 export type Clock = {
   /** Milliseconds since 1970. */
   now(): number
-  /** Waits, and rejects with the signal's reason as soon as it aborts. */
+  /**
+   * Waits, and rejects with the signal's reason as soon as it aborts. With 0 it lets everything that is due have its
+   * turn.
+   */
   sleep(ms: number, signal: AbortSignal): Promise<void>
 }
 
@@ -13,7 +16,7 @@ export const systemClock: Clock = {
   async sleep(ms, signal) {
     if (signal.aborted) throw signal.reason
     try {
-      await delay(ms, undefined, { signal })
+      await (ms > 0 ? delay(ms, undefined, { signal }) : nextTurn(undefined, { signal }))
     } catch (error) {
       throw signal.aborted ? signal.reason : error
     }

@@ -11,8 +11,12 @@ export type Conversation = {
   system: string
   /** The last user message without passages and code. */
   asked: string
-  /** The last user message as it was sent. */
+  /** The user message that is to be answered, as it was sent. */
   lastUser: string
+  /** The last user message; another than `lastUser` when it only sends an answer back. */
+  said: string
+  /** The last user message that has a code block, else `lastUser`. */
+  withCode: string
   /** Tool calls since the last user message, with their results. */
   used: ToolUse[]
   /** Passages of the system messages, the last user message and the tool results of this turn. */
@@ -23,7 +27,8 @@ export type Conversation = {
 
 export function readConversation(call: ChatCall): Conversation {
   const { messages } = call
-  const at = messages.findLastIndex((message) => message.role === 'user')
+  const said = messages.findLastIndex((message) => message.role === 'user')
+  const at = answeredMessage(call, said)
   const lastUser = messages[at]?.text ?? ''
   const system = messages
     .filter(isSystem)
@@ -35,10 +40,20 @@ export function readConversation(call: ChatCall): Conversation {
     system,
     asked: withoutCode(withoutPassages(lastUser)),
     lastUser,
+    said: messages[said]?.text ?? '',
+    withCode: messages.findLast((message) => message.role === 'user' && message.text.includes('```'))?.text ?? lastUser,
     used,
     passages: gatherPassages([system, lastUser], used),
     lastAssistant: messages.slice(0, Math.max(at, 0)).findLast((message) => message.role === 'assistant')?.text ?? ''
   }
+}
+
+/** An answer that is sent back because it was no JSON of the wanted shape asks the question before it once more. */
+function answeredMessage({ messages, format }: ChatCall, last: number): number {
+  const repairs = format.kind === 'json_schema' && messages[last - 1]?.role === 'assistant'
+  if (!repairs || !/\bJSON\b/.test(messages[last]?.text ?? '')) return last
+  const before = messages.slice(0, last).findLastIndex((message) => message.role === 'user')
+  return before < 0 ? last : before
 }
 
 export const isSystem = (message: Message): boolean => message.role === 'system' || message.role === 'developer'

@@ -169,7 +169,7 @@ async function chat(needs: Needs, prepared: PreparedChat, work: Work): Promise<W
 async function embeddings(needs: Needs, call: EmbeddingsCall, work: Work): Promise<WireReply> {
   work.line.promptTokens = call.promptTokens
   await work.clock.sleep(work.latencyMs, work.signal)
-  const text = embeddingsBody(call)
+  const text = await embeddingsBody(call, work.signal)
   await breakAfter(work)
   return finished(text, needs.invoice, work)
 }

@@ -1,4 +1,4 @@
-import { type FeatureWeights, featuresOf } from './features.ts'
+import { featuresOf } from './features.ts'
 
 /** Dimensions of `offline-embedding-small`. */
 export const DIMENSIONS = 1536
@@ -9,9 +9,9 @@ const BLOCK = 512
  * Large Scale Multitask Learning"), turned by a fixed orthogonal transform so that any leading part is as good as a
  * hash into that many places, cut to `dimensions`, and scaled to length 1.
  */
-export function embed(text: string, dimensions = DIMENSIONS, weights?: FeatureWeights): Float32Array {
+export function embed(text: string, dimensions = DIMENSIONS): Float32Array {
   const places = new Float64Array(DIMENSIONS)
-  for (const [name, weight] of featuresOf(text, weights)) {
+  for (const [name, weight] of featuresOf(text)) {
     const hash = hashOf(name)
     const place = (hash >>> 1) % DIMENSIONS
     places[place] = (places[place] as number) + (hash & 1 ? weight : -weight)

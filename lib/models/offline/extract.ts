@@ -1,5 +1,4 @@
-import { embed, similarity } from './embed.ts'
-import { featuresOf } from './features.ts'
+import { likeness, type Sketch, sketch } from './sketch.ts'
 import type { Passage } from './passages.ts'
 import { cited, sentencesOf, speaksToModel } from './sentences.ts'
 
@@ -7,8 +6,10 @@ const MAX_SENTENCES = 400
 const MAX_QUOTED = 4
 /** Below this likeness of question and sentence nothing is quoted. */
 const LEAST = 0.1
+/** Sentences of a word or two say little by themselves. */
+const SHORT = -0.05
 
-type Candidate = { n: number; order: number; text: string; vector: Float32Array; score: number }
+type Candidate = { n: number; order: number; text: string; sketch: Sketch; score: number }
 
 /**
  * One to four sentences of the passages that best overlap with a question, in the order of their sources, each with
@@ -22,23 +23,20 @@ export function quoteAnswer(question: string, passages: readonly Passage[]): str
 }
 
 function rate(question: string, passages: readonly Passage[]): Candidate[] {
-  const asked = embed(question)
+  const asked = sketch(question)
   const candidates: Candidate[] = []
   for (const { n, title, content } of passages) {
-    const place = title ? similarity(asked, embed(title)) : 0
+    const place = title ? likeness(asked, sketch(title)) : 0
     for (const text of sentencesOf(content)) {
       if (candidates.length >= MAX_SENTENCES) break
       if (speaksToModel(text)) continue
-      const vector = embed(text)
-      const score = similarity(asked, vector) + 0.3 * place + shortness(text)
-      candidates.push({ n, order: candidates.length, text, vector, score })
+      const own = sketch(text)
+      const score = likeness(asked, own) + 0.3 * place + (own.features.size < 8 ? SHORT : 0)
+      candidates.push({ n, order: candidates.length, text, sketch: own, score })
     }
   }
   return candidates
 }
-
-/** Sentences of a word or two say little by themselves. */
-const shortness = (text: string) => (featuresOf(text).size < 8 ? -0.05 : 0)
 
 function choose(candidates: readonly Candidate[]): Candidate[] {
   const ranked = candidates.toSorted((a, b) => b.score - a.score || a.order - b.order)
@@ -47,7 +45,7 @@ function choose(candidates: readonly Candidate[]): Candidate[] {
   const chosen: Candidate[] = []
   for (const candidate of ranked) {
     if (chosen.length >= MAX_QUOTED || candidate.score < best.score * 0.55) break
-    if (chosen.some((other) => similarity(other.vector, candidate.vector) > 0.8)) continue
+    if (chosen.some((other) => likeness(other.sketch, candidate.sketch) > 0.8)) continue
     chosen.push(candidate)
   }
   return chosen.toSorted((a, b) => a.order - b.order)
@@ -56,9 +54,9 @@ function choose(candidates: readonly Candidate[]): Candidate[] {
 /** The sentences closest to what a text is about as a whole, in their order, within a number of characters. */
 export function summarize(text: string, maxSentences: number, maxChars: number): string {
   const sentences = sentencesOf(text).slice(0, MAX_SENTENCES)
-  const centre = embed(text)
+  const centre = sketch(text)
   const ranked = sentences
-    .map((sentence, order) => ({ sentence, order, score: similarity(centre, embed(sentence)) }))
+    .map((sentence, order) => ({ sentence, order, score: likeness(centre, sketch(sentence)) }))
     .toSorted((a, b) => b.score - a.score || a.order - b.order)
   const chosen: typeof ranked = []
   let chars = 0

@@ -6,13 +6,20 @@ const MAX_CHARS = 60_000
 const MAX_WORD = 40
 
 /** Feature names with their weights, in no particular order. */
-export type Features = Map<string, number>
+type Features = Map<string, number>
 
-export type Word = { surface: string; stem: string }
+type Word = { surface: string; stem: string }
 
-export type FeatureWeights = { bigram: number; grams: number; tf: number; lead: number; leadWords: number }
+/** Weight of a pair of stems, and of all letter groups of a word together, against the word itself. */
+const PAIR = 0.3
+const GROUPS = 0.6
+/** Weight grows with the count to this power, so repetition counts, but less and less. */
+const DAMPING = 0.45
+/** Titles and first sentences say what a text is about: the first word counts double, the 32nd once. */
+const LEAD_WORDS = 32
 
-export const defaultWeights: FeatureWeights = { bigram: 0.3, grams: 0.6, tf: 0.45, lead: 1, leadWords: 32 }
+/** Scripts that write without spaces: each of their characters is a word, and pairs make up for the rest. */
+const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/gu
 
 /**
  * The words of a text: diacritics off, identifiers split at case, digit and underscore, lower case, with their stems.
@@ -23,6 +30,7 @@ export function wordsOf(text: string): Word[] {
     .normalize('NFKD')
     .replace(/\p{M}+/gu, '')
     .replace(/['’]/g, '')
+    .replace(UNSPACED, ' $& ')
   const split = plain.replace(/(\p{Ll}|\d)(\p{Lu})/gu, '$1 $2').replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1 $2')
   const words: Word[] = []
   for (const match of split.toLowerCase().matchAll(/\p{L}+|\p{N}+/gu)) {
@@ -33,31 +41,33 @@ export function wordsOf(text: string): Word[] {
 }
 
 /** What an embedding is made of: stems, pairs of neighbouring stems, and letter groups of each word. */
-export function featuresOf(text: string, w: FeatureWeights = defaultWeights): Features {
-  const words = wordsOf(text)
+export function featuresOf(text: string): Features {
   const counts = new Map<string, { count: number; weight: number }>()
-  const add = (name: string, weight: number, share = 1) => {
+  const add = (name: string, weight: number, share: number) => {
     const known = counts.get(name)
     if (known) known.count += share
     else counts.set(name, { count: share, weight })
   }
   let previous: Word | undefined
-  words.forEach((word, index) => {
+  for (const [index, word] of wordsOf(text).entries()) {
     const weight = wordWeight(word.surface)
-    const share = 1 + w.lead * Math.max(0, 1 - index / w.leadWords)
+    const share = 1 + Math.max(0, 1 - index / LEAD_WORDS)
     add(`w${word.stem}`, weight, share)
-    if (!isFunctionWord(word.surface)) {
-      const grams = letterGroups(word.stem)
-      for (const gram of grams) add(gram, (w.grams * weight) / Math.sqrt(grams.length), share)
-      if (previous)
-        add(`b${previous.stem} ${word.stem}`, w.bigram * Math.sqrt(weight * wordWeight(previous.surface)), share)
-      previous = word
-    }
-  })
+    if (isFunctionWord(word.surface)) continue
+    const groups = letterGroups(word.stem)
+    for (const group of groups) add(group, (GROUPS * weight) / Math.sqrt(groups.length), share)
+    if (previous) add(`b${previous.stem} ${word.stem}`, PAIR * Math.sqrt(weight * wordWeight(previous.surface)), share)
+    previous = word
+  }
   const features: Features = new Map()
-  for (const [name, { count, weight }] of counts) features.set(name, weight * count ** w.tf)
-  if (features.size === 0) Array.from(text.slice(0, 64), (sign, index) => features.set(`s${index}${sign}`, 1))
-  if (features.size === 0) features.set('empty', 1)
+  for (const [name, { count, weight }] of counts) features.set(name, weight * count ** DAMPING)
+  return features.size > 0 ? features : featuresOfSigns(text)
+}
+
+/** A text without a word is told by its first characters. */
+function featuresOfSigns(text: string): Features {
+  const features: Features = new Map([['empty', 0.001]])
+  Array.from(text.slice(0, 64), (sign, index) => features.set(`s${index}${sign}`, 1))
   return features
 }
 

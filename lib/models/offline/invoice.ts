@@ -1,3 +1,5 @@
+import { offlineCost, usd } from './prices.ts'
+
 /** One physical request to a model, in the order in which they were asked. */
 export type InvoiceLine = {
   id: number
@@ -14,6 +16,8 @@ export type InvoiceLine = {
   completionTokens: number
   /** A part of `completionTokens`. */
   reasoningTokens: number
+  /** What the tokens cost by the offline price list, in USD with twelve decimals. */
+  costUsd: string
   /** The client went away before the answer was complete; what was produced until then is billed. */
   aborted: boolean
   /** The provider broke the connection or left the answer unfinished. */
@@ -28,11 +32,13 @@ export type InvoiceLine = {
   finishedAt: string | null
 }
 
-export type Billed = Pick<InvoiceLine, 'promptTokens' | 'cachedTokens' | 'completionTokens' | 'reasoningTokens'>
+type Billed = Pick<InvoiceLine, 'promptTokens' | 'cachedTokens' | 'completionTokens' | 'reasoningTokens'>
 
-export type InvoiceTotals = Billed & { requests: number; billedRequests: number }
+export type InvoiceTotals = Billed & { requests: number; billedRequests: number; costUsd: string }
 
 export type Invoice = ReturnType<typeof createInvoice>
+
+const costOf = (line: InvoiceLine): bigint => offlineCost(line.model ?? '', line)
 
 /** Keeps the lines in memory. Everything handed out is a copy. */
 export function createInvoice(now: () => number) {
@@ -52,6 +58,7 @@ export function createInvoice(now: () => number) {
         cachedTokens: 0,
         completionTokens: 0,
         reasoningTokens: 0,
+        costUsd: usd(0n),
         aborted: false,
         cut: false,
         user: null,
@@ -64,7 +71,7 @@ export function createInvoice(now: () => number) {
     finish(line: InvoiceLine): void {
       line.finishedAt ??= new Date(now()).toISOString()
     },
-    lines: (): InvoiceLine[] => lines.map((line) => ({ ...line })),
+    lines: (): InvoiceLine[] => lines.map((line) => ({ ...line, costUsd: usd(costOf(line)) })),
     totals: (): InvoiceTotals => {
       const totals = {
         requests: lines.length,
@@ -81,7 +88,7 @@ export function createInvoice(now: () => number) {
         totals.completionTokens += line.completionTokens
         totals.reasoningTokens += line.reasoningTokens
       }
-      return totals
+      return { ...totals, costUsd: usd(lines.reduce((sum, line) => sum + costOf(line), 0n)) }
     },
     clear(): void {
       lines.length = 0

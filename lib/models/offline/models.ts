@@ -18,9 +18,6 @@ export const offlineModels: readonly ModelInfo[] = [
   { id: 'offline-embedding-small', kind: 'embedding', contextTokens: 8_192, maxCompletionTokens: 0, reasons: false }
 ]
 
-export const OFFLINE_CHAT_MODEL = 'offline-chat-mini'
-export const OFFLINE_EMBEDDING_MODEL = 'offline-embedding-small'
-
 /** When these models came to be, as `GET /v1/models` tells it: 2026-01-01, in seconds. */
 const CREATED = 1_767_225_600
 

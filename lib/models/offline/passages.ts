@@ -68,8 +68,11 @@ function hitsOf(value: unknown): unknown[] | undefined {
   return isObject(inner) && Array.isArray(inner['hits']) ? inner['hits'] : undefined
 }
 
+const ENTITIES: Record<string, string> = { '&quot;': '"', '&lt;': '<', '&gt;': '>', '&amp;': '&' }
+
 function attribute(attributes: string, name: string): string | undefined {
-  return new RegExp(`\\b${name}\\s*=\\s*"([^"]*)"`, 'i').exec(attributes)?.[1]
+  const value = new RegExp(`\\b${name}\\s*=\\s*"([^"]*)"`, 'i').exec(attributes)?.[1]
+  return value?.replace(/&(quot|lt|gt|amp);/g, (entity) => ENTITIES[entity] ?? entity)
 }
 
 function numberedLines(text: string): Passage[] {

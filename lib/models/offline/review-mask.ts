@@ -1,5 +1,5 @@
 /** Where a string or comment was never closed, or a bracket has no partner. Lines count from 0. */
-export type SyntaxTrouble = { line: number; message: string }
+type SyntaxTrouble = { line: number; message: string }
 
 export type Masked = {
   /** The lines with what stands in strings and comments blanked out, lengths kept. */

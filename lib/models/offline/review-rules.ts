@@ -1,6 +1,6 @@
 import type { Masked } from './review-mask.ts'
 
-export type Severity = 'info' | 'warning' | 'error'
+type Severity = 'info' | 'warning' | 'error'
 
 /** `line` counts from 0 here; the review turns it into the numbers of the original. */
 export type Finding = { line: number; severity: Severity; message: string; suggestion: string | null }
@@ -88,7 +88,7 @@ function rule(
   return { languages, pattern, severity, message, suggestion }
 }
 
-export function familyOf(language: string): 'js' | 'python' | 'other' {
+function familyOf(language: string): 'js' | 'python' | 'other' {
   if (language === 'python') return 'python'
   return language === 'javascript' || language === 'typescript' ? 'js' : 'other'
 }

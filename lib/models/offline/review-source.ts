@@ -2,15 +2,19 @@
 export type Source = { language: string; lines: string[]; firstLine: number }
 
 /**
- * The last fenced block of a message, or the whole message when it looks like code. Line numbers written before the
- * lines (`12| ` or `12: ` on every line) are taken off and kept.
+ * The last fenced block of a message; fences stand at the beginning of a line. Line numbers written before the lines
+ * (`12| ` or `12: ` on every line) are taken off and kept.
  */
 export function sourceIn(text: string): Source | undefined {
-  const fences = [...text.matchAll(/```([\w+#.-]*)[^\n]*\n([\s\S]*?)(?:\n?```|$)/g)]
-  const last = fences.at(-1)
-  if (!last) return undefined
-  const language = normalLanguage(last[1] ?? '') || guessLanguage(last[2] ?? '')
-  return numbered((last[2] ?? '').split('\n'), language)
+  const lines = text.split(/\r\n|\r|\n/)
+  const closed = lines.findLastIndex((line) => /^```\s*$/.test(line))
+  const open = lines.slice(0, closed < 0 ? lines.length : closed).findLastIndex((line) => line.startsWith('```'))
+  if (open < 0 && closed < 0) return undefined
+  const [start, end] = open < 0 ? [closed, lines.length] : [open, closed < 0 ? lines.length : closed]
+  const code = lines.slice(start + 1, end)
+  const language =
+    normalLanguage(/^```([\w+#.-]*)/.exec(lines[start] ?? '')?.[1] ?? '') || guessLanguage(code.join('\n'))
+  return numbered(code, language)
 }
 
 function numbered(lines: string[], language: string): Source {
@@ -21,7 +25,7 @@ function numbered(lines: string[], language: string): Source {
   return { language, lines: matches.map((match) => match?.[2] ?? ''), firstLine: Number(first[1]) }
 }
 
-export function normalLanguage(name: string): string {
+function normalLanguage(name: string): string {
   const lower = name.toLowerCase()
   const known: Record<string, string> = {
     js: 'javascript',

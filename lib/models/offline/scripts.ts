@@ -47,10 +47,10 @@ export function createScriptBox() {
   }
 }
 
-function matches(script: ScriptedCompletion, { call, lastUser, system, used }: Conversation): boolean {
+function matches(script: ScriptedCompletion, { call, said, system, used }: Conversation): boolean {
   const { match, afterTool } = script
-  if (typeof match === 'string' && !lastUser.includes(match)) return false
-  if (typeof match === 'function' && !match(lastUser, call)) return false
+  if (typeof match === 'string' && !said.includes(match)) return false
+  if (typeof match === 'function' && !match(said, call)) return false
   if (script.system !== undefined && !system.includes(script.system)) return false
   if (afterTool === false) return used.length === 0
   return afterTool === undefined || used.some((use) => use.call.name === afterTool)

@@ -19,7 +19,7 @@ export function structuredAnswer(schema: Json, conversation: Conversation): stri
 
 function fillFrom(root: Json, conversation: Conversation): Fill {
   const properties = propertiesOf(resolve(root, root))
-  const review = 'verdict' in properties && 'issues' in properties ? reviewMessage(conversation.lastUser) : undefined
+  const review = 'verdict' in properties && 'issues' in properties ? reviewMessage(conversation.withCode) : undefined
   return (path, schema) => {
     if (path.length === 0) return review
     const name = path.at(-1) ?? ''

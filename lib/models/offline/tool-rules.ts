@@ -1,11 +1,11 @@
 import type { Tool } from './chat-types.ts'
 import { isObject, type Json } from './check.ts'
 import type { Conversation } from './conversation.ts'
-import { embed, similarity } from './embed.ts'
 import { wordsOf } from './features.ts'
 import { typesOf } from './json-schema.ts'
 import { parseJson } from './passages.ts'
 import { type PlannedTask, planTasks } from './plan.ts'
+import { likeness, sketch } from './sketch.ts'
 import { goalTitleOf, listedTitles, quotedTitles, tidyTitle } from './titles.ts'
 import { buildArguments, idFor } from './tool-arguments.ts'
 import { isFunctionWord } from './words.ts'
@@ -36,9 +36,9 @@ export function decideTools(conversation: Conversation): PlannedCall[] {
 
 /** A call must be made: the offered tool whose name and description are nearest to what was asked. */
 function forced(tools: readonly Tool[], conversation: Conversation): PlannedCall[] {
-  const asked = embed(conversation.asked)
+  const asked = sketch(conversation.asked)
   const ranked = tools
-    .map((tool) => ({ tool, score: similarity(asked, embed(`${tool.name} ${tool.description}`)) }))
+    .map((tool) => ({ tool, score: likeness(asked, sketch(`${tool.name} ${tool.description}`)) }))
     .toSorted((a, b) => b.score - a.score)
   for (const { tool } of ranked) {
     const [made] = /^(?:create|add)/i.test(tool.name) ? creations(tool, conversation) : callOf(tool, conversation)

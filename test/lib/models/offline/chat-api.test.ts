@@ -34,6 +34,7 @@ for (const way of ways) {
           cachedTokens: 0,
           completionTokens: countTokens(content),
           reasoningTokens: 0,
+          costUsd: (((data.usage?.prompt_tokens ?? 0) * 150 + countTokens(content) * 600) / 1e9).toFixed(12),
           aborted: false,
           cut: false,
           requestId: requestId ?? '',

@@ -37,6 +37,13 @@ test('case, diacritics, endings and the way identifiers are written do not matte
   t.true(likeness('binary serach tree', 'binary search tree') > 0.4)
 })
 
+test('languages written without spaces are compared by their characters', (t) => {
+  t.true(
+    likeness('二分探索木とは何ですか', '二分探索木は木構造の一種です') >
+      likeness('二分探索木とは何ですか', '天気はいいですね')
+  )
+})
+
 test('texts about the same thing are nearer than texts that share everyday words', (t) => {
   const question = 'How do I reverse a linked list?'
   const right = 'Reverse the nodes of a singly linked list in place.'

@@ -39,7 +39,7 @@ for (const way of ways) {
       await t.throwsAsync(openai.chat.completions.create({ model: CHAT, messages }), {
         instanceOf: OpenAI.APIConnectionError
       })
-      await until(() => provider.invoice().at(-1)?.finishedAt !== null)
+      await until(() => typeof provider.invoice().at(-1)?.finishedAt === 'string')
     }
     const [first, second] = provider.invoice()
     t.like(first, { status: 0, cut: true, promptTokens: 0, completionTokens: 0 })
@@ -54,10 +54,17 @@ for (const way of ways) {
 
   test(`${way}: a hang lasts until the client gives up`, async (t) => {
     const { openai, provider } = await start(t, way)
-    provider.fail({ kind: 'hang' })
-    const patient = openai.chat.completions.create({ model: CHAT, messages }, { timeout: 50 })
-    await t.throwsAsync(patient, { instanceOf: OpenAI.APIConnectionTimeoutError })
-    await until(() => provider.invoice()[0]?.finishedAt !== null)
+    for (const billed of [false, true]) {
+      provider.fail({ kind: 'hang', billed })
+      const controller = new AbortController()
+      const asked = openai.chat.completions.create({ model: CHAT, messages }, { signal: controller.signal })
+      const line = () => provider.invoice()[billed ? 1 : 0]
+      await until(() => line() !== undefined && (!billed || (line()?.completionTokens ?? 0) > 0))
+      controller.abort()
+      await t.throwsAsync(asked, { instanceOf: OpenAI.APIUserAbortError })
+      await until(() => typeof line()?.finishedAt === 'string')
+    }
+    t.like(provider.invoice()[1], { status: 0, aborted: true })
     t.like(provider.invoice()[0], { status: 0, aborted: true, promptTokens: 0 })
   })
 

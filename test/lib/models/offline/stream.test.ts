@@ -73,7 +73,7 @@ for (const way of ways) {
       if (chunk.choices[0]?.delta.content) read += 1
       if (read === 10) break
     }
-    await until(() => provider.invoice()[0]?.finishedAt !== null)
+    await until(() => typeof provider.invoice()[0]?.finishedAt === 'string')
     const [line] = provider.invoice()
     t.like(line, { status: 200, aborted: true })
     t.true((line?.promptTokens ?? 0) > 0)
@@ -89,7 +89,7 @@ for (const way of ways) {
     controller.abort()
     await t.throwsAsync(asked, { instanceOf: OpenAI.APIUserAbortError })
     t.true(performance.now() - begun < 500)
-    await until(() => provider.invoice()[0]?.finishedAt !== null)
+    await until(() => typeof provider.invoice()[0]?.finishedAt === 'string')
     t.like(provider.invoice()[0], { status: 0, aborted: true, completionTokens: 0 })
   })
 
@@ -101,7 +101,7 @@ for (const way of ways) {
     await until(() => (provider.invoice()[0]?.completionTokens ?? 0) >= 3)
     controller.abort()
     await t.throwsAsync(asked, { instanceOf: OpenAI.APIUserAbortError })
-    await until(() => provider.invoice()[0]?.finishedAt !== null)
+    await until(() => typeof provider.invoice()[0]?.finishedAt === 'string')
     const billed = provider.invoice()[0]?.completionTokens ?? 0
     t.true(billed >= 3 && billed < 5_000)
   })
