@@ -22,6 +22,8 @@ export type Admission = {
   retryOf?: string | undefined
 }
 
+type WantedEmbedding = { userId: string; source: { type: SourceType; id: string } }
+
 /** How long an answer waits for BullMQ to take the job: the row is committed, so the reconciler would add it anyway. */
 const addPatienceMs = 250
 /** A record that is being edited is embedded when it has been still for this long, so that many edits cost one job. */
@@ -60,6 +62,26 @@ export function createAdmission({
     return await store.find(earlier.id)
   }
 
+  async function enqueueEmbeddings(trx: Knex.Transaction, wanted: WantedEmbedding[]): Promise<void> {
+    const runAt = new Date(Date.now() + embeddingDelayMs)
+    const ids = await store.insertAll(
+      trx,
+      wanted.map(({ userId, source }) => ({
+        id: newId(),
+        userId,
+        action: 'embedding_generation',
+        origin: 'system',
+        input: { source },
+        source,
+        maxAttempts,
+        runAt
+      }))
+    )
+    for (const id of ids) {
+      transaction.afterCommit(trx, `job:${id}`, () => queues.add('embedding_generation', id, embeddingDelayMs))
+    }
+  }
+
   return {
     /** The job that an earlier, equal request with this key made. @throws AppError 422 when that request was another */
     replayOf,
@@ -73,7 +95,7 @@ export function createAdmission({
       const id = newId()
       const inserted = await transaction
         .transact(async (trx) => {
-          const isNew = await store.insert(trx, {
+          const [isNew] = await store.insert(trx, {
             id,
             userId: actor.id,
             action,
@@ -88,7 +110,7 @@ export function createAdmission({
           if (isNew && !(await budgets.reserve(trx, { jobId: id, userId: actor.id, action, input }))) {
             throw noBudget
           }
-          return isNew
+          return isNew !== undefined
         })
         .catch(async (error: unknown) => {
           // Looked up after the rollback: a transaction never waits for a second connection.
@@ -104,21 +126,21 @@ export function createAdmission({
     },
 
     /**
-     * Queues making records' vectors current, in the transaction that changed them and in one statement. A job of a
-     * source that is still queued serves this change too.
+     * Queues making the vectors of records current, in the transaction that changed them. A job of a source which is
+     * still queued serves this change too.
      */
-    async enqueueEmbedding(
+    async enqueueEmbeddings(
       trx: Knex.Transaction,
       ...wanted: { userId: string; source: { type: SourceType; id: string } }[]
     ): Promise<void> {
       const runAt = new Date(Date.now() + embeddingDelayMs)
-      const ids = await store.insertAll(
+      const ids = await store.insert(
         trx,
-        wanted.map(({ userId, source }) => ({
+        ...wanted.map(({ userId, source }) => ({
           id: newId(),
           userId,
-          action: 'embedding_generation',
-          origin: 'system',
+          action: 'embedding_generation' as const,
+          origin: 'system' as const,
           input: { source },
           source,
           maxAttempts,

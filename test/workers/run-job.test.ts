@@ -205,7 +205,7 @@ test.serial('many edits of a record queue one embedding job', async (t) => {
   const userId = await newUser(context())
   const source = { type: 'goal' as const, id: userId }
   for (let edit = 0; edit < 20; edit++) {
-    await transaction.transact((trx) => jobs.enqueueEmbedding(trx, { userId, source }))
+    await transaction.transact((trx) => jobs.enqueueEmbeddings(trx, { userId, source }))
   }
   const rows = await knex('jobs').where({ source_id: userId })
   t.is(rows.length, 1)
