@@ -47,7 +47,7 @@ export function createAnswerFilter({
       const decision = mode === 'line-start' ? startLine(isLast) : mode === 'raw' ? rawLine() : prose(isLast)
       if (decision === 'more') break
       out += emit(decision.put)
-      seam ||= decision.take > 0 && decision.put === ''
+      seam ||= decision.cut ?? (decision.take > 0 && decision.put === '')
       text = text.slice(decision.take)
     }
     return out
@@ -120,9 +120,8 @@ export function createAnswerFilter({
     // Marks at the very end may still become more.
     if (mayGoOn && (!end || end.index + marks.length === rest.length)) return 'more'
     // A table's cells end at a bar, whatever code spans say, and then there is no code.
-    if (!end || (rest.slice(0, end.index).includes('|') && /\]\(|:\/\/|<\w/.test(rest))) {
-      return { take: marks.length, put: marks }
-    }
+    const inside = rest.slice(0, end?.index)
+    if (!end || (inside.includes('|') && /\]\(|:\/\/|<\w/.test(inside))) return { take: marks.length, put: marks }
     const length = marks.length * 2 + end.index
     return { take: length, put: text.slice(0, length) }
   }
@@ -147,7 +146,8 @@ export function createAnswerFilter({
     if (target === 'open' && !isLast) return 'more'
     const take = typeof target === 'object' ? target.end : match.length
     const good = [...new Set(numbersIn(match))].filter(citable)
-    return { take, put: good.map((n) => `[${n}]`).join('') }
+    const apart = target !== undefined && take === match.length && good.length > 0 ? ' ' : ''
+    return { take, put: good.map((n) => `[${n}]`).join('') + apart, cut: good.length === 0 || take > match.length }
   }
 
   function bracket(isLast: boolean): Decision {
@@ -192,7 +192,8 @@ export function createAnswerFilter({
     const target = readTarget(text, 1)
     if (target === 'open') return isLast ? { take: 2, put: '] (' } : 'more'
     if (target === 'endless') return { take: 2, put: '] (' }
-    return { take: target.end, put: linkable(target.target) ? text.slice(0, target.end) : ']' }
+    if (linkable(target.target)) return { take: target.end, put: text.slice(0, target.end) }
+    return { take: target.end, put: ']', cut: true }
   }
 
   return {

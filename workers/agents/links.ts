@@ -54,8 +54,11 @@ const reaching =
   /\s(?:src|href|srcset|poster|data|action|formaction|background|style|xlink:href|ping|cite|content|srcdoc|on[a-z]+)\s*=/i
 const maxTagChars = 600
 
-/** What to do at the beginning of a text: `more` of it is needed, or so many characters become that text. */
-export type Decision = 'more' | { take: number; put: string }
+/**
+ * What to do at the beginning of a text: `more` of it is needed, or so many characters become that text.
+ * `cut`: something behind it was taken out.
+ */
+export type Decision = 'more' | { take: number; put: string; cut?: boolean }
 
 /**
  * HTML that loads or links something is taken out, unless all it names may be linked to. What only looks like such a

@@ -57,6 +57,11 @@ const changed: [what: string, before: string, after: string][] = [
     'ht[9]tp://x.example ht[tp](//e)://x',
     'ht tp://x.example ht tp://x'
   ],
+  [
+    'what would become a target once another is taken out',
+    `[${'x'.repeat(400)}](//e)(//e2)`,
+    `[${'x'.repeat(400)}] (//e2)`
+  ],
   ['what would become a citation once something is taken out', 'a [[9]7] b', 'a [ 7] b'],
   ['characters that cannot be stored', 'a\u0000b\ud800c\r\nd', 'ab\ufffdc\nd']
 ]
