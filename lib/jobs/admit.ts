@@ -22,8 +22,6 @@ export type Admission = {
   retryOf?: string | undefined
 }
 
-type WantedEmbedding = { userId: string; source: { type: SourceType; id: string } }
-
 /** How long an answer waits for BullMQ to take the job: the row is committed, so the reconciler would add it anyway. */
 const addPatienceMs = 250
 /** A record that is being edited is embedded when it has been still for this long, so that many edits cost one job. */
@@ -60,26 +58,6 @@ export function createAdmission({
       throw new AppError('idempotency_mismatch', 'this Idempotency-Key was used with another request')
     }
     return await store.find(earlier.id)
-  }
-
-  async function enqueueEmbeddings(trx: Knex.Transaction, wanted: WantedEmbedding[]): Promise<void> {
-    const runAt = new Date(Date.now() + embeddingDelayMs)
-    const ids = await store.insertAll(
-      trx,
-      wanted.map(({ userId, source }) => ({
-        id: newId(),
-        userId,
-        action: 'embedding_generation',
-        origin: 'system',
-        input: { source },
-        source,
-        maxAttempts,
-        runAt
-      }))
-    )
-    for (const id of ids) {
-      transaction.afterCommit(trx, `job:${id}`, () => queues.add('embedding_generation', id, embeddingDelayMs))
-    }
   }
 
   return {

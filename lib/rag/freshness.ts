@@ -9,39 +9,40 @@ export type Freshness = ReturnType<typeof createFreshness>
 /**
  * Keeps vectors in step with the records, within the transactions that write these. What is not text (owner, course,
  * title, languages) follows by trigger (migration 022) and is none of its business.
- * @param enqueueAll queues the embeddings of records, once each however often it is called before the job starts
+ * @param enqueue queues the embeddings of records, once each however often it is called before the job starts
  * @param model whose vectors are to be current
  */
 export function createFreshness({
-  enqueueAll,
+  enqueue,
   sources,
   embeddings,
   model
 }: {
-  enqueueAll: (trx: Knex.Transaction, jobs: { userId: string; source: SourceKey }[]) => Promise<unknown>
+  enqueue: (trx: Knex.Transaction, ...jobs: { userId: string; source: SourceKey }[]) => Promise<unknown>
   sources: SourceStore
   embeddings: EmbeddingStore
   model: string
 }) {
   return {
-    /** Records were created just now, so that there are no vectors to compare with: queues their embeddings. */
-    async created(trx: Knex.Transaction, records: { type: SourceType; id: string; ownerId: string }[]): Promise<void> {
-      await enqueueAll(
-        trx,
-        records.map(({ type, id, ownerId }) => ({ userId: ownerId, source: { type, id } }))
-      )
-    },
-
-    /** A record was created or written: queues its embedding unless its vectors are of this very text already. */
+    /**
+     * Records were created or written: queues the embeddings of those whose vectors are not of this very text already.
+     * In few statements, however many they are.
+     */
     async changed(
       trx: Knex.Transaction,
-      { type, id, ownerId }: { type: SourceType; id: string; ownerId: string }
+      ...records: { type: SourceType; id: string; ownerId: string }[]
     ): Promise<void> {
-      const source = await sources.find({ type, id }, trx)
-      if (!source) return
-      const embedded = await embeddings.textHash({ type, id }, model, trx)
-      if (embedded?.equals(sourceHash(source))) return
-      await enqueueAll(trx, [{ userId: ownerId, source: { type, id } }])
+      const embedded = await embeddings.textHashes(records, model, trx)
+      const stale: { userId: string; source: SourceKey }[] = []
+      for (const { type, id, ownerId } of records) {
+        const hash = embedded.get(id)
+        if (hash) {
+          const source = await sources.find({ type, id }, trx)
+          if (!source || hash.equals(sourceHash(source))) continue
+        }
+        stale.push({ userId: ownerId, source: { type, id } })
+      }
+      if (stale.length > 0) await enqueue(trx, ...stale)
     },
 
     /** Records are deleted: their vectors go in the same transaction. */

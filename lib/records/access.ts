@@ -1,3 +1,4 @@
+import type { Actor } from '../auth/actor.ts'
 import type { CodeSnapshotView } from '../schemas/code-snapshot.ts'
 import type { CourseView } from '../schemas/course.ts'
 import type { DocumentView } from '../schemas/document.ts'
@@ -36,7 +37,7 @@ export function createAccess({
   tasks: Finds<TaskView>
   codeSnapshots: Finds<CodeSnapshotView>
   documents: Finds<DocumentView>
-  ownsJob: (actor: Person, jobId: string) => Promise<boolean>
+  ownsJob: (actor: Actor, jobId: string) => Promise<boolean>
 }) {
   const visible =
     <View extends { id: string }>(store: Finds<View>) =>
@@ -63,7 +64,7 @@ export function createAccess({
     },
 
     /** Whether a socket of the actor may listen to a channel: `user:me`, `job:`, `goal:`, `task:` or `course:` with an id. */
-    async canSubscribe(actor: Person, channel: string): Promise<boolean> {
+    async canSubscribe(actor: Actor, channel: string): Promise<boolean> {
       if (channel === 'user:me') return true
       const [kind, id = '', ...rest] = channel.split(':')
       if (rest.length > 0 || !isUuid(id)) return false

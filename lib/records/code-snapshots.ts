@@ -62,10 +62,8 @@ export function createCodeSnapshots({
         return { ...input, id: newId(), userId: task?.userId ?? actor.id, ...sizeOf(input.source) }
       })
       const { created, outcomes } = await insertAllowed(rows, (allowed) => codeSnapshots.insert(trx, allowed))
-      for (const snapshot of created) {
-        await writing.tell(trx, 'code_snapshot.created', news(snapshot))
-        await writing.texts.changed(trx, { type: 'code_snapshot', id: snapshot.id, ownerId: snapshot.userId })
-      }
+      await writing.tell(trx, ...created.map((snapshot) => news('created', snapshot)))
+      await writing.textsCreated(trx, 'code_snapshot', created)
       return outcomes
     },
 
@@ -93,7 +91,7 @@ export function createCodeSnapshots({
       if (Object.keys(changes).length === 0) return snapshot
       if (changes.taskId && task?.userId !== snapshot.userId) throw unseenTask()
       const updated = (await codeSnapshots.update(trx, snapshot.id, changes)) as CodeSnapshotView
-      await writing.tell(trx, 'code_snapshot.updated', news(updated))
+      await writing.tell(trx, news('updated', updated))
       await writing.texts.changed(trx, { type: 'code_snapshot', id: snapshot.id, ownerId: snapshot.userId })
       return updated
     },
@@ -108,7 +106,7 @@ export function createCodeSnapshots({
       const snapshot = (await codeSnapshots.lock(trx, [seen.id], viewerOf(actor))).get(seen.id)
       if (!snapshot) throw notFound('the code snapshot')
       requireMatch(ifMatch, snapshot)
-      await writing.tell(trx, 'code_snapshot.deleted', news(snapshot, { id: snapshot.id }))
+      await writing.tell(trx, news('deleted', snapshot))
       await writing.texts.removed(trx, 'code_snapshot', [snapshot.id])
       await codeSnapshots.remove(trx, [snapshot.id])
     },

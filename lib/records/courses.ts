@@ -8,7 +8,7 @@ import type { Page } from '../schemas/page.ts'
 import type { CourseStore } from '../store/courses.ts'
 import type { DocumentStore } from '../store/documents.ts'
 import type { GoalStore } from '../store/goals.ts'
-import { goalNews, courseNews as news } from './news.ts'
+import { documentNews, goalNews, courseNews as news } from './news.ts'
 import { createReading } from './reading.ts'
 import { type Person, viewerOf } from './viewer.ts'
 import { differences, type Outcome, single, type Writing } from './writing.ts'
@@ -57,7 +57,7 @@ export function createCourses({
         trx,
         inputs.map((input) => ({ ...input, id: newId(), ownerId: actor.id }))
       )
-      for (const course of created) await writing.tell(trx, 'course.created', news(course))
+      await writing.tell(trx, ...created.map((course) => news('created', course)))
       return created
     },
 
@@ -78,7 +78,7 @@ export function createCourses({
       const changes = differences(course, patch)
       if (Object.keys(changes).length === 0) return course
       const updated = (await courses.update(trx, course.id, changes)) as CourseView
-      await writing.tell(trx, 'course.updated', news(updated))
+      await writing.tell(trx, news('updated', updated))
       return updated
     },
 
@@ -90,17 +90,16 @@ export function createCourses({
     async removeIn(trx: Knex.Transaction, actor: Person, id: string, ifMatch?: string): Promise<void> {
       const course = await lockOwn(trx, actor, id)
       requireMatch(ifMatch, course)
-      for (const goal of await goals.leaveCourse(trx, course.id)) {
-        await writing.tell(trx, 'goal.updated', goalNews(goal))
-      }
+      const left = await goals.leaveCourse(trx, course.id)
       const documentIds = await documents.lockIdsOfCourse(trx, course.id)
-      for (const documentId of documentIds) {
-        const data = { id: documentId }
-        await writing.tell(trx, 'document.deleted', { ...news(course, data), subject: documentId })
-      }
+      await writing.tell(
+        trx,
+        ...left.map((goal) => goalNews('updated', goal)),
+        ...documentIds.map((id) => documentNews('deleted', { id, ownerId: course.ownerId, courseId: course.id })),
+        news('deleted', course)
+      )
       await writing.texts.removed(trx, 'document', documentIds)
       await documents.remove(trx, documentIds)
-      await writing.tell(trx, 'course.deleted', news(course, { id: course.id }))
       await courses.remove(trx, [course.id])
     },
 

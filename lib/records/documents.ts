@@ -71,10 +71,8 @@ export function createDocuments({
         return ownerId instanceof AppError ? ownerId : { ...input, id: newId(), ownerId }
       })
       const { created, outcomes } = await insertAllowed(rows, (allowed) => documents.insert(trx, allowed))
-      for (const document of created) {
-        await writing.tell(trx, 'document.created', news(document))
-        await writing.texts.changed(trx, { type: 'document', id: document.id, ownerId: document.ownerId })
-      }
+      await writing.tell(trx, ...created.map((document) => news('created', document)))
+      await writing.textsCreated(trx, 'document', created)
       return outcomes
     },
 
@@ -101,7 +99,7 @@ export function createDocuments({
         changes.ownerId = ownerId
       }
       const updated = (await documents.update(trx, document.id, changes)) as DocumentView
-      await writing.tell(trx, 'document.updated', news(updated))
+      await writing.tell(trx, news('updated', updated))
       if ('title' in changes || 'markdown' in changes) {
         await writing.texts.changed(trx, { type: 'document', id: document.id, ownerId: updated.ownerId })
       }
@@ -116,7 +114,7 @@ export function createDocuments({
     async removeIn(trx: Knex.Transaction, actor: Person, id: string, ifMatch?: string): Promise<void> {
       const { document } = await lock(trx, actor, id)
       requireMatch(ifMatch, document)
-      await writing.tell(trx, 'document.deleted', news(document, { id: document.id }))
+      await writing.tell(trx, news('deleted', document))
       await writing.texts.removed(trx, 'document', [document.id])
       await documents.remove(trx, [document.id])
     },

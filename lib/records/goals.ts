@@ -51,10 +51,8 @@ export function createGoals({
         input.courseId && !seen.has(input.courseId) ? unseenCourse() : { ...input, id: newId(), userId: actor.id }
       )
       const { created, outcomes } = await insertAllowed(rows, (allowed) => goals.insert(trx, allowed))
-      for (const goal of created) {
-        await writing.tell(trx, 'goal.created', news(goal))
-        await writing.texts.changed(trx, { type: 'goal', id: goal.id, ownerId: goal.userId })
-      }
+      await writing.tell(trx, ...created.map((goal) => news('created', goal)))
+      await writing.textsCreated(trx, 'goal', created)
       return outcomes
     },
 
@@ -83,7 +81,7 @@ export function createGoals({
       if (Object.keys(changes).length === 0) return goal
       if (changes.courseId && !courseSeen) throw unseenCourse()
       const updated = (await goals.update(trx, goal.id, changes)) as GoalView
-      await writing.tell(trx, 'goal.updated', news(updated))
+      await writing.tell(trx, news('updated', updated))
       if ('title' in changes || 'description' in changes) {
         await writing.texts.changed(trx, { type: 'goal', id: goal.id, ownerId: goal.userId })
       }
@@ -102,13 +100,15 @@ export function createGoals({
       requireMatch(ifMatch, goal)
       const gone = await tasks.lockOfGoal(trx, goal.id)
       const ids = gone.map((task) => task.id)
-      for (const snapshot of await codeSnapshots.leaveTasks(trx, ids)) {
-        await writing.tell(trx, 'code_snapshot.updated', snapshotNews(snapshot))
-      }
-      for (const task of gone) await writing.tell(trx, 'task.deleted', taskNews(task, { id: task.id }))
+      const left = await codeSnapshots.leaveTasks(trx, ids)
+      await writing.tell(
+        trx,
+        ...left.map((snapshot) => snapshotNews('updated', snapshot)),
+        ...gone.map((task) => taskNews('deleted', task)),
+        news('deleted', goal)
+      )
       await writing.texts.removed(trx, 'task', ids)
       await tasks.remove(trx, ids)
-      await writing.tell(trx, 'goal.deleted', news(goal, { id: goal.id }))
       await writing.texts.removed(trx, 'goal', [goal.id])
       await goals.remove(trx, [goal.id])
     },

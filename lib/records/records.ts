@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import type { Actor } from '../auth/actor.ts'
 import type { EventLog } from '../events/log.ts'
 import { createClientIdStore } from '../store/client-ids.ts'
 import { createCodeSnapshotStore } from '../store/code-snapshots.ts'
@@ -19,7 +20,6 @@ import { createEvents } from './events.ts'
 import { createGoals } from './goals.ts'
 import { createTasks } from './tasks.ts'
 import { createWriting, type TextNews } from './writing.ts'
-import type { Person } from './viewer.ts'
 
 export type Records = ReturnType<typeof createRecords>
 
@@ -43,7 +43,7 @@ export function createRecords({
   events: EventLog
   eventStore: EventStore
   texts: TextNews
-  ownsJob: (actor: Person, jobId: string) => Promise<boolean>
+  ownsJob: (actor: Actor, jobId: string) => Promise<boolean>
 }) {
   const stores = {
     courses: createCourseStore(knex),

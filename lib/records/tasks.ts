@@ -33,9 +33,8 @@ export function createTasks({
   const unseenGoal = () => invalidField('goalId', 'is not a goal of the same person')
 
   async function moveProgress(trx: Knex.Transaction, goalIds: Iterable<string>): Promise<void> {
-    for (const goal of await goals.countProgress(trx, [...new Set(goalIds)])) {
-      await writing.tell(trx, 'goal.updated', goalNews(goal))
-    }
+    const moved = await goals.countProgress(trx, [...new Set(goalIds)])
+    await writing.tell(trx, ...moved.map((goal) => goalNews('updated', goal)))
   }
 
   /** The task with its goal locked, and another goal that it is to belong to. */
@@ -76,11 +75,14 @@ export function createTasks({
         return { ...input, position, id: newId(), userId: goal.userId, ...completion(input.status) }
       })
       const { created, outcomes } = await insertAllowed(rows, (allowed) => tasks.insert(trx, allowed))
-      for (const task of created) {
-        await writing.tell(trx, 'task.created', news(task))
-        if (task.status === 'completed') await writing.tell(trx, 'task.completed', news(task))
-        await writing.texts.changed(trx, { type: 'task', id: task.id, ownerId: task.userId })
-      }
+      await writing.tell(
+        trx,
+        ...created.flatMap((task) => [
+          news('created', task),
+          ...(task.status === 'completed' ? [news('completed', task)] : [])
+        ])
+      )
+      await writing.textsCreated(trx, 'task', created)
       await moveProgress(
         trx,
         created.map(({ goalId }) => goalId)
@@ -107,8 +109,11 @@ export function createTasks({
       if (Object.keys(changes).length === 0) return task
       if (changes.goalId && locked.get(changes.goalId)?.userId !== task.userId) throw unseenGoal()
       const updated = (await tasks.update(trx, task.id, changes)) as TaskView
-      await writing.tell(trx, 'task.updated', news(updated))
-      if (changes.status === 'completed') await writing.tell(trx, 'task.completed', news(updated))
+      await writing.tell(
+        trx,
+        news('updated', updated),
+        ...(changes.status === 'completed' ? [news('completed', updated)] : [])
+      )
       if (changes.status || changes.goalId) await moveProgress(trx, [task.goalId, updated.goalId])
       if ('title' in changes || 'description' in changes) {
         await writing.texts.changed(trx, { type: 'task', id: task.id, ownerId: task.userId })
@@ -129,10 +134,8 @@ export function createTasks({
     async removeIn(trx: Knex.Transaction, actor: Person, id: string, ifMatch?: string): Promise<void> {
       const { task } = await lock(trx, actor, id)
       requireMatch(ifMatch, task)
-      for (const snapshot of await codeSnapshots.leaveTasks(trx, [task.id])) {
-        await writing.tell(trx, 'code_snapshot.updated', snapshotNews(snapshot))
-      }
-      await writing.tell(trx, 'task.deleted', news(task, { id: task.id }))
+      const left = await codeSnapshots.leaveTasks(trx, [task.id])
+      await writing.tell(trx, ...left.map((snapshot) => snapshotNews('updated', snapshot)), news('deleted', task))
       await writing.texts.removed(trx, 'task', [task.id])
       await tasks.remove(trx, [task.id])
       await moveProgress(trx, [task.goalId])

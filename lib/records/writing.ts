@@ -4,10 +4,11 @@ import type { EventLog } from '../events/log.ts'
 import type { SourceType } from '../schemas/sources.ts'
 import type { Some } from '../store/record-store.ts'
 import type { Transaction } from '../store/transaction.ts'
+import type { News } from './news.ts'
 
 /** What record services tell about texts that are embedded, in the transaction that changes them. */
 export type TextNews = {
-  changed(trx: Knex.Transaction, source: { type: SourceType; id: string; ownerId: string }): Promise<unknown>
+  changed(trx: Knex.Transaction, ...sources: { type: SourceType; id: string; ownerId: string }[]): Promise<unknown>
   removed(trx: Knex.Transaction, type: SourceType, ids: string[]): Promise<unknown>
 }
 
@@ -36,6 +37,23 @@ export function createWriting({
   return {
     texts,
 
+    /** Tells of the texts of records that were just created. */
+    async textsCreated(
+      trx: Knex.Transaction,
+      type: SourceType,
+      created: ({ id: string } & ({ userId: string } | { ownerId: string }))[]
+    ): Promise<void> {
+      if (created.length === 0) return
+      await texts.changed(
+        trx,
+        ...created.map((record) => ({
+          type,
+          id: record.id,
+          ownerId: 'userId' in record ? record.userId : record.ownerId
+        }))
+      )
+    },
+
     /**
      * A transaction that starts anew when PostgreSQL ended it to resolve a deadlock, or when a record moved meanwhile.
      * @throws AppError `conflict` when something it refers to was deleted at the same moment
@@ -54,13 +72,12 @@ export function createWriting({
       }
     },
 
-    /** Writes an event about a record, into the channels of what it belongs to. */
-    async tell(
-      trx: Knex.Transaction,
-      type: string,
-      { userId, subject, data, channels }: { userId: string; subject: string; data: object; channels: string[] }
-    ): Promise<void> {
-      await events.append(trx, { type, userId, subject, data: withinReason(data), channels })
+    /** Writes events about records, into the channels of what each belongs to. */
+    async tell(trx: Knex.Transaction, ...news: News[]): Promise<void> {
+      await events.appendAll(
+        trx,
+        news.map((item) => ({ ...item, data: withinReason(item.data) }))
+      )
     }
   }
 }

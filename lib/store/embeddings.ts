@@ -42,13 +42,16 @@ export function createEmbeddingStore(knex: Knex) {
       return other ? await stored(key, other.model) : []
     },
 
-    /** Which text of a record its vectors are of; `undefined` when it has none. */
-    async textHash({ type, id }: SourceKey, model: string, db: Knex = knex): Promise<Buffer | undefined> {
-      const row: { text_hash: Buffer } | undefined = await db('embedded_sources')
-        .select('text_hash')
-        .where({ source_type: type, source_id: id, model })
-        .first()
-      return row?.text_hash
+    /** Which texts of records their vectors are of, by the record's id; nothing for those that have none. */
+    async textHashes(keys: SourceKey[], model: string, db: Knex = knex): Promise<Map<string, Buffer>> {
+      const rows: { source_id: string; text_hash: Buffer }[] = await db('embedded_sources')
+        .select('source_id', 'text_hash')
+        .where({ model })
+        .whereIn(
+          ['source_type', 'source_id'],
+          keys.map(({ type, id }) => [type, id])
+        )
+      return new Map(rows.map(({ source_id, text_hash }) => [source_id, text_hash]))
     },
 
     /**

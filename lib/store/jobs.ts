@@ -109,36 +109,6 @@ export type JobStore = ReturnType<typeof createJobStore>
 
 /** The `jobs` table. Only `lib/jobs` calls what writes here: it alone moves a job's state. */
 export function createJobStore({ knex }: { knex: Knex }) {
-  /** As `insert`, for many jobs in one statement. Returns the ids of those that were inserted. */
-  async function insertAll(trx: Knex.Transaction, jobs: NewJob[]): Promise<string[]> {
-    if (jobs.length === 0) return []
-    const rows: { id: string }[] = await trx('jobs')
-      .insert(
-        jobs.map((job) => ({
-          id: job.id,
-          user_id: job.userId,
-          action: job.action,
-          origin: job.origin,
-          input: JSON.stringify(job.input),
-          max_attempts: job.maxAttempts,
-          run_at: job.runAt ?? trx.fn.now(),
-          retry_of: job.retryOf ?? null,
-          idempotency_key: job.idempotency?.key ?? null,
-          request_hash: job.idempotency?.requestHash ?? null,
-          idempotency_expires_at: job.idempotency ? trx.raw(`now() + interval '24 hours'`) : null,
-          source_type: job.source?.type ?? null,
-          source_id: job.source?.id ?? null,
-          thread_id: job.threadId ?? null,
-          decision_id: job.decision?.id ?? null,
-          decision_at: job.decision?.at ?? null
-        }))
-      )
-      .onConflict()
-      .ignore()
-      .returning('id')
-    return rows.map(({ id }) => id)
-  }
-
   return {
     /**
      * Inserts queued jobs. One whose idempotency key, or a queued job for whose source, is there already is left out.

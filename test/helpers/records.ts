@@ -1,6 +1,7 @@
 import type { TestFn } from 'ava'
 import type { Actor } from '../../lib/auth/actor.ts'
 import { createRecords, type Records } from '../../lib/records/records.ts'
+import type { TextNews } from '../../lib/records/writing.ts'
 import { createEventStore } from '../../lib/store/events.ts'
 import { contextForFile, newUser, type TestContext } from './context.ts'
 
@@ -16,17 +17,20 @@ export type RecordsPlace = {
   eventsOf: (subject: string) => Promise<{ type: string; user_id: string | null; data: unknown; channels: string[] }[]>
 }
 
-/** The record services over a schema of the file's own. */
-export function recordsForFile(test: TestFn): () => RecordsPlace {
+/**
+ * The record services over a schema of the file's own.
+ * @param texts what is to hear of texts instead of `textChanges`
+ */
+export function recordsForFile(test: TestFn, texts?: (context: TestContext) => TextNews): () => RecordsPlace {
   const context = contextForFile(test)
   let place: RecordsPlace | undefined
   return () => {
-    place ??= open(context())
+    place ??= open(context(), texts)
     return place
   }
 }
 
-function open(context: TestContext): RecordsPlace {
+function open(context: TestContext, texts?: (context: TestContext) => TextNews): RecordsPlace {
   const { knex, transaction, events } = context
   const textChanges: TextChange[] = []
   return {
@@ -37,8 +41,10 @@ function open(context: TestContext): RecordsPlace {
       transaction,
       events,
       eventStore: createEventStore({ knex }),
-      texts: {
-        changed: async (_trx, { type, id }) => textChanges.push({ kind: 'changed', type, ids: [id] }),
+      texts: texts?.(context) ?? {
+        changed: async (_trx, ...sources) => {
+          for (const { type, id } of sources) textChanges.push({ kind: 'changed', type, ids: [id] })
+        },
         removed: async (_trx, type, ids) => textChanges.push({ kind: 'removed', type, ids })
       },
       ownsJob: async (actor, id) => (await context.jobStore.find(id, actor.id)) !== undefined
