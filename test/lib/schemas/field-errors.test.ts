@@ -1,0 +1,31 @@
+import test from 'ava'
+import { codeValidationInputSchema } from '../../../lib/schemas/code-validation.ts'
+import { embeddingInputSchema } from '../../../lib/schemas/embedding.ts'
+import { fieldErrors } from '../../../lib/schemas/field-errors.ts'
+import { ragInputSchema } from '../../../lib/schemas/rag.ts'
+
+const pathsOf = (
+  schema: typeof embeddingInputSchema | typeof codeValidationInputSchema | typeof ragInputSchema,
+  body: unknown
+) => {
+  const { error } = schema.safeParse(body)
+  return error ? fieldErrors(error).map(({ path }) => path) : 'fine'
+}
+
+test('of two possible shapes the one that was meant says what is wrong', (t) => {
+  t.deepEqual(pathsOf(embeddingInputSchema, { input: 5 }), ['input'])
+  t.deepEqual(pathsOf(embeddingInputSchema, { input: ['', 3] }), ['input.0', 'input.1'])
+  t.deepEqual(pathsOf(embeddingInputSchema, { source: { type: 'x', id: 'y' } }), ['source.type', 'source.id'])
+  t.deepEqual(pathsOf(embeddingInputSchema, { foo: 1 }), ['input', 'foo'])
+  t.deepEqual(pathsOf(codeValidationInputSchema, { language: 'js' }), ['source'])
+  t.deepEqual(pathsOf(codeValidationInputSchema, { codeSnapshotId: 'x' }), ['codeSnapshotId'])
+  t.deepEqual(pathsOf(embeddingInputSchema, null), [''])
+})
+
+test('a tool that is not one is named, and each tool names its own wrong fields', (t) => {
+  t.deepEqual(pathsOf(ragInputSchema, { tool: 'nothing', query: 'x' }), ['tool'])
+  t.deepEqual(pathsOf(ragInputSchema, { query: '', limit: 51, extra: 1 }), ['limit', 'query', 'extra'])
+  t.deepEqual(pathsOf(ragInputSchema, { tool: 'get_similar_goals' }), ['query'])
+  t.deepEqual(pathsOf(ragInputSchema, { query: 'x', scope: 'course' }), ['courseId'])
+  t.is(pathsOf(ragInputSchema, { query: 'x' }), 'fine')
+})
