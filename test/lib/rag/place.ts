@@ -1,4 +1,5 @@
 import type { TestFn } from 'ava'
+import type { Knex } from 'knex'
 import type { Actor } from '../../../lib/auth/actor.ts'
 import { newId } from '../../../lib/ids.ts'
 import { createLogger } from '../../../lib/logger.ts'
@@ -11,7 +12,7 @@ import { createRecords, type Records } from '../../../lib/records/records.ts'
 import type { EmbeddingInput, EmbeddingResult } from '../../../lib/schemas/embedding.ts'
 import { createEmbeddingStore } from '../../../lib/store/embeddings.ts'
 import { createEventStore } from '../../../lib/store/events.ts'
-import { createSourceStore } from '../../../lib/store/sources.ts'
+import { createSourceStore, type SourceKey } from '../../../lib/store/sources.ts'
 import { createUserStore } from '../../../lib/store/users-credentials.ts'
 import { embeddingGenerationProcessor } from '../../../workers/processors/embedding-generation.ts'
 import type { Effect, JobRun } from '../../../workers/processor.ts'
@@ -87,8 +88,17 @@ export function jobRun<Input>(userId: string, input: Input, more: Partial<JobRun
   }
 }
 
+/** A job's row without its place in Redis: these tests run the jobs themselves. */
+async function queue(trx: Knex.Transaction, userId: string, source: SourceKey): Promise<void> {
+  const job = { id: newId(), user_id: userId, action: 'embedding_generation', origin: 'system', max_attempts: 5 }
+  await trx('jobs')
+    .insert({ ...job, input: { source }, source_type: source.type, source_id: source.id })
+    .onConflict()
+    .ignore()
+}
+
 function open(context: TestContext): RagPlace {
-  const { knex, transaction, events, jobs, jobStore } = context
+  const { knex, transaction, events, jobStore } = context
   const models = countedModels()
   const records = createRecords({
     knex,
@@ -96,7 +106,9 @@ function open(context: TestContext): RagPlace {
     events,
     eventStore: createEventStore({ knex }),
     texts: createFreshness({
-      enqueue: jobs.enqueueEmbedding,
+      enqueue: async (trx, ...wanted) => {
+        for (const { userId, source } of wanted) await queue(trx, userId, source)
+      },
       sources: createSourceStore(knex),
       embeddings: createEmbeddingStore(knex),
       model: models.embeddingModel
