@@ -2,19 +2,20 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { Redis } from 'ioredis'
+import { createLiveOverrides } from '../lib/admin/limit-overrides.ts'
 import type { Context } from '../lib/context.ts'
-import { createEventFeed } from '../lib/events/feed.ts'
-import { createJobWaiter } from '../lib/events/job-waiter.ts'
 import { createGate } from '../lib/gate/gate.ts'
 import { defaultLimits, mergeLimits } from '../lib/gate/limits.ts'
 import { gateRedisOptions } from '../lib/gate/redis-options.ts'
-import { createEventStore } from '../lib/store/events.ts'
+import { createLimitOverrideStore } from '../lib/store/limit-overrides.ts'
 import { createApp } from './app.ts'
 import { createAwaitJob } from './await-job.ts'
+import { contextEndpoints } from './endpoints.ts'
 import { createHealth } from './health/health.ts'
 import { createProbes } from './health/probes.ts'
 import { createApiServer } from './http-server.ts'
-import { jobEndpoints } from './routes/jobs.ts'
+import { clientAddress } from './middleware/client-address.ts'
+import { createNews } from './news.ts'
 
 /** How long a worker may be silent before it counts as gone. */
 const workerAliveMs = 5_000
@@ -22,7 +23,7 @@ const workerAliveMs = 5_000
 export type Api = {
   /** not listening yet */
   server: Server
-  /** Ends what stays open by itself: sockets. */
+  /** Ends what stays open by itself: sockets and streams. */
   goAway(): Promise<void>
   /** To be called when the server has drained. */
   close(): Promise<void>
@@ -30,19 +31,33 @@ export type Api = {
 
 /** Everything an API process runs, over a context. Any number of processes may run it. */
 export async function startApi({ context, version }: { context: Context; version: string }): Promise<Api> {
-  const { config, log, prefix, knex, redis, subscriber, openRedis, jobs, jobStore, queues, auth } = context
+  const { config, log, prefix, knex, redis, subscriber, openRedis, transaction, audits } = context
+  const { jobs, jobStore, queues, auth, records } = context
+
+  const overrides = createLiveOverrides({ store: createLimitOverrideStore({ knex }), redis, subscriber, prefix, log })
+  await overrides.start()
   const gateRedis = openRedis('commands', 'gate', gateRedisOptions)
   const gate = createGate({
     redis: gateRedis,
     prefix,
     limits: mergeLimits(defaultLimits, config.rateLimits),
+    overrides,
     processId: randomUUID(),
+    recordDirectly: (decisions) => transaction.transact((trx) => audits.recordDecisions(trx, decisions)),
     log
   })
-  const eventStore = createEventStore({ knex })
-  const feed = createEventFeed({ subscriber, events: eventStore, prefix, log })
-  const waiter = createJobWaiter({ feed, endedAmong: (ids) => jobStore.endedAmong(ids), log })
-  const awaitJob = createAwaitJob({ waiter })
+  const news = createNews({
+    knex,
+    redis,
+    subscriber,
+    prefix,
+    auth,
+    gate,
+    jobs,
+    endedAmong: jobStore.endedAmong,
+    canSubscribe: records.access.canSubscribe,
+    log
+  })
   const { probes, close: closeProbes } = createProbes({
     knex,
     redis,
@@ -50,6 +65,7 @@ export async function startApi({ context, version }: { context: Context; version
     liveWorkers: () => jobStore.liveWorkers(workerAliveMs),
     rabbitmqUrl: config.rabbitmqUrl ?? 'off'
   })
+  const awaitJob = createAwaitJob({ waiter: news.waiter })
   const app = createApp({
     config,
     log,
@@ -58,17 +74,20 @@ export async function startApi({ context, version }: { context: Context; version
     gate,
     health: createHealth({ probes, vital: 'postgres' }),
     queues: queues.all(),
-    endpoints: [...jobEndpoints({ jobs, awaitJob })]
+    endpoints: [...contextEndpoints({ context, awaitJob }), ...news.endpoints]
   })
+  const server = createApiServer(app)
   await connected(gateRedis)
   await gate.start()
-  feed.start()
+  news.start()
+  news.serveSockets(server, clientAddress(app))
   return {
-    server: createApiServer(app),
-    async goAway() {},
+    server,
+    goAway: news.goAway,
     async close() {
-      await feed.stop()
+      await news.stop()
       await gate.close()
+      await overrides.stop()
       await closeProbes()
     }
   }

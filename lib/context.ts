@@ -13,13 +13,20 @@ import { createLifecycle } from './jobs/lifecycle.ts'
 import { createProgressBoard } from './jobs/progress.ts'
 import type { Logger } from './logger.ts'
 import { createQueues } from './queues/queues.ts'
+import { createFreshness } from './rag/freshness.ts'
+import { createRecords } from './records/records.ts'
 import { createRedis } from './redis.ts'
 import { createAuditStore } from './store/audits.ts'
 import { createBudgetStore } from './store/budgets.ts'
+import { createEmbeddingStore } from './store/embeddings.ts'
+import { createEventStore } from './store/events.ts'
 import { createJobStore } from './store/jobs.ts'
 import { createKnex } from './store/knex.ts'
 import { createLedger } from './store/ledger.ts'
+import { createSourceStore } from './store/sources.ts'
+import { createThreadStore } from './store/threads.ts'
 import { createTransaction } from './store/transaction.ts'
+import { createUserStore } from './store/users-credentials.ts'
 
 export type Context = ReturnType<typeof build>
 
@@ -143,6 +150,19 @@ function build({
     onError: (error) => log.warn({ err: error }, 'a credential could not be looked after')
   })
 
+  const users = createUserStore(knex)
+  const eventStore = createEventStore({ knex })
+  const sources = createSourceStore(knex)
+  const embeddings = createEmbeddingStore(knex)
+  const texts = createFreshness({
+    enqueue: jobs.enqueueEmbeddings,
+    sources,
+    embeddings,
+    model: config.embeddingModel
+  })
+  const records = createRecords({ knex, transaction, events, eventStore, texts, ownsJob: jobs.isVisible })
+  const threadStore = createThreadStore({ knex })
+
   return {
     config,
     log,
@@ -162,6 +182,10 @@ function build({
     progress,
     lifecycle,
     jobs,
-    auth
+    auth,
+    users,
+    eventStore,
+    records,
+    threadStore
   }
 }

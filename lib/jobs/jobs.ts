@@ -49,6 +49,12 @@ export function createJobs({
       return job.status === 'active' ? { ...job, progress: (await progress.read(id)) ?? job.progress } : job
     },
 
+    /** Whether the actor may see the job: its owner, and administrators. */
+    async isVisible(actor: Actor, id: string): Promise<boolean> {
+      const owner = await store.ownerOf(id)
+      return owner !== undefined && (isAdmin(actor) || owner === actor.id)
+    },
+
     /** Newest first; a user's own. Administrators see their own too, or another's by `userId`. */
     async list(filter: JobFilter): Promise<JobView[]> {
       return await store.list(filter)

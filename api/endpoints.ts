@@ -1,0 +1,36 @@
+import type { Context } from '../lib/context.ts'
+import { createReferences } from '../lib/rag/references.ts'
+import { createUsageStore } from '../lib/store/usage.ts'
+import { createChatReferences, createThreads } from '../lib/threads/threads.ts'
+import type { AwaitJob } from './await-job.ts'
+import type { Endpoint } from './endpoint.ts'
+import { createKeySerializer } from './idempotency.ts'
+import { aiEndpoints } from './routes/ai.ts'
+import { jobEndpoints } from './routes/jobs.ts'
+import { allRecordEndpoints } from './routes/records.ts'
+import { threadEndpoints } from './routes/threads.ts'
+import { usageEndpoints } from './routes/usage.ts'
+
+/** Every resource's endpoints over a context, but those of credentials and users, which the app makes itself. */
+export function contextEndpoints({ context, awaitJob }: { context: Context; awaitJob: AwaitJob }): Endpoint[] {
+  const { knex, redis, prefix, jobs, records, threadStore, budgetStore } = context
+  const { access } = records
+  const references = createReferences({ access })
+  return [
+    ...allRecordEndpoints({ records }),
+    ...aiEndpoints({
+      jobs,
+      awaitJob,
+      serializeKey: createKeySerializer({ redis, prefix }),
+      checks: {
+        embedding_generation: references.checkSource,
+        chat_completion: createChatReferences({ threads: threadStore, access }),
+        code_validation: references.checkReferences,
+        rag_search: references.checkReferences
+      }
+    }),
+    ...jobEndpoints({ jobs, awaitJob }),
+    ...threadEndpoints({ threads: createThreads({ store: threadStore }) }),
+    ...usageEndpoints({ usage: createUsageStore({ knex }), budgetStore })
+  ]
+}
