@@ -20,7 +20,7 @@ export type CredentialWatch = {
   remove(holder: Holder): void
 }
 
-const lookEveryMs = 600
+const lookEveryMs = 400
 
 /**
  * Looks all credentials up in one query at short intervals, and at once when a revocation is published. Roles that have

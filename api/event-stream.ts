@@ -1,18 +1,25 @@
+import { once } from 'node:events'
 import type { Response } from 'express'
+import { orAborted } from '../lib/events/pause.ts'
 
 /** A stream of server-sent events (HTML standard, 9.2) on an answer. */
 export type EventStream = {
   /** Aborted when the client has gone or the stream was ended. */
   closed: AbortSignal
-  /** Sends one event; the promise resolves when the client has taken it, for what can wait. */
-  send(event: { id?: string; type: string; data: unknown }): Promise<void>
+  /** Sends one event if there is room. @returns false when there is not: nothing was sent then */
+  push(event: StreamedEvent): boolean
+  /** Sends one event; resolves when there is room for more. */
+  give(event: StreamedEvent): Promise<void>
   /** Sends a comment, so that nobody between takes the stream for dead. */
   beat(): void
   end(): void
 }
 
-/** A reader that leaves more than this unread loses its stream; it comes back with its `Last-Event-ID`. */
-const unsentBytes = 1024 * 1024
+export type StreamedEvent = { id: string; type: string; data: unknown }
+
+/** A reader that takes nothing for this long loses its stream; it comes back with its `Last-Event-ID`. */
+const takeWithinMs = 30_000
+const roomBytes = 256 * 1024
 
 export function openEventStream(res: Response): EventStream {
   const closed = new AbortController()
@@ -25,22 +32,29 @@ export function openEventStream(res: Response): EventStream {
   })
   res.flushHeaders()
 
-  async function write(text: string): Promise<void> {
-    if (closed.signal.aborted) return
-    if (res.writableLength > unsentBytes) {
-      res.destroy()
-      return
-    }
-    if (!res.write(text)) await new Promise<void>((resolve) => res.once('drain', resolve).once('close', resolve))
-  }
+  const isOpen = () => !closed.signal.aborted
+  const write = ({ id, type, data }: StreamedEvent) =>
+    res.write(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`)
 
   return {
     closed: closed.signal,
-    send: ({ id, type, data }) =>
-      write(`${id === undefined ? '' : `id: ${id}\n`}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`),
-    beat: () => void write(': still here\n\n'),
+    push(event) {
+      if (!isOpen()) return true
+      if (res.writableLength > roomBytes) return false
+      write(event)
+      return true
+    },
+    async give(event) {
+      if (!isOpen() || write(event)) return
+      const late = AbortSignal.timeout(takeWithinMs)
+      await orAborted(once(res, 'drain'), AbortSignal.any([closed.signal, late]))
+      if (late.aborted) res.destroy()
+    },
+    beat() {
+      if (isOpen() && res.writableLength < roomBytes) res.write(': still here\n\n')
+    },
     end() {
-      if (!closed.signal.aborted) res.end()
+      if (isOpen()) res.end()
       closed.abort()
     }
   }

@@ -4,6 +4,7 @@ import type { Actor } from '../../lib/auth/actor.ts'
 import { AppError } from '../../lib/errors.ts'
 import { toCloudEvent } from '../../lib/events/cloud-event.ts'
 import type { DeltaFeed } from '../../lib/events/delta-feed.ts'
+import type { LoggedEvent } from '../../lib/events/feed.ts'
 import { isJobEnd, type JobWaiter } from '../../lib/events/job-waiter.ts'
 import { orAborted, pause } from '../../lib/events/pause.ts'
 import type { OpenTail } from '../../lib/events/tail.ts'
@@ -13,7 +14,7 @@ import { idParamsSchema, limitSchema, pageOf } from '../../lib/schemas/page.ts'
 import type { EventStore } from '../../lib/store/events.ts'
 import type { CredentialWatch } from '../credential-watch.ts'
 import { type Endpoint, endpoint, type Reply } from '../endpoint.ts'
-import { openEventStream } from '../event-stream.ts'
+import { openEventStream, type StreamedEvent } from '../event-stream.ts'
 
 export type JobEventNeeds = {
   /** throws AppError 404 for an unknown or foreign id */
@@ -131,14 +132,14 @@ async function stream(
   if (goingAway.aborted) onGoingAway()
   const unfollow = deltas.follow(job.id, after?.seq, async ({ type, ...delta }) => {
     seq = delta.seq
-    await out.send({ id: place(), type, data: { type, channel, ...delta } })
+    await out.give({ id: place(), type, data: { type, channel, ...delta } })
   })
-  tail.start(async (logged) => {
+  const render = (logged: LoggedEvent): StreamedEvent => {
     position = logged.position
-    const sent = out.send({ id: place(), type: 'event', data: { type: 'event', channel, ...logged } })
     if (isJobEnd(logged.event.type)) told.resolve()
-    await sent
-  })
+    return { id: place(), type: 'event', data: { type: 'event', channel, ...logged } }
+  }
+  tail.start({ push: (logged) => out.push(render(logged)), give: (logged) => out.give(render(logged)) })
   try {
     while ((await waiter.wait(job.id, beatMs, out.closed)) === 'timeout' && !out.closed.aborted) out.beat()
     await orAborted(Promise.race([told.promise, pause(lastEventMs, out.closed)]), out.closed)

@@ -3,7 +3,7 @@ import type { Actor } from '../../lib/auth/actor.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { DeltaFeed } from '../../lib/events/delta-feed.ts'
 import type { LoggedEvent } from '../../lib/events/feed.ts'
-import type { OpenTail } from '../../lib/events/tail.ts'
+import type { OpenTail, Reader } from '../../lib/events/tail.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { isOutage } from '../../lib/outage.ts'
 import type { Holder } from '../credential-watch.ts'
@@ -46,7 +46,10 @@ export function openConnection(
   /** what ends each subscription, by the channel as the client named it */
   const subscriptions = new Map<string, () => void>()
   const allowed = createMessageRate(limits.messagesPerSecond)
-  const outbox = createOutbox(socket, limits.unsentBytes, () => close(closeCodes.tooSlow, 'too slow'))
+  const outbox = createOutbox(socket, limits.unsentBytes, () => {
+    log.info({ userId: initial.id }, 'a socket that was not read is closed')
+    close(closeCodes.tooSlow, 'too slow')
+  })
   let handling = Promise.resolve()
   let alive = true
   let open = true
@@ -67,18 +70,41 @@ export function openConnection(
     if (!open) return
     const { position, recovered } = tail
     say({ type: 'subscribed', ...(id === undefined ? {} : { id }), channel, position, recovered })
-    tail.start((logged: LoggedEvent) =>
-      outbox.sendPaced(`{"type":"event","channel":${JSON.stringify(channel)},${eventText(logged)}}`)
-    )
+    const { reader, forget } = readerOf(channel)
+    tail.start(reader)
     const unfollow =
       jobId &&
-      deltas.follow(jobId, afterSeq, ({ type, ...rest }) => {
-        return outbox.sendPaced(JSON.stringify({ type, channel, ...rest }))
-      })
+      deltas.follow(jobId, afterSeq, ({ type, ...rest }) => outbox.give(JSON.stringify({ type, channel, ...rest })))
     subscriptions.set(channel, () => {
       tail.stop()
+      forget()
       if (unfollow) unfollow()
     })
+  }
+
+  /** Reads a channel for this socket, and counts what of it waits. */
+  function readerOf(channel: string): { reader: Reader; forget: () => void } {
+    const head = `{"type":"event","channel":${JSON.stringify(channel)},`
+    const render = (logged: LoggedEvent) => `${head}${eventText(logged)}}`
+    let owed = 0
+    const owe = (bytes: number) => {
+      owed += bytes
+      outbox.owe(bytes)
+    }
+    const forget = () => owe(-owed)
+    return {
+      forget,
+      reader: {
+        push: (logged) => outbox.push(render(logged)),
+        async give(logged) {
+          const text = render(logged)
+          await outbox.give(text)
+          owe(-Math.min(owed, text.length))
+        },
+        owed: (logged) => owe(head.length + eventText(logged).length + 1),
+        caughtUp: forget
+      }
+    }
   }
 
   function unsubscribe({ id, channel }: Extract<ClientMessage, { type: 'unsubscribe' }>): void {
@@ -149,6 +175,7 @@ export function openConnection(
   socket.on('close', () => {
     clearInterval(pings)
     endSubscriptions()
+    outbox.close()
     onClose()
   })
 

@@ -1,35 +1,94 @@
 import type { WebSocket } from 'ws'
 
-/** What goes out to one connection. A reader that is too slow loses its connection; nobody else notices. */
+/**
+ * What goes out to one connection. A reader that is too slow loses its connection, and nobody else notices: too slow
+ * is one for whom more than the limit waits, here or in the log, and who has taken nothing for a second. So a burst
+ * that is larger than the limit is no fault of a reader that takes it as fast as it can.
+ */
 export type Outbox = {
+  /** Sends at once: answers, and what is in no log. */
   send(text: string): void
-  /** The same for old news: waits while the reader takes its time, so that catching up is never too much for it. */
-  sendPaced(text: string): Promise<void>
+  /** Sends if there is room. @returns false when there is not: nothing was sent then */
+  push(text: string): boolean
+  /** Sends; resolves when there is room for more. */
+  give(text: string): Promise<void>
+  /** News waits in the log, or (with a negative number) no longer does. */
+  owe(bytes: number): void
+  close(): void
 }
 
+const takeWithinMs = 1_000
+
 /**
- * @param unsentBytes how much may be unsent; above a quarter of it old news waits
- * @param tooSlow called once, when more is unsent; nothing is sent after that
+ * @param unsentBytes how much may wait for this reader
+ * @param tooSlow called once; nothing is sent after that
  */
 export function createOutbox(socket: WebSocket, unsentBytes: number, tooSlow: () => void): Outbox {
+  const roomBytes = unsentBytes / 4
+  let owed = 0
+  let takenAt = performance.now()
+  let timer: NodeJS.Timeout | undefined
   let over = false
 
-  function maySend(): boolean {
-    if (over || socket.readyState !== socket.OPEN) return false
-    if (socket.bufferedAmount <= unsentBytes) return true
-    over = true
-    tooSlow()
-    return false
+  const isOpen = () => !over && socket.readyState === socket.OPEN
+  const hasTooMuch = () => socket.bufferedAmount + owed > unsentBytes
+
+  function taken(): void {
+    takenAt = performance.now()
+    if (timer && !hasTooMuch()) stopWatching()
+  }
+
+  function stopWatching(): void {
+    clearTimeout(timer)
+    timer = undefined
+  }
+
+  function watch(): void {
+    if (timer || over || !hasTooMuch()) return
+    const since = performance.now()
+    timer = setTimeout(() => {
+      timer = undefined
+      if (!hasTooMuch() || !isOpen()) return
+      if (takenAt > since) return watch()
+      over = true
+      tooSlow()
+    }, takeWithinMs)
+  }
+
+  function write(text: string): void {
+    socket.send(text, taken)
+    watch()
   }
 
   return {
     send(text) {
-      if (maySend()) socket.send(text)
+      if (isOpen()) write(text)
     },
-    async sendPaced(text) {
-      if (!maySend()) return
-      if (socket.bufferedAmount < unsentBytes / 4) socket.send(text)
-      else await new Promise<void>((resolve) => socket.send(text, () => resolve()))
+    push(text) {
+      if (!isOpen()) return true
+      if (socket.bufferedAmount > roomBytes) return false
+      write(text)
+      return true
+    },
+    async give(text) {
+      if (!isOpen()) return
+      if (socket.bufferedAmount <= roomBytes) return write(text)
+      await new Promise<void>((resolve) => {
+        socket.send(text, () => {
+          taken()
+          resolve()
+        })
+        watch()
+      })
+    },
+    owe(bytes) {
+      owed += bytes
+      if (bytes > 0) watch()
+      else if (timer && !hasTooMuch()) stopWatching()
+    },
+    close() {
+      over = true
+      stopWatching()
     }
   }
 }

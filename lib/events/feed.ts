@@ -20,6 +20,8 @@ export type EventFeed = {
    * everything after it. `undefined` until the end of the log is known for the first time.
    */
   position(): number | undefined
+  /** resolved when it is known */
+  ready: Promise<void>
   /** Calls `listener` for each event of the channel from now on, in order. Returns what ends that. */
   listen(channel: string, listener: EventListener): () => void
 }
@@ -52,6 +54,7 @@ export function createEventFeed({
   const listeners = new Map<string, Set<EventListener>>()
   const stopping = new AbortController()
   const bell = createDoorbell()
+  const ready = Promise.withResolvers<void>()
   let seen: number | undefined
   let target = 0
   let reading: Promise<void> | undefined
@@ -116,8 +119,11 @@ export function createEventFeed({
     while (!stopping.signal.aborted) {
       try {
         const { last } = await events.ends()
-        if (seen === undefined) seen = last
-        else if (last > seen) reachFor(last)
+        if (seen === undefined) {
+          seen = last
+          ready.resolve()
+        }
+        if (last > seen) reachFor(last)
         failing = false
       } catch (error) {
         if (!failing) log.warn({ err: error }, 'the end of the event log could not be read')
@@ -143,6 +149,7 @@ export function createEventFeed({
       await reading
     },
     position: () => seen,
+    ready: ready.promise,
     listen(name, listener) {
       const own = listeners.get(name) ?? new Set()
       listeners.set(name, own.add(listener))

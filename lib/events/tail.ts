@@ -3,7 +3,19 @@ import type { Logger } from '../logger.ts'
 import type { EventStore } from '../store/events.ts'
 import { toCloudEvent } from './cloud-event.ts'
 import type { EventFeed, LoggedEvent } from './feed.ts'
-import { pause } from './pause.ts'
+import { orAborted, pause } from './pause.ts'
+
+/** Who reads a channel. */
+export type Reader = {
+  /** Takes an event that has just come. False when it cannot now: it will be given this and what follows at its pace. */
+  push(event: LoggedEvent): boolean
+  /** Takes an event from the log; resolves when there is room for the next. Never rejects. */
+  give(event: LoggedEvent): Promise<void>
+  /** An event came that has to wait, because an earlier one could not be pushed. */
+  owed?(event: LoggedEvent): void
+  /** Nothing waits any more. */
+  caughtUp?(): void
+}
 
 /** One channel of the log from some position on. */
 export type Tail = {
@@ -11,11 +23,8 @@ export type Tail = {
   position: number
   /** False when the wanted position is one the log no longer reaches back to, or never gave. */
   recovered: boolean
-  /**
-   * Begins: first what the log has, then what comes, in order, without gap or repeat.
-   * @param deliver may return a promise while the log is read, to be given no more than it can take
-   */
-  start(deliver: (event: LoggedEvent) => void | Promise<void>): void
+  /** Begins: first what the log has, then what comes, in order, without gap or repeat. */
+  start(reader: Reader): void
   stop(): void
 }
 
@@ -24,19 +33,22 @@ export type OpenTail = (channel: string, after: number | 'start' | undefined) =>
 
 const pageSize = 50
 const retryMs = 500
+/** How long a tail waits for a process that has just started. */
+const readyMs = 2_000
 
 /**
  * Opens channels at a position that a reader remembers.
  *
  * Nothing is buffered between the log and the feed: while a tail reads the log it ignores the feed, and goes over to
- * it at the moment when it has read as far as the feed has handed out.
+ * it at the moment when it has read as far as the feed has handed out. A reader that cannot keep up with the feed goes
+ * back to the log, which has room for everything.
  */
 export function createTails({
   feed,
   events,
   log
 }: {
-  feed: Pick<EventFeed, 'position' | 'listen'>
+  feed: Pick<EventFeed, 'position' | 'ready' | 'listen'>
   events: Pick<EventStore, 'ends' | 'ofChannel'>
   log: Logger
 }): OpenTail {
@@ -48,6 +60,7 @@ export function createTails({
   }
 
   return async function openTail(channel, after) {
+    if (feed.position() === undefined) await orAborted(feed.ready, AbortSignal.timeout(readyMs))
     let recovered = true
     let wanted: number | undefined
     if (after !== undefined) {
@@ -56,22 +69,23 @@ export function createTails({
       recovered = wanted >= trimmed && wanted <= last
     }
     let cursor = wanted !== undefined && recovered ? wanted : end()
-    let live = false
+    let state: 'replaying' | 'live' | 'behind' = 'replaying'
     let unlisten: (() => void) | undefined
     const stopping = new AbortController()
 
-    async function catchUp(deliver: (event: LoggedEvent) => void | Promise<void>): Promise<void> {
+    async function catchUp(reader: Reader): Promise<void> {
       while (!stopping.signal.aborted) {
         const upTo = end()
         if (cursor >= upTo) {
-          live = true
+          state = 'live'
+          reader.caughtUp?.()
           return
         }
         try {
           const page = await events.ofChannel(channel, cursor, upTo, pageSize)
           for (const entry of page) {
             if (stopping.signal.aborted) return
-            await deliver({ position: entry.position, event: toCloudEvent(entry) })
+            await reader.give({ position: entry.position, event: toCloudEvent(entry) })
             cursor = entry.position
           }
           if (page.length < pageSize) cursor = upTo
@@ -85,13 +99,18 @@ export function createTails({
     return {
       position: cursor,
       recovered,
-      start(deliver) {
+      start(reader) {
         unlisten = feed.listen(channel, (logged) => {
-          if (!live || logged.position <= cursor) return
-          cursor = logged.position
-          void deliver(logged)
+          if (logged.position <= cursor) return
+          if (state === 'live' && reader.push(logged)) cursor = logged.position
+          else if (state !== 'replaying') {
+            reader.owed?.(logged)
+            if (state === 'behind') return
+            state = 'behind'
+            void catchUp(reader)
+          }
         })
-        void catchUp(deliver)
+        void catchUp(reader)
       },
       stop() {
         stopping.abort()

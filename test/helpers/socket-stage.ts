@@ -4,21 +4,17 @@ import type { AddressInfo } from 'node:net'
 import type { ExecutionContext } from 'ava'
 import express from 'express'
 import { WebSocket } from 'ws'
-import { createCredentialWatch } from '../../api/credential-watch.ts'
-import { attachSockets, type LimitUpgrade, type Sockets } from '../../api/sockets/index.ts'
 import { type SocketLimits, socketLimits } from '../../api/sockets/limits.ts'
+import { createNews, type News } from '../../api/news.ts'
+import { clientAddress } from '../../api/middleware/client-address.ts'
+import { defaultLimits } from '../../lib/gate/limits.ts'
 import { mountEndpoints } from '../../api/mount.ts'
 import { problemHandler } from '../../api/middleware/problems.ts'
 import { requestId } from '../../api/middleware/request-id.ts'
-import { jobEventEndpoints } from '../../api/routes/job-events.ts'
 import { createAuth } from '../../lib/auth/index.ts'
-import { createDeltaFeed } from '../../lib/events/delta-feed.ts'
-import { createEventFeed } from '../../lib/events/feed.ts'
-import { createJobWaiter } from '../../lib/events/job-waiter.ts'
-import { createTails } from '../../lib/events/tail.ts'
 import { notFound } from '../../lib/errors.ts'
+import { createLogger } from '../../lib/logger.ts'
 import { createRecords } from '../../lib/records/records.ts'
-import { createCredentialsInForce } from '../../lib/store/credentials-in-force.ts'
 import { createJobStore } from '../../lib/store/jobs.ts'
 import { cheapCost, testSecret } from './auth.ts'
 import { eventually } from './context.ts'
@@ -30,13 +26,18 @@ export type SocketStage = EventStage & {
   auth: ReturnType<typeof createAuth>
   records: ReturnType<typeof createRecords>
   /** Serves `/ws` as one more API process. */
-  serve(options?: { limit?: LimitUpgrade; redisUrl?: string; limits?: Partial<SocketLimits> }): Promise<Served>
+  serve(options?: {
+    upgradesPerMinute?: number
+    redisUrl?: string
+    limits?: Partial<SocketLimits>
+    onLog?: (line: string) => void
+  }): Promise<Served>
   /** A person with a JWT. */
   newPerson(): Promise<{ id: string; token: string }>
   open(url: string, options: { token?: string; query?: string }): Promise<TestSocket>
 }
 
-export type Served = { url: string; http: string; sockets: Sockets; goAway: () => void }
+export type Served = News & { url: string; http: string }
 
 export type Pushed = Record<string, unknown> & { type: string }
 export type TestSocket = {
@@ -80,21 +81,21 @@ export async function createSocketStage(t: Pick<ExecutionContext, 'teardown'>): 
     ...stage,
     auth,
     records,
-    async serve({ limit, redisUrl = stage.isolation.redisUrl, limits = {} } = {}) {
+    async serve({ upgradesPerMinute = 100_000, redisUrl = stage.isolation.redisUrl, limits = {}, onLog } = {}) {
       const subscriber = stage.openRedis('subscriber', redisUrl)
       const commands = stage.openRedis('commands', redisUrl)
-      const feed = createEventFeed({ subscriber, events, prefix, log })
-      const deltas = createDeltaFeed({ redis: commands, subscriber, prefix, log })
-      const watch = createCredentialWatch({ subscriber, prefix, inForce: createCredentialsInForce({ knex }), log })
-      feed.start()
-      deltas.start()
-      watch.start()
-      const goingAway = new AbortController()
-      const openTail = createTails({ feed, events, log })
-      const endedAmong = (ids: string[]) => jobStore.endedAmong(ids)
-      const waiter = createJobWaiter({ feed, endedAmong, log })
-      const gate = gateFor({ redis: await connected(t, stage.isolation.redisUrl), prefix })
-      const endpoints = jobEventEndpoints({
+      const gate = gateFor({
+        redis: await connected(t, stage.isolation.redisUrl),
+        prefix,
+        limits: { ...defaultLimits, address: { limitPerMinute: upgradesPerMinute, burst: 1 } }
+      })
+      const news = createNews({
+        knex,
+        redis: commands,
+        subscriber,
+        prefix,
+        auth,
+        gate,
         jobs: {
           async find(actor, id) {
             const job = await jobStore.find(id, actor.id)
@@ -102,50 +103,31 @@ export async function createSocketStage(t: Pick<ExecutionContext, 'teardown'>): 
             return job
           }
         },
-        events,
-        openTail,
-        deltas,
-        waiter,
-        watch,
-        goingAway: goingAway.signal
+        endedAmong: (ids) => jobStore.endedAmong(ids),
+        canSubscribe: (actor, channel) => records.access.canSubscribe(actor, channel),
+        limits: { ...socketLimits, ...limits },
+        log: onLog ? createLogger({ level: 'info', name: 'test' }, { write: onLog }) : log
       })
+      const { endpoints } = news
       const app = express()
         .use(requestId())
         .use('/api/v1', mountEndpoints({ endpoints, basePath: '/api/v1', authenticator: auth.authenticator, gate }))
         .use((_req, res) => res.end('plain'))
         .use(problemHandler({ log }))
       const server = createServer(app)
-      const sockets = attachSockets({
-        server,
-        credentials: {
-          authenticate: (token) => auth.authenticator.authenticate(token),
-          redeem: (ticket) => auth.tickets.redeem(ticket)
-        },
-        limit,
-        watch,
-        canSubscribe: (actor, channel) => records.access.canSubscribe(actor, channel),
-        openTail,
-        deltas,
-        redis: commands,
-        prefix,
-        limits: { ...socketLimits, ...limits },
-        log
-      })
+      news.start()
+      news.serveSockets(server, clientAddress(app))
       server.listen(0, '127.0.0.1')
       await once(server, 'listening')
       stage.closeFirst(async () => {
-        goingAway.abort()
-        await sockets.close()
-        await watch.stop()
-        await deltas.stop()
-        await feed.stop()
+        await news.goAway()
+        await news.stop()
         server.close()
         server.closeAllConnections()
         await gate.close()
       })
-      await eventually(async () => feed.position() !== undefined)
       const at = `127.0.0.1:${(server.address() as AddressInfo).port}`
-      return { url: `ws://${at}/ws`, http: `http://${at}`, sockets, goAway: () => goingAway.abort() }
+      return { url: `ws://${at}/ws`, http: `http://${at}`, ...news }
     },
     async newPerson() {
       people++

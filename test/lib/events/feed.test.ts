@@ -2,7 +2,7 @@ import test from 'ava'
 import { createEventFeed, type LoggedEvent } from '../../../lib/events/feed.ts'
 import { createJobWaiter } from '../../../lib/events/job-waiter.ts'
 import { redisChannels } from '../../../lib/events/redis-channels.ts'
-import { createTails } from '../../../lib/events/tail.ts'
+import { createTails, type Reader } from '../../../lib/events/tail.ts'
 import { newId } from '../../../lib/ids.ts'
 import { eventually } from '../../helpers/context.ts'
 import { createEventStage, type EventStage } from '../../helpers/event-stage.ts'
@@ -16,6 +16,15 @@ async function startFeed(stage: EventStage, { redisUrl = stage.isolation.redisUr
   await eventually(async () => feed.position() !== undefined)
   return { feed, openTail: createTails({ feed, events, log }) }
 }
+
+/** Takes what comes until `room` says no, and what the log has one event a turn of the event loop. */
+const readInto = (got: LoggedEvent[], room: () => boolean = () => true): Reader => ({
+  push: (event) => room() && got.push(event) > 0,
+  async give(event) {
+    await new Promise(setImmediate)
+    got.push(event)
+  }
+})
 
 const positions = (events: LoggedEvent[]) => events.map(({ position }) => position)
 const upTo = (n: number, from = 1) => Array.from({ length: n - from + 1 }, (_, i) => from + i)
@@ -42,16 +51,13 @@ test('a tail gives what the log has and then what comes, without gap or repeat, 
       t.true(tail.recovered)
       t.is(tail.position, after)
       // A slow reader: the log runs ahead of it while it catches up.
-      tail.start(async (event) => {
-        got.push(event)
-        await new Promise(setImmediate)
-      })
+      tail.start(readInto(got))
       return { after, got }
     })
   )
   const fromNow: LoggedEvent[] = []
   const tail = await openTail(goal, undefined)
-  tail.start((event) => void fromNow.push(event))
+  tail.start(readInto(fromNow))
   await eventually(async () => appended > 250)
   pouring = false
   await pour
@@ -73,6 +79,27 @@ test('a tail gives what the log has and then what comes, without gap or repeat, 
   await stage.append({ channels: [goal] })
   await eventually(async () => feed.position() === 2 * appended + 1)
   t.is(fromNow.at(-1)?.position, all.at(-1))
+})
+
+test('a reader that cannot keep up goes on from the log, and back to what comes when it has caught up', async (t) => {
+  const stage = await createEventStage(t)
+  stage.relay().start()
+  const { openTail } = await startFeed(stage)
+  const got: LoggedEvent[] = []
+  const waiting = { owed: 0, caughtUp: 0 }
+  let pushes = 0
+  const tail = await openTail('goal:one', undefined)
+  tail.start({
+    ...readInto(got, () => pushes++ % 5 !== 4),
+    owed: () => waiting.owed++,
+    caughtUp: () => waiting.caughtUp++
+  })
+  for (let i = 0; i < 200; i++) await stage.append({ channels: ['goal:one'] })
+  await eventually(async () => got.length >= 200)
+  t.deepEqual(positions(got), upTo(200))
+  t.true(waiting.owed >= waiting.caughtUp - 1)
+  t.true(waiting.caughtUp > 1)
+  tail.stop()
 })
 
 test('a message that is lost on the way leaves no gap', async (t) => {
@@ -156,7 +183,7 @@ test('a position the log no longer reaches back to, or never gave, is not recove
   const tail = await openTail('goal:one', 3)
   t.like(tail, { recovered: true, position: 3 })
   const got: LoggedEvent[] = []
-  tail.start((event) => void got.push(event))
+  tail.start(readInto(got))
   await eventually(async () => got.length === 2)
   t.deepEqual(positions(got), [4, 5])
 })
@@ -177,7 +204,7 @@ test('a tail goes on when the log cannot be read for a moment', async (t) => {
   await eventually(async () => feed.position() === 3)
   const got: LoggedEvent[] = []
   const tail = await openTail('goal:one', 0)
-  tail.start((event) => void got.push(event))
+  tail.start(readInto(got))
   await eventually(async () => got.length === 3)
   t.deepEqual(positions(got), [1, 2, 3])
   tail.stop()
