@@ -19,9 +19,23 @@ const names = new Set([
   'GateUnavailableError'
 ])
 
-/** The same for those that say it only in words: pg 8.23 and ioredis 6. */
-const words =
-  /^(Connection terminated|Connection is closed|Command timed out|timeout exceeded when trying to connect|Stream isn't writeable|Client has encountered a connection error|Socket timeout)/
+/**
+ * The same for those that say it only in words: pg 8.23, knex 3.3 and ioredis 6; and a Redis that answers it cannot.
+ * Knex puts the statement, with placeholders, and a dash before the words.
+ */
+const words = new RegExp(
+  `(?:^| - )(?:${[
+    'Connection (?:terminated|ended unexpectedly|is closed)',
+    'Client (?:was closed|has encountered a connection error)',
+    'timeout e(?:xpired|xceeded when trying to connect)',
+    'Query read timeout',
+    'Unable to acquire a connection',
+    'Command timed out',
+    "Stream isn't writeable",
+    'Socket timeout',
+    '(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|OOM) '
+  ].join('|')})`
+)
 
 /**
  * SQLSTATE classes of a database that cannot at the moment: connection (08), resources (53), operator (57), system (58),

@@ -135,9 +135,10 @@ function refuseForeignForm(req: Request): void {
   }
 }
 
-async function readForm(req: Request, res: Response): Promise<Record<string, string>> {
+async function readForm(req: Request, res: Response): Promise<Record<'email' | 'password', string | null>> {
   if (!req.is('application/x-www-form-urlencoded')) {
     throw new AppError('unsupported_media_type', 'Send the form of this page')
   }
-  return Object.fromEntries(new URLSearchParams((await readBytes(req, res, formBytes)).toString('utf8')))
+  const form = new URLSearchParams((await readBytes(req, res, formBytes)).toString('utf8'))
+  return { email: form.get('email'), password: form.get('password') }
 }
