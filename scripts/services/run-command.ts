@@ -21,7 +21,7 @@ export function runCommand(command: string, args: string[], options: Options = {
   const { logFile, env, cwd, user, timeoutMs, onLine } = options
   return new Promise((resolve) => {
     const log = logFile ? createWriteStream(logFile, { flags: 'a', mode: 0o600 }) : undefined
-    log?.write(`$ ${command} ${args.join(' ')}\n`)
+    log?.write(`${new Date().toISOString()} $ ${command} ${args.join(' ')}\n`)
     let output = ''
     const child = spawn(command, args, {
       cwd,

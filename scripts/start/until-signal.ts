@@ -5,12 +5,14 @@
  */
 export function untilSignal(again: () => void): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
+    const awake = setInterval(() => undefined, 2 ** 30) // waiting for a signal alone keeps no process alive
     let firstAt: number | undefined
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(name, () => {
         const now = performance.now()
         if (firstAt !== undefined && now - firstAt > 500) again()
         firstAt ??= now
+        clearInterval(awake)
         resolve(name)
       })
     }
