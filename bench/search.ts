@@ -1,0 +1,159 @@
+import { performance } from 'node:perf_hooks'
+import type { Knex } from 'knex'
+import { newId } from '../lib/ids.ts'
+import { createScopes, type Scope } from '../lib/rag/scope.ts'
+import { createEmbeddingSearch } from '../lib/store/embedding-search.ts'
+import { vectorBytes } from '../lib/store/vector-bytes.ts'
+import { openBenchDatabase, printTable, quantile } from './bench-database.ts'
+
+/**
+ * `npm run bench:search [-- vectors [queries]]`: recall@10 against an exact search and latency, for scopes of 100, 10, 1
+ * and 0.1 % of the vectors, next to plain pgvector SQL with the same filter over the same index in the same run.
+ */
+
+const size = Number(process.argv[2] ?? 100_000)
+const queryCount = Number(process.argv[3] ?? 40)
+const model = 'bench'
+const dimensions = 1536
+const top = 10
+
+/** The same numbers in every run. */
+function createRandom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+const random = createRandom(7)
+const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+
+/** Texts have subjects: vectors lie around the centres of a few hundred of them, as wide as embeddings of prose do. */
+const centres = Array.from({ length: 400 }, () => Float32Array.from({ length: dimensions }, normal))
+function newVector(): Float32Array {
+  const centre = centres[Math.floor(random() ** 1.5 * centres.length)] as Float32Array
+  const vector = centre.map((value) => value + 1.1 * normal())
+  const length = Math.hypot(...vector)
+  return vector.map((value) => value / length)
+}
+
+async function fill(knex: Knex, owners: { id: string; share: number }[], courseId: string): Promise<void> {
+  const [{ indexdef }] = (
+    await knex.raw(
+      `select indexdef from pg_indexes where schemaname = current_schema() and indexname = 'embeddings_hnsw'`
+    )
+  ).rows as [{ indexdef: string }]
+  await knex.raw('drop index embeddings_hnsw')
+  const batch = 200
+  for (let from = 0; from < size; from += batch) {
+    const rows = Array.from({ length: Math.min(batch, size - from) }, (_, index) => from + index)
+    const values = rows.map(
+      () => `(?::uuid, 'document', ?::uuid, 0, ?::uuid, ?::uuid, 'course', '', '', '', ?, ?::vector, '')`
+    )
+    await knex.raw(
+      `insert into embeddings (id, source_type, source_id, chunk, owner_id, course_id, scope, title, content,
+        content_hash, model, embedding, tsv) values ${values.join(', ')}`,
+      rows.flatMap((row) => [newId(), newId(), ownerOf(owners, row / size), courseId, model, vectorBytes(newVector())])
+    )
+    if (process.stdout.isTTY) process.stdout.write(`\r${from + rows.length} vectors`)
+  }
+  const start = performance.now()
+  await knex.transaction(async (trx) => {
+    await trx.raw(`set local maintenance_work_mem = '2GB'`)
+    await trx.raw(indexdef)
+  })
+  await knex.raw('vacuum analyze embeddings')
+  console.log(`\r${size} vectors, index built in ${Math.round((performance.now() - start) / 1000)} s`)
+}
+
+function ownerOf(owners: { id: string; share: number }[], at: number): string {
+  // Spread over the table, so that no owner's rows lie together.
+  let place = (at * 7_919.37) % 1
+  for (const { id, share } of owners) {
+    if (place < share) return id
+    place -= share
+  }
+  return owners.at(-1)?.id as string
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<{ result: T; ms: number }> {
+  const start = performance.now()
+  const result = await work()
+  return { result, ms: performance.now() - start }
+}
+
+const { knex, close } = await openBenchDatabase()
+try {
+  const owners = [0.1, 0.01, 0.001, 0.889].map((share) => ({ id: newId(), share }))
+  for (const { id } of owners) await knex('users').insert({ id, email: `${id}@bench.test`, password_hash: '-' })
+  const courseId = newId()
+  await knex('courses').insert({ id: courseId, owner_id: owners[0]?.id, title: 'Bench', visibility: 'public' })
+  await fill(knex, owners, courseId)
+
+  const search = createEmbeddingSearch(knex)
+  const scopes = createScopes({ access: { visibleCourse: async () => ({}) } })
+  const person = (id: string) => ({ id, role: 'user' as const })
+  const cases: { name: string; scope: Scope; filter: string; bindings: string[] }[] = [
+    {
+      name: '100 %',
+      scope: await scopes.forRun(person(owners[0]?.id as string), { scope: 'global' }),
+      filter: 'course_id = ?',
+      bindings: [courseId]
+    }
+  ]
+  for (const { id, share } of owners.slice(0, 3)) {
+    const scope = await scopes.forRun(person(id), { scope: 'user' })
+    cases.push({ name: `${share * 100} %`, scope, filter: 'owner_id = ?', bindings: [id] })
+  }
+
+  const table: Record<string, string | number>[] = []
+  const poor: string[] = []
+  for (const { name, scope, filter, bindings } of cases) {
+    const found = { ours: 0, plain: 0, all: 0 }
+    const ms = { ours: [] as number[], plain: [] as number[], exact: [] as number[] }
+    let strategy = ''
+    for (let query = -3; query < queryCount; query++) {
+      const vector = newVector()
+      const sql = `select source_id as id from embeddings where model = ? and ${filter} order by embedding <=> ?::vector limit ${top}`
+      const plainBindings = [model, ...bindings, vectorBytes(vector)]
+      const exact = await timed(async () =>
+        knex.transaction(async (trx) => {
+          await trx.raw('set local enable_indexscan = off')
+          return (await trx.raw(sql, plainBindings)).rows as { id: string }[]
+        })
+      )
+      const plain = await timed(async () => (await knex.raw(sql, plainBindings)).rows as { id: string }[])
+      const ours = await timed(async () => await search.search(scope, { model, vector: [...vector], limit: top }))
+      if (query < 0) continue // the first ones warm up
+      strategy = ours.result.strategy
+      const truth = new Set(exact.result.map(({ id }) => id))
+      found.all += truth.size
+      found.ours += ours.result.hits.filter(({ sourceId }) => truth.has(sourceId)).length
+      found.plain += plain.result.filter(({ id }) => truth.has(id)).length
+      ms.ours.push(ours.ms)
+      ms.plain.push(plain.ms)
+      ms.exact.push(exact.ms)
+    }
+    const times = (values: number[]) => `${quantile(values, 0.5).toFixed(1)} / ${quantile(values, 0.95).toFixed(1)}`
+    if (found.ours / found.all < 0.95) poor.push(name)
+    table.push({
+      scope: name,
+      strategy,
+      'recall@10': (found.ours / found.all).toFixed(3),
+      'ms p50 / p95': times(ms.ours),
+      'plain recall@10': (found.plain / found.all).toFixed(3),
+      'plain ms': times(ms.plain),
+      'exact ms': times(ms.exact)
+    })
+  }
+  printTable(table)
+  if (poor.length > 0) {
+    console.error(`recall@10 is below 0.95 at ${poor.join(', ')}`)
+    process.exitCode = 1
+  }
+} finally {
+  await close()
+}
