@@ -41,7 +41,18 @@ export function createLifecycle({
 }) {
   const { transact } = transaction
 
+  /** Ends an open job as cancelled. @returns false when it had ended before */
+  async function cancelOpen(id: string): Promise<boolean> {
+    return await transact(async (trx) => {
+      if (!(await store.finishOpen(trx, id, { status: 'cancelled' }))) return false
+      await endJob(trx, id, 'cancelled')
+      return true
+    })
+  }
+
   return {
+    cancelOpen,
+
     /** Starts a run of an open job. */
     async start(id: string, worker: string): Promise<Start> {
       return await transact(async (trx): Promise<Start> => {
@@ -114,7 +125,7 @@ export function createLifecycle({
         } catch (failure) {
           // A newer job for the same source waits already: it will do what this one should have.
           if (!isUniqueViolation(failure)) throw failure
-          return (await this.cancelOpen(job.id)) ? 'failed' : 'lost'
+          return (await cancelOpen(job.id)) ? 'failed' : 'lost'
         }
       }
       return await transact(async (trx) => {
@@ -132,18 +143,8 @@ export function createLifecycle({
         )
       } catch (failure) {
         if (!isUniqueViolation(failure)) throw failure
-        return await this.cancelOpen(job.id)
+        return await cancelOpen(job.id)
       }
-    },
-
-    /** Ends an open job as cancelled. @returns false when it had ended before */
-    async cancelOpen(id: string, trx?: Knex.Transaction): Promise<boolean> {
-      const cancel = async (transaction: Knex.Transaction) => {
-        if (!(await store.finishOpen(transaction, id, { status: 'cancelled' }))) return false
-        await endJob(transaction, id, 'cancelled')
-        return true
-      }
-      return trx ? await cancel(trx) : await transact(cancel)
     }
   }
 }
