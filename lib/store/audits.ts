@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type { AiAction } from '../schemas/actions.ts'
-import { createLedger } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 
 /** The columns of an audit row that its job fills in; the decision's own columns come from the gate, in either order. */
 export type AuditedJob = {
@@ -29,7 +29,7 @@ export type AuditedDecision = {
 
 export type AuditStore = ReturnType<typeof createAuditStore>
 
-export function createAuditStore({ ledger }: { ledger: ReturnType<typeof createLedger> }) {
+export function createAuditStore({ ledger }: { ledger: Ledger }) {
   return {
     /**
      * Writes decisions, each exactly once by its id, whether or not the job of the request was there first.

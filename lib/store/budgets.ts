@@ -5,9 +5,14 @@ export type Budget = { dailyPico: PicoUsd | null; monthlyPico: PicoUsd | null }
 
 export type BudgetStore = ReturnType<typeof createBudgetStore>
 
-const toBudget = (row: Record<string, unknown> | undefined): Budget => ({
-  dailyPico: row?.daily_pico == null ? null : BigInt(row.daily_pico as string),
-  monthlyPico: row?.monthly_pico == null ? null : BigInt(row.monthly_pico as string)
+type BudgetRow = { daily_pico: string | null; monthly_pico: string | null }
+
+const pico = (value: string | null | undefined): PicoUsd | null =>
+  value === null || value === undefined ? null : BigInt(value)
+
+const toBudget = (row: BudgetRow | undefined): Budget => ({
+  dailyPico: pico(row?.daily_pico),
+  monthlyPico: pico(row?.monthly_pico)
 })
 
 /** What a call is held to cost: what it did cost, or its worst case as long as nobody knows. */

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import knexFactory, { type Knex } from 'knex'
-import pg from 'pg'
+import type pg from 'pg'
 import pgvector from 'pgvector/pg'
 import type { Config } from '../config.ts'
 
@@ -36,12 +36,11 @@ export function knexSettings({
       min: 0,
       max: poolMax,
       acquireTimeoutMillis: 10_000,
+      // Without the registered type vectors come back as strings (pgvector-node's README); before the first migration
+      // there is no vector type yet, and nothing that would need it.
       afterCreate: (connection: pg.Client, done: (error: unknown, connection: pg.Client) => void) => {
-        // Without the registered type vectors come back as strings (pgvector-node's README).
-        pgvector.registerTypes(connection).then(
-          () => done(null, connection),
-          () => done(null, connection) // before the first migration there is no vector type yet
-        )
+        const finish = () => setImmediate(done, null, connection)
+        pgvector.registerTypes(connection).then(finish, finish)
       }
     },
     migrations: {

@@ -121,8 +121,8 @@ async function hearSocket(url: string, token: string) {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, { headers: { authorization: `Bearer ${token}` } })
   const pushed: Pushed[] = []
   const subscribed = new Promise<void>((resolve) => {
-    socket.on('message', (data) => {
-      const message = JSON.parse(String(data)) as Pushed
+    socket.on('message', (data: Buffer) => {
+      const message = JSON.parse(data.toString()) as Pushed
       if (message.type === 'subscribed') resolve()
       if (message.type === 'event') pushed.push(message)
     })

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { AppError } from '../../lib/errors.ts'
 import { newId } from '../../lib/ids.ts'
-import { JobError } from '../../lib/jobs/job-error.ts'
+import type { JobError } from '../../lib/jobs/job-error.ts'
 import { parseUsd } from '../../lib/usage/money.ts'
 import { contextForFile, eventually, newUser } from '../helpers/context.ts'
 import { offlineModels } from '../helpers/models.ts'
