@@ -147,6 +147,7 @@ function build({
     events,
     secret: config.jwtSecret,
     cancelJobsOf: jobs.cancelAllOf,
+    beforeRemoval: (trx, userId) => records.courses.removeAllOf(trx, userId),
     onError: (error) => log.warn({ err: error }, 'a credential could not be looked after')
   })
 

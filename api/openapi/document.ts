@@ -40,7 +40,6 @@ export function openApiDocument({
   return {
     openapi: '3.1.0',
     info: { title: 'Goals', version, description, license: { name: 'MIT', identifier: 'MIT' } },
-    servers: [{ url: '/' }],
     tags: tags.map((name) => ({ name })),
     paths,
     components: {
