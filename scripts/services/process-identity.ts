@@ -5,7 +5,7 @@ import { runCommand } from './run-command.ts'
 export type ProcessIdentity = { pid: number; born: string }
 
 /** When the process was born, in whatever form the system tells it; undefined when there is no such process. */
-export async function bornAt(pid: number): Promise<string | undefined> {
+async function bornAt(pid: number): Promise<string | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
   if (stat !== undefined) {
     // proc(5): the name in parentheses may hold spaces; state is the first field after it, start time the 20th.
