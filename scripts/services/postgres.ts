@@ -107,8 +107,10 @@ async function reachableHome(folder: string, user: User | undefined, path: strin
   const { code } = await runCommand('test', ['-x', folder], { user, env: { PATH: path }, cwd: '/' })
   if (code === 0) return folder
   const home = join(user.home, `goals-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`)
+  const note = join(folder, 'where-the-data-is.txt')
+  if (!(await exists(note))) await rm(home, { recursive: true, force: true })
   await mkdir(home, { recursive: true, mode: 0o755 })
-  await writeFile(join(folder, 'where-the-data-is.txt'), `${home}\n`)
+  await writeFile(note, `${home}\n`)
   return home
 }
 
