@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Endpoint } from '../endpoint.ts'
 import { problemName, problemsOf } from './problems.ts'
+import { drawnBody } from './request-bodies.ts'
 import type { JsonSchema, SchemaBook } from './schemas.ts'
 
 type Parameter = { name: string; in: string; required?: boolean; description?: unknown; schema: JsonSchema }
@@ -29,7 +30,12 @@ export function operationOf(endpoint: Endpoint, book: SchemaBook) {
     ...(access === 'admin' ? { description: 'For administrators.' } : {}),
     parameters: [...pathParameters(path), ...queryParameters(endpoint.query, book), ...headerParameters(endpoint)],
     ...(body
-      ? { requestBody: { required: true, content: { 'application/json': { schema: book.describe(body, 'input') } } } }
+      ? {
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: book.describe(drawnBody(body), 'input') } }
+          }
+        }
       : {}),
     responses: {
       ...Object.fromEntries(Object.entries(responses).map(([status, reply]) => [status, replyOf(reply, book)])),

@@ -178,6 +178,20 @@ test('answers of the API have the shape that the document says', async (t) => {
   await check('post', '/auth/register', '/auth/register', '{')
 })
 
+test('the bodies of search and bulk calls show what may be in them', async (t) => {
+  const { document } = await fetched(t)
+  const body = (path: string) =>
+    JSON.stringify(document.paths[`/api/v1${path}`]?.post?.requestBody?.content['application/json']?.schema)
+  const { RagSearch = {}, Bulk } = document.components.schemas
+  t.is(body('/rag/search'), '{"$ref":"#/components/schemas/RagSearch"}')
+  t.is(body('/bulk'), '{"$ref":"#/components/schemas/Bulk"}')
+  const tools = (RagSearch.anyOf as { properties: { tool: { const: string } } }[]).map(
+    ({ properties }) => properties.tool.const
+  )
+  t.is(new Set(tools).size, 5)
+  t.regex(JSON.stringify(Bulk), /goalClientId/)
+})
+
 test('a request schema says what is taken and what is left out, an answer may grow', (t) => {
   const thing = z.strictObject({ name: z.string().default('x'), at: z.iso.datetime() }).meta({ id: 'Thing' })
   const document = openApiDocument({
