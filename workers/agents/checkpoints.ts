@@ -1,0 +1,99 @@
+import type { BaseCheckpointSaver } from '@langchain/langgraph'
+import type { Knex } from 'knex'
+import pg from 'pg'
+import type { Logger } from '../../lib/logger.ts'
+import { createCheckpointStore } from '../../lib/store/checkpoints.ts'
+
+export type Checkpoints = {
+  /** Opened, with its tables made, when it is first asked for. */
+  saver(): Promise<BaseCheckpointSaver>
+  /** Drops what a run that has ended kept, and a little of what others left behind. Never fails. */
+  forget(jobId: string): Promise<void>
+  close(): Promise<void>
+}
+
+const sweptAtOnce = 20
+
+/**
+ * Keeps the steps of running jobs in PostgreSQL, in our schema. The checkpointer has connections of its own, because it
+ * writes between steps and never inside of a transaction of ours.
+ */
+export function createCheckpoints({
+  databaseUrl,
+  schema,
+  knex,
+  log
+}: {
+  databaseUrl: string
+  schema: string
+  knex: Knex
+  log: Logger
+}): Checkpoints {
+  const store = createCheckpointStore({ knex })
+  let opened: ReturnType<typeof open> | undefined
+
+  async function open() {
+    const { PostgresSaver } = await import('@langchain/langgraph-checkpoint-postgres')
+    const pool = new pg.Pool({
+      connectionString: databaseUrl,
+      application_name: 'goals-checkpoints',
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+      max: 4
+    })
+    pool.on('error', (error: Error) => log.warn({ err: error }, 'an idle checkpoint connection was lost'))
+    const saver = new PostgresSaver(pool, undefined, { schema })
+    try {
+      await setUp(pool, schema, () => saver.setup())
+    } catch (error) {
+      await pool.end()
+      throw error
+    }
+    return { pool, saver }
+  }
+
+  const current = () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined // the database may be back when the next run asks
+      throw error
+    })
+    return opened
+  }
+
+  return {
+    saver: async () => (await current()).saver,
+
+    async forget(jobId) {
+      try {
+        const { saver } = await current()
+        for (const id of [jobId, ...(await store.endedJobs(sweptAtOnce))]) await saver.deleteThread(id)
+      } catch (error) {
+        log.warn({ err: error }, 'checkpoints could not be dropped, a later run will do it')
+      }
+    },
+
+    async close() {
+      const last = opened
+      opened = undefined
+      // One that never opened has nothing to close.
+      const open = await last?.catch(() => undefined)
+      await open?.pool.end()
+    }
+  }
+}
+
+/** Two processes that make the same tables at the same moment get in each other's way: one after the other. */
+async function setUp(pool: pg.Pool, schema: string, make: () => Promise<void>): Promise<void> {
+  const client = await pool.connect()
+  const key = `langgraph checkpoints ${schema}`
+  try {
+    await client.query('select pg_advisory_lock(hashtext($1))', [key])
+    try {
+      await make()
+    } finally {
+      await client.query('select pg_advisory_unlock(hashtext($1))', [key])
+    }
+  } finally {
+    client.release()
+  }
+}

@@ -1,0 +1,106 @@
+import type { Scopes } from '../../lib/rag/scope.ts'
+import type { RagTools } from '../../lib/rag/tools.ts'
+import type { Records } from '../../lib/records/records.ts'
+import type { Person } from '../../lib/records/viewer.ts'
+import type { AgentName, ChatInput } from '../../lib/schemas/chat.ts'
+import type { RagHit } from '../../lib/schemas/rag.ts'
+import type { Found } from './hits.ts'
+import { goalFound, snapshotFound, taskFound } from './tools/record-text.ts'
+
+type Needs = {
+  person: Person
+  input: Pick<ChatInput, 'goalId' | 'taskId' | 'courseId'>
+  rag: RagTools
+  scopes: Pick<Scopes, 'forRun'>
+  records: Pick<Records, 'goals' | 'tasks' | 'codeSnapshots'>
+}
+
+/** Finds what a question is likely to need, without being asked by a model. */
+export type FindFirst = (agent: AgentName, query: string, call: Call) => Promise<Found[]>
+type Call = { step: string; signal: AbortSignal }
+
+const mostSearched = 6
+const mostTasks = 20
+const mostCourses = 2
+const contextTokens = 3_000
+
+/**
+ * What the request refers to, whole, and then the best of what is found among the user's own, in the courses it is
+ * about and in what everybody sees. All searches are for one text, which is embedded and paid for once.
+ */
+export function createFindFirst({ person, input, rag, scopes, records }: Needs): FindFirst {
+  const { goals, tasks, codeSnapshots } = records
+
+  async function referred(agent: AgentName, call: Call): Promise<Found[]> {
+    const { taskId, goalId } = input
+    if (taskId) {
+      const code =
+        agent === 'reviewer' ? await codeSnapshots.list(person, { taskId, userId: person.id, limit: 1 }) : undefined
+      const scope = await scopes.forRun(person, { scope: 'user' })
+      const context = await rag.get_task_context(
+        scope,
+        { taskId, scope: 'user', limit: 8, maxTokens: contextTokens },
+        call
+      )
+      const whole = (code?.data ?? []).map(snapshotFound)
+      return [...whole, ...context.hits.map(toFound).filter(({ sourceId }) => sourceId !== whole[0]?.sourceId)]
+    }
+    if (!goalId) return []
+    const [goal, { data }] = [await goals.find(person, goalId), await tasks.list(person, { goalId, limit: mostTasks })]
+    return [goalFound(goal), ...data.toSorted((a, b) => a.position - b.position).map(taskFound)]
+  }
+
+  /** Courses the request is about; else those of the goals the user works on. */
+  async function courses(): Promise<string[]> {
+    const goalId = input.goalId ?? (input.taskId ? (await tasks.find(person, input.taskId)).goalId : undefined)
+    const named = [input.courseId, goalId ? (await goals.find(person, goalId)).courseId : undefined]
+    const known = named.filter((id) => typeof id === 'string')
+    if (known.length > 0) return [...new Set(known)]
+    const { data } = await goals.list(person, { status: 'active', userId: person.id, limit: 10 })
+    return [...new Set(data.flatMap(({ courseId }) => courseId ?? []))].slice(0, mostCourses)
+  }
+
+  async function searched(query: string, call: Call): Promise<Found[]> {
+    const wanted = [
+      ...(await courses()).map((courseId) => ({ scope: 'course' as const, courseId })),
+      { scope: 'user' as const },
+      { scope: 'global' as const }
+    ]
+    const lists: Found[][] = []
+    for (const where of wanted) {
+      const scope = await scopes.forRun(person, where)
+      const { hits } = await rag.search_knowledge_base(scope, { query, limit: mostSearched, ...where }, call)
+      lists.push(hits.map(toFound))
+    }
+    return inTurn(lists)
+  }
+
+  return async (agent, query, call) => {
+    const first = await referred(agent, call)
+    const seen = new Set(first.map(keyOf))
+    const rest = (await searched(query, call)).filter((one) => !seen.has(keyOf(one)))
+    return [...first, ...rest.slice(0, mostSearched)]
+  }
+}
+
+const toFound = ({ sourceType, sourceId, title, content, score }: RagHit): Found => ({
+  sourceType,
+  sourceId,
+  title,
+  content,
+  score
+})
+
+const keyOf = ({ sourceType, sourceId }: Found) => `${sourceType} ${sourceId}`
+
+/** The first of each list, then the second of each, every record once: scores of two searches do not compare. */
+function inTurn(lists: Found[][]): Found[] {
+  const taken = new Map<string, Found>()
+  for (let place = 0; place < Math.max(0, ...lists.map((list) => list.length)); place++) {
+    for (const list of lists) {
+      const found = list[place]
+      if (found && !taken.has(keyOf(found))) taken.set(keyOf(found), found)
+    }
+  }
+  return [...taken.values()]
+}

@@ -1,0 +1,24 @@
+import type { AnswerStream } from '../answer-stream.ts'
+import type { Models } from '../../../lib/models/client.ts'
+import type { Person } from '../../../lib/records/viewer.ts'
+import type { ChatInput } from '../../../lib/schemas/chat.ts'
+import type { Memory } from '../../../lib/store/threads.ts'
+import type { Logger } from '../../../lib/logger.ts'
+import type { FindFirst } from '../find-first.ts'
+import type { Purse } from '../purse.ts'
+import type { Toolset } from '../tools/toolset.ts'
+
+/** What the nodes of one run share. */
+export type Run = {
+  person: Person
+  input: ChatInput
+  /** what is remembered of the thread; `undefined` for a new one */
+  memory: Memory | undefined
+  models: Pick<Models, 'chat'>
+  toolset: Toolset
+  purse: Purse
+  findFirst: FindFirst
+  stream: AnswerStream
+  signal: AbortSignal
+  log: Logger
+}

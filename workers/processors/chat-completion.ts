@@ -1,0 +1,127 @@
+import type { Deltas } from '../../lib/events/deltas.ts'
+import { JobError } from '../../lib/jobs/job-error.ts'
+import type { Models } from '../../lib/models/client.ts'
+import type { Scopes } from '../../lib/rag/scope.ts'
+import type { RagTools } from '../../lib/rag/tools.ts'
+import type { Records } from '../../lib/records/records.ts'
+import type { ChatInput, ChatResult } from '../../lib/schemas/chat.ts'
+import type { createJobSpending } from '../../lib/store/job-spending.ts'
+import type { Ledger } from '../../lib/store/ledger.ts'
+import type { ThreadStore } from '../../lib/store/threads.ts'
+import type { Transaction } from '../../lib/store/transaction.ts'
+import type { UserStore } from '../../lib/store/users-credentials.ts'
+import { titleOf } from '../../lib/threads/title.ts'
+import { parseUsd, type TokenPrice } from '../../lib/usage/money.ts'
+import { createAnswerStream } from '../agents/answer-stream.ts'
+import type { Checkpoints } from '../agents/checkpoints.ts'
+import { createFindFirst } from '../agents/find-first.ts'
+import { createPurse, defaultLimits, type RunLimits } from '../agents/purse.ts'
+import { runGraph } from '../agents/run-graph.ts'
+import type { ChatState } from '../agents/state.ts'
+import { goalTools, snapshotTools } from '../agents/tools/record-tools.ts'
+import { searchTools } from '../agents/tools/search-tools.ts'
+import { createToolset } from '../agents/tools/toolset.ts'
+import { writingTools } from '../agents/tools/writing-tools.ts'
+import { createWrites } from '../agents/writes.ts'
+import type { Processor } from '../processor.ts'
+
+type Needs = {
+  models: Pick<Models, 'chat' | 'chatModel' | 'embeddingModel'>
+  ledger: Pick<Ledger, 'priceOf'>
+  spending: ReturnType<typeof createJobSpending>
+  rag: { tools: RagTools; scopes: Pick<Scopes, 'forRun'> }
+  records: Pick<Records, 'goals' | 'tasks' | 'codeSnapshots' | 'access'>
+  users: Pick<UserStore, 'find'>
+  threads: ThreadStore
+  deltas: Deltas
+  checkpoints: Checkpoints
+  transaction: Pick<Transaction, 'afterCommit'>
+  /** of runs whose request sets none */
+  limits?: Partial<RunLimits>
+}
+
+const free: TokenPrice = { input: 0n, cachedInput: 0n, output: 0n }
+
+/**
+ * Answers a message with an agent. What its tools change, and the turn in its thread, are written with the job's end.
+ * Safe to run twice: a run that was cut off goes on from its last step, and what was paid for is not paid again.
+ */
+export function chatCompletionProcessor(needs: Needs): Processor<ChatInput> {
+  const { models, ledger, spending, rag, records, users, threads, deltas, checkpoints, transaction } = needs
+  const toolset = createToolset({
+    search: searchTools({ rag: rag.tools, scopes: rag.scopes }),
+    goals: goalTools(records),
+    snapshots: snapshotTools(records),
+    writing: writingTools(records)
+  })
+  const applyWrites = createWrites(records)
+
+  return async ({ id, userId, input, run: runNumber, threadId: jobThreadId, signal, log, partial }) => {
+    const user = await users.find(userId)
+    if (!user) throw new JobError('user_not_found', 'the user of this job was deleted', { retryable: false })
+    const person = { id: user.id, role: user.role }
+    // A new thread has the id of the job that begins it, whichever run of it comes to an end.
+    const threadId = input.threadId ?? jobThreadId ?? id
+    const memory = await threads.memory(userId, threadId)
+    if (!memory && threadId !== id) {
+      throw new JobError('not_found', 'the thread was deleted', { retryable: false })
+    }
+    const [chatPrice, embeddingPrice] = [
+      await ledger.priceOf(models.chatModel),
+      await ledger.priceOf(models.embeddingModel)
+    ]
+    const purse = createPurse({
+      limits: {
+        ...defaultLimits,
+        ...needs.limits,
+        outputTokens: input.maxOutputTokens,
+        costPico: input.maxCostUsd === undefined ? undefined : parseUsd(input.maxCostUsd)
+      },
+      // A model without a price is refused when it is called.
+      prices: { chat: chatPrice?.price ?? free, embedding: embeddingPrice?.price ?? free },
+      spendingOf: () => spending.of(id)
+    })
+    const writer = deltas.open(id, runNumber)
+    let state: ChatState
+    try {
+      state = await runGraph({
+        jobId: id,
+        saver: await checkpoints.saver(),
+        run: {
+          person,
+          input,
+          memory,
+          models,
+          toolset,
+          purse,
+          findFirst: createFindFirst({ person, input, rag: rag.tools, scopes: rag.scopes, records }),
+          stream: createAnswerStream({ deltas: writer, partial }),
+          signal,
+          log
+        }
+      })
+    } finally {
+      await writer.close()
+    }
+    const result = resultOf(threadId, state)
+    return async (trx) => {
+      await applyWrites(trx, person, state.staged)
+      const kept = await threads.append(trx, {
+        threadId,
+        userId,
+        jobId: id,
+        title: titleOf(input.message),
+        messages: [{ role: 'user', content: input.message }, result.message],
+        summary: state.summary ?? undefined
+      })
+      if (!kept) log.info('the thread was deleted meanwhile, the turn is not kept')
+      transaction.afterCommit(trx, `checkpoints ${id}`, () => checkpoints.forget(id))
+      return result
+    }
+  }
+}
+
+function resultOf(threadId: string, { agent, answer, steps, limitReached }: ChatState): ChatResult {
+  if (!agent || !answer) throw new Error('the graph ended without an answer')
+  return { threadId, agent, ...answer, steps, limitReached }
+}
