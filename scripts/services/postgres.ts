@@ -100,7 +100,7 @@ async function postgresUser(path: string): Promise<User | undefined> {
 
 /**
  * The folder itself when the user can get there. Below a closed home such as /root it cannot: then a folder of the
- * user's own home, named after the place it stands for.
+ * user's own home, named after the place it stands for; once that place was deleted, so is what it stood for.
  */
 async function reachableHome(folder: string, user: User | undefined, path: string): Promise<string> {
   if (!user) return folder
