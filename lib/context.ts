@@ -172,6 +172,8 @@ function build({
     redis,
     subscriber,
     openRedis,
+    /** Registers what has to be closed with the context, before what was there already. */
+    onClose,
     transaction,
     events,
     ledger,

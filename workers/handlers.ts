@@ -1,33 +1,61 @@
 import type { z } from 'zod'
 import { createSyntaxChecker } from '../lib/code/syntax-checker.ts'
 import type { Context } from '../lib/context.ts'
+import { createDeltas } from '../lib/events/deltas.ts'
 import type { Models } from '../lib/models/client.ts'
 import { createRag } from '../lib/rag/rag.ts'
 import { createBulk } from '../lib/records/bulk.ts'
 import { bulkInputSchema } from '../lib/schemas/bulk.ts'
+import { chatInputSchema } from '../lib/schemas/chat.ts'
 import { codeValidationInputSchema } from '../lib/schemas/code-validation.ts'
 import { embeddingInputSchema } from '../lib/schemas/embedding.ts'
 import { fieldErrors } from '../lib/schemas/field-errors.ts'
 import { ragInputSchema } from '../lib/schemas/rag.ts'
 import { createClientIdStore } from '../lib/store/client-ids.ts'
+import { createJobSpending } from '../lib/store/job-spending.ts'
 import { createValidationResults } from '../lib/store/validation-results.ts'
+import { createCheckpoints } from './agents/checkpoints.ts'
 import type { Processor } from './processor.ts'
 import { bulkCreateProcessor } from './processors/bulk-create.ts'
+import { chatCompletionProcessor } from './processors/chat-completion.ts'
 import { codeValidationProcessor } from './processors/code-validation.ts'
 import { embeddingGenerationProcessor } from './processors/embedding-generation.ts'
 import { ragSearchProcessor } from './processors/rag-search.ts'
 import type { Handler, Handlers } from './run-job.ts'
 
 /** The processor of each action with the schema its input is parsed by, over one process's context. */
-export async function createHandlers({ context, models }: { context: Context; models: Models }): Promise<Handlers> {
-  const { knex, log, events, records, users } = context
+export function createHandlers({ context, models }: { context: Context; models: Models }): Handlers {
+  const { config, knex, log, redis, prefix, events, records, users, ledger, threadStore, transaction, onClose } =
+    context
   const { access, courses, goals, tasks, codeSnapshots, documents } = records
   const bulk = createBulk({ clientIds: createClientIdStore(), courses, goals, tasks, codeSnapshots, documents })
   const rag = createRag({ knex, access, models, log })
+  const checkpoints = createCheckpoints({
+    databaseUrl: config.databaseUrl,
+    schema: config.databaseSchema,
+    knex,
+    log
+  })
+  onClose(checkpoints.close)
   return {
     embedding_generation: handler(
       embeddingInputSchema,
       embeddingGenerationProcessor({ ...rag, models, events, access, people: users })
+    ),
+    chat_completion: handler(
+      chatInputSchema,
+      chatCompletionProcessor({
+        models,
+        ledger,
+        spending: createJobSpending({ knex }),
+        rag,
+        records,
+        users,
+        threads: threadStore,
+        deltas: createDeltas({ redis, prefix, log }),
+        checkpoints,
+        transaction
+      })
     ),
     code_validation: handler(
       codeValidationInputSchema,
@@ -41,7 +69,7 @@ export async function createHandlers({ context, models }: { context: Context; mo
     ),
     rag_search: handler(ragInputSchema, ragSearchProcessor({ ...rag, people: users })),
     bulk_create: handler(bulkInputSchema, bulkCreateProcessor({ bulk, users }))
-  } as Handlers
+  }
 }
 
 /** Parses again what was parsed at admission: queued jobs outlive deploys. */

@@ -7,7 +7,7 @@ import { createReconciler } from '../lib/jobs/reconciler.ts'
 import { openModels } from '../lib/models/open-models.ts'
 import { createProviderGuard } from '../lib/models/provider-guard.ts'
 import { createUsageTracker } from '../lib/usage/tracker.ts'
-import { createAuditWriter } from './audit-writer.ts'
+import { createAuditWriter } from '../lib/admin/audit-writer.ts'
 import { concurrencyOf } from './concurrency.ts'
 import { createHandlers } from './handlers.ts'
 import { createHeartbeat } from './heartbeat.ts'
@@ -32,7 +32,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
   const guard = createProviderGuard({ redis, prefix, limits: config.providerLimits, log })
   const models = await openModels({ config, tracker, ledger, budgets, guard, log })
   const running = createRunningJobs()
-  const handlers = await createHandlers({ context, models })
+  const handlers = createHandlers({ context, models })
   const runJob = createRunJob({ lifecycle, store: jobStore, progress, tracker, running, handlers, worker: name, log })
 
   const heartbeat = createHeartbeat({ store: jobStore, worker: name, queues: config.workerQueues, log })

@@ -71,7 +71,7 @@ export function createAdmission({
      */
     async admit({ actor, action, input, ...rest }: Admission): Promise<{ job: JobView; replayed: boolean }> {
       const id = newId()
-      const inserted = await transaction
+      const job = await transaction
         .transact(async (trx) => {
           const [isNew] = await store.insert(trx, {
             id,
@@ -88,19 +88,20 @@ export function createAdmission({
           if (isNew && !(await budgets.reserve(trx, { jobId: id, userId: actor.id, action, input }))) {
             throw noBudget
           }
-          return isNew !== undefined
+          // as it is accepted: when the answer goes out it may be running already
+          return isNew === undefined ? undefined : await store.find(id, undefined, trx)
         })
         .catch(async (error: unknown) => {
           // Looked up after the rollback: a transaction never waits for a second connection.
           throw error === noBudget ? await budgets.refusal(actor.id) : error
         })
-      if (!inserted && rest.idempotency) {
-        const job = await replayOf(actor.id, rest.idempotency)
-        if (job) return { job, replayed: true }
+      if (!job && rest.idempotency) {
+        const earlier = await replayOf(actor.id, rest.idempotency)
+        if (earlier) return { job: earlier, replayed: true }
       }
-      if (!inserted) throw new Error('the job row was not inserted')
+      if (!job) throw new Error('the job row was not inserted')
       await enqueue(action, id)
-      return { job: (await store.find(id)) as JobView, replayed: false }
+      return { job, replayed: false }
     },
 
     /**
