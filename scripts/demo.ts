@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { loadConfig } from '../lib/config.ts'
@@ -9,7 +10,7 @@ import { waitForEmbeddings } from './demo/wait-for-embeddings.ts'
 import { createClient } from './load/client.ts'
 import { countRecords, loadFolder } from './load/load-folder.ts'
 import { explainFailure, PlainError } from './load/plain-error.ts'
-import { createProgressBar } from './load/progress-bar.ts'
+import { createProgressBar, type ProgressBar } from './load/progress-bar.ts'
 import { readFolder } from './load/read-folder.ts'
 import { summaryOf } from './load/summary.ts'
 import { findTarget } from './load/target.ts'
@@ -34,6 +35,7 @@ async function main(): Promise<void> {
     console.log(usage)
     return
   }
+  if (existsSync('.env')) process.loadEnvFile('.env')
   const print = createPrinter(process.stdout)
   const target = await findTarget(process.env, loadConfig({ DATA_DIR: process.env.DATA_DIR }).dataDir)
   const onWait = (reason: string, seconds: number) => print.line(`  ${reason}: going on in ${seconds} s`)
@@ -47,16 +49,7 @@ async function main(): Promise<void> {
   if (loaded.rejections.length > 0) throw new PlainError('The sample courses were not taken as they are.')
 
   print.heading('Waiting for the embeddings, which the platform makes by itself')
-  let most = 0
-  let embedding = createProgressBar(process.stdout, most)
-  await waitForEmbeddings(client, (left) => {
-    if (left > most) {
-      most = left
-      embedding = createProgressBar(process.stdout, most)
-    }
-    embedding.update(most - left, 'embedded')
-  })
-  embedding.end()
+  await waitForEmbeddings(client, embeddingsBar())
 
   const idOf = (clientId: string) => loaded.ids.get(clientId) as string
   const needs = { client, print }
@@ -67,6 +60,26 @@ async function main(): Promise<void> {
     await showValidation(needs, idOf('task:small-algorithms-javascript/balanced-brackets'))
   ]
   print.heading(totalOf(jobs))
+}
+
+/** How many there are is known only once they are counted, and a retry makes one more of them. */
+function embeddingsBar(): (left: number) => void {
+  let bar: ProgressBar | undefined
+  let most = 0
+  let done = 0
+  return (left) => {
+    if (left === 0) {
+      bar?.update(most, 'embedded')
+      bar?.end()
+      return
+    }
+    if (!bar || left > most) {
+      most = left
+      bar = createProgressBar(process.stdout, most)
+    }
+    done = Math.max(done, most - left)
+    bar.update(done, 'embedded')
+  }
 }
 
 function totalOf(jobs: JobView[]): string {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { loadConfig } from '../lib/config.ts'
 import { createClient } from './load/client.ts'
@@ -34,6 +35,7 @@ async function main(): Promise<number> {
   }
   const [path] = positionals
   if (path === undefined || positionals.length > 1) throw new PlainError(`Name one folder.\n\n${usage}`)
+  if (existsSync('.env')) process.loadEnvFile('.env')
   const folder = await readFolder(path)
   const target = await findTarget(process.env, loadConfig({ DATA_DIR: process.env.DATA_DIR }).dataDir)
   const bar = createProgressBar(process.stdout, countRecords(folder))

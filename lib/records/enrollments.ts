@@ -8,8 +8,6 @@ import { type Courses, onlyItsOwner, writesCourse } from './courses.ts'
 import { type Person, everyone } from './viewer.ts'
 import type { Writing } from './writing.ts'
 
-export type Enrollments = ReturnType<typeof createEnrollments>
-
 /** Who takes part in a course. Its owner sees and enrols everybody; the enrolled see themselves and may leave. */
 export function createEnrollments({
   enrollments,

@@ -7,8 +7,6 @@ import { isUuid, type Page } from '../schemas/page.ts'
 import type { EventStore } from '../store/events.ts'
 import type { Person } from './viewer.ts'
 
-export type Events = ReturnType<typeof createEvents>
-
 /** The log as its readers by REST see it: each the events that are theirs, administrators all. */
 export function createEvents({ events, store }: { events: EventLog; store: EventStore }) {
   const ownOf = (actor: Person) => (isAdmin(actor) ? undefined : actor.id)

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { idFilterSchema, pageFields } from './page.ts'
 import { descriptionSchema, recordTimes, textSchema, titleSchema } from './text.ts'
 
-export const visibilities = ['private', 'enrolled', 'public'] as const
-export const visibilitySchema = z.enum(visibilities)
+const visibilities = ['private', 'enrolled', 'public'] as const
+const visibilitySchema = z.enum(visibilities)
 
 /** The shape of a language tag (RFC 5646), for example `en` or `pt-BR`. Which languages there are is not checked. */
 const languageTag = z

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { idFilterSchema, pageFields, pageQuerySchema } from './page.ts'
 import { atMostBytes, idSchema, recordTimes, textSchema, titleSchema } from './text.ts'
 
-export const maxMarkdownBytes = 5 * 1024 * 1024
+const maxMarkdownBytes = 5 * 1024 * 1024
 
 const fields = {
   title: titleSchema,

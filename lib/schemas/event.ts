@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { idFilterSchema, isUuid, limitSchema } from './page.ts'
 import { atMostBytes, findUnstorable, recordTimes, textSchema } from './text.ts'
 
-export const maxEventDataBytes = 64 * 1024
+const maxEventDataBytes = 64 * 1024
 
 const dataSchema = z
   .unknown()

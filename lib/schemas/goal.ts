@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { idFilterSchema, pageFields } from './page.ts'
 import { descriptionSchema, idSchema, recordTimes, timeSchema, titleSchema } from './text.ts'
 
-export const goalStatuses = ['active', 'completed', 'archived'] as const
+const goalStatuses = ['active', 'completed', 'archived'] as const
 export const goalStatusSchema = z.enum(goalStatuses)
 
 const fields = {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { idFilterSchema, pageFields } from './page.ts'
 import { descriptionSchema, idSchema, recordTimes, timeSchema, titleSchema } from './text.ts'
 
-export const taskStatuses = ['pending', 'in_progress', 'completed'] as const
+const taskStatuses = ['pending', 'in_progress', 'completed'] as const
 export const taskStatusSchema = z.enum(taskStatuses)
 
 const fields = {

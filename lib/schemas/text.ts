@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** Deepest nesting of a stored JSON value; PostgreSQL's parser and our own walks stay far from their stacks' ends. */
-export const maxJsonDepth = 64
+const maxJsonDepth = 64
 
 const unstorable = 'must not contain NUL characters or lone surrogates'
 

@@ -1,12 +1,11 @@
 import { z } from 'zod'
 import { recordTimes, textSchema } from './text.ts'
 
-export const roles = ['user', 'admin'] as const
-export const roleSchema = z.enum(roles)
-export type Role = z.infer<typeof roleSchema>
+const roles = ['user', 'admin'] as const
+const roleSchema = z.enum(roles)
 
 /** Kept as it is written; unique without regard to case. RFC 5321 allows 254 characters in a path. */
-export const emailSchema = z.email().max(254)
+const emailSchema = z.email().max(254)
 
 /** Never stored, only its hash. */
 export const passwordSchema = z.string().min(10).max(200)
@@ -17,7 +16,6 @@ const name = textSchema.trim().max(200)
 export const registrationSchema = z
   .strictObject({ email: emailSchema, password: passwordSchema, name: name.default('') })
   .meta({ id: 'Registration' })
-export type Registration = z.infer<typeof registrationSchema>
 
 /** `POST /users`, for administrators. */
 export const userCreateSchema = z
@@ -35,7 +33,6 @@ export const userPatchSchema = z
   .strictObject({ email: emailSchema, password: passwordSchema, name, role: roleSchema })
   .partial()
   .meta({ id: 'UserPatch' })
-export type UserPatch = z.infer<typeof userPatchSchema>
 
 export const userSchema = z
   .object({ id: z.uuid(), email: z.string(), name: z.string(), role: roleSchema, ...recordTimes })

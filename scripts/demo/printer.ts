@@ -33,7 +33,7 @@ export function createPrinter(output: Output) {
 }
 
 /** Splits a line at its spaces; a word longer than the width stands alone. */
-export function wrap(text: string, width: number): string[] {
+function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   let current = ''
   for (const word of text.split(/(?<=\S)\s(?=\S)/)) {
