@@ -1,0 +1,53 @@
+import type { Redis } from 'ioredis'
+import type { Knex } from 'knex'
+import type { Sink } from '../events/sink.ts'
+import type { Logger } from '../logger.ts'
+import { createDeliveryStore, type DeliveryStore } from '../store/webhook-deliveries.ts'
+import { createWebhookStore } from '../store/webhooks.ts'
+import { createDeliver, type Deliver } from './deliver.ts'
+import { createWebhookQueue, type WebhookQueue } from './queue.ts'
+import { createSend } from './send.ts'
+import { createWebhookSink } from './sink.ts'
+import { createTargets } from './targets.ts'
+import { createWebhooks, type Webhooks } from './webhooks.ts'
+
+export type WebhookRoom = {
+  /** for routes */
+  webhooks: Webhooks
+  /** for the relay */
+  sink: Sink
+  /** for the pool */
+  deliver: Deliver
+  deliveries: DeliveryStore
+  queue: WebhookQueue
+}
+
+/**
+ * Everything of this folder, built over the same stores. The queue is to be closed by the caller.
+ * @param allow hosts that may be reached although their address is not public
+ */
+export function createWebhookRoom({
+  knex,
+  redis,
+  redisPrefix,
+  allow,
+  log
+}: {
+  knex: Knex
+  redis: Redis
+  redisPrefix: string
+  allow: string[]
+  log: Logger
+}): WebhookRoom {
+  const store = createWebhookStore({ knex })
+  const deliveries = createDeliveryStore({ knex })
+  const targets = createTargets({ allow })
+  const queue = createWebhookQueue({ redis, redisPrefix })
+  return {
+    webhooks: createWebhooks({ store, deliveries, targets, queue, log }),
+    sink: createWebhookSink({ webhooks: store, deliveries, queue, log }),
+    deliver: createDeliver({ webhooks: store, deliveries, send: createSend({ targets }), log }),
+    deliveries,
+    queue
+  }
+}

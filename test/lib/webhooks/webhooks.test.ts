@@ -1,0 +1,260 @@
+import test, { type ExecutionContext } from 'ava'
+import { Webhook } from 'standardwebhooks'
+import { webhookEndpoints } from '../../../api/routes/webhooks.ts'
+import { createLogger } from '../../../lib/logger.ts'
+import { createWebhookRoom } from '../../../lib/webhooks/index.ts'
+import { createWebhookPool } from '../../../workers/webhooks.ts'
+import { eventually } from '../../helpers/context.ts'
+import { createEventStage } from '../../helpers/event-stage.ts'
+import { openReceiver } from '../../helpers/receiver.ts'
+
+const actorOf = (id: string) => ({ id, role: 'user' as const, credential: { kind: 'session' as const, id } })
+
+/** A relay with its third sink, a pool and a receiver that may be reached. */
+async function startStage(t: ExecutionContext, { allow = true, pool: withPool = true } = {}) {
+  const stage = await createEventStage(t)
+  const receiver = await openReceiver()
+  const lines: string[] = []
+  const log = createLogger({ level: 'info', name: 'test' }, { write: (line: string) => void lines.push(line) })
+  const room = createWebhookRoom({
+    knex: stage.knex,
+    redis: stage.openRedis('commands'),
+    redisPrefix: stage.prefix,
+    allow: allow ? [receiver.host] : [],
+    log
+  })
+  const openPool = () =>
+    createWebhookPool({ ...room, redis: stage.openRedis('subscriber'), redisPrefix: stage.prefix, log })
+  const pool = openPool()
+  if (withPool) pool.start()
+  stage.closeFirst(async () => {
+    await receiver.close()
+    await pool.stop()
+    await room.queue.close()
+  })
+  const relay = stage.relay({ sinks: [room.sink] })
+  relay.start()
+  const userId = await stage.newUser()
+  const actor = actorOf(userId)
+  const deliveriesOf = async (id: string) => (await room.webhooks.deliveriesOf(actor, id, { limit: 100 })).data
+  /** Brings the next attempt forward, which the schedule puts seconds to hours away. */
+  const hurry = async () => {
+    await stage.knex('webhook_deliveries').where({ status: 'pending' }).update({ next_attempt_at: stage.knex.fn.now() })
+    await room.queue.queue.promoteJobs()
+  }
+  return { stage, receiver, room, actor, userId, deliveriesOf, hurry, openPool, pool, lines, relay }
+}
+
+test('an event is posted to every webhook that asks for it, signed, and to no other', async (t) => {
+  const { stage, receiver, room, actor, userId, deliveriesOf } = await startStage(t)
+  const goals = await room.webhooks.create(actor, { url: `${receiver.url}?goals`, events: ['goal.*'] })
+  const all = await room.webhooks.create(actor, { url: `${receiver.url}?all`, events: ['*'] })
+  const stranger = actorOf(await stage.newUser())
+  await room.webhooks.create(stranger, { url: `${receiver.url}?stranger`, events: ['*'] })
+
+  const goalId = await stage.append({ userId, type: 'goal.created', data: { title: 'Grüße' } })
+  const taskId = await stage.append({ userId, type: 'task.created' })
+  await eventually(async () => receiver.got.length === 3)
+  t.deepEqual(
+    receiver.got
+      .map(({ path, headers }) => `${path} ${String(headers['webhook-id'])}`)
+      .toSorted((a, b) => a.localeCompare(b)),
+    [`/hook?all ${goalId}`, `/hook?all ${taskId}`, `/hook?goals ${goalId}`].toSorted((a, b) => a.localeCompare(b))
+  )
+  const [post] = receiver.got.filter(({ path }) => path === '/hook?goals')
+  t.regex(post?.headers['content-type'] ?? '', /^application\/cloudevents\+json/)
+  const headers = post?.headers as Record<string, string>
+  t.like(new Webhook(goals.secret).verify(post?.body ?? '', headers), {
+    specversion: '1.0',
+    id: goalId,
+    type: 'goal.created',
+    data: { title: 'Grüße' }
+  } as object)
+  t.throws(() => new Webhook(all.secret).verify(post?.body ?? '', headers))
+
+  await eventually(async () => (await deliveriesOf(goals.id)).every(({ status }) => status === 'delivered'))
+  const [delivery] = await deliveriesOf(goals.id)
+  t.like(delivery, { eventId: goalId, eventType: 'goal.created', attempts: 1, responseStatus: 204, error: null })
+  t.is(delivery?.nextAttemptAt, null)
+  t.truthy(delivery?.deliveredAt)
+})
+
+test('a failed attempt is repeated on the schedule, and given up in the end', async (t) => {
+  const { stage, receiver, room, actor, userId, deliveriesOf, hurry } = await startStage(t)
+  const { id } = await room.webhooks.create(actor, { url: receiver.url, events: ['*'] })
+  receiver.answer((_, count) => ({
+    status: 503,
+    body: 'a secret of the receiver',
+    ...(count > 1 ? {} : { headers: { 'retry-after': '90' } })
+  }))
+  await stage.append({ userId })
+  const attempted = (n: number) =>
+    eventually(async () => (await deliveriesOf(id)).find(({ attempts }) => attempts === n))
+
+  const first = await attempted(1)
+  t.like(first, { status: 'pending', responseStatus: 503, error: 'status' })
+  const waitMs = Date.parse(first.nextAttemptAt ?? '') - Date.now()
+  t.true(waitMs > 80_000 && waitMs <= 90_000, `${waitMs} ms`)
+  t.false(JSON.stringify(first).includes('a secret of the receiver'))
+  for (let n = 2; n <= 10; n++) {
+    await hurry()
+    await attempted(n)
+  }
+  const [last] = await deliveriesOf(id)
+  t.like(last, { status: 'failed', attempts: 10, nextAttemptAt: null })
+  t.is(receiver.got.length, 10)
+  t.is(new Set(receiver.got.map(({ headers }) => headers['webhook-id'])).size, 1)
+  t.is(new Set(receiver.got.map(({ body }) => body)).size, 1)
+})
+
+test('a redelivery sends the same once more, whatever became of the first', async (t) => {
+  const { stage, receiver, room, actor, userId, deliveriesOf } = await startStage(t)
+  const { id } = await room.webhooks.create(actor, { url: receiver.url, events: ['*'] })
+  await stage.append({ userId })
+  const first = await eventually(async () => (await deliveriesOf(id)).find(({ status }) => status === 'delivered'))
+  const again = await room.webhooks.redeliver(actor, id, first.id)
+  t.like(again, { status: 'pending', redeliveryOf: first.id, eventId: first.eventId, attempts: 0 })
+  await eventually(async () => receiver.got.length === 2)
+  t.is(receiver.got[1]?.body, receiver.got[0]?.body)
+  t.is(receiver.got[1]?.headers['webhook-id'], receiver.got[0]?.headers['webhook-id'])
+  await eventually(async () => (await deliveriesOf(id)).every(({ status }) => status === 'delivered'))
+  t.is((await deliveriesOf(id)).length, 2)
+  await t.throwsAsync(room.webhooks.redeliver(actorOf(await stage.newUser()), id, first.id), { message: /not found/ })
+})
+
+test('410 disables the webhook and ends what waits for it', async (t) => {
+  const { stage, receiver, room, actor, userId, deliveriesOf, hurry } = await startStage(t)
+  const { id } = await room.webhooks.create(actor, { url: receiver.url, events: ['*'] })
+  receiver.answer((_, count) => ({ status: count === 1 ? 500 : 410 }))
+  await stage.append({ userId })
+  await eventually(async () => (await deliveriesOf(id))[0]?.attempts === 1)
+  await stage.append({ userId })
+  await eventually(async () => !(await room.webhooks.find(actor, id)).enabled)
+  t.like(await room.webhooks.find(actor, id), { enabled: false, disabledReason: 'gone' })
+  await eventually(async () => (await deliveriesOf(id)).every(({ status }) => status === 'failed'))
+  t.deepEqual(
+    (await deliveriesOf(id)).map(({ error }) => error),
+    ['status', 'disabled']
+  )
+  await hurry()
+  const before = (await stage.events.ends()).last
+  await stage.append({ userId })
+  await eventually(async () => (await stage.relayStore.lag()).sinks.every(({ behind }) => behind === 0))
+  t.true((await stage.events.ends()).last >= before)
+  t.is((await deliveriesOf(id)).length, 2)
+  t.is(receiver.got.length, 2)
+  await t.throwsAsync(room.webhooks.redeliver(actor, id, (await deliveriesOf(id))[0]?.id ?? ''), {
+    message: /disabled/
+  })
+  t.like(await room.webhooks.update(actor, id, { enabled: true }), { enabled: true, disabledReason: null })
+})
+
+test('redirects are not followed', async (t) => {
+  const { stage, receiver, room, actor, userId, deliveriesOf } = await startStage(t)
+  const { id } = await room.webhooks.create(actor, { url: receiver.url, events: ['*'] })
+  receiver.answer(() => ({ status: 307, headers: { location: '/elsewhere' } }))
+  await stage.append({ userId })
+  await eventually(async () => (await deliveriesOf(id))[0]?.attempts === 1)
+  t.like((await deliveriesOf(id))[0], { status: 'pending', responseStatus: 307, error: 'status' })
+  t.deepEqual(
+    receiver.got.map(({ path }) => path),
+    ['/hook']
+  )
+})
+
+test('an address that is not public is refused at creation and, should it be there, at sending', async (t) => {
+  const { stage, receiver, room, actor, userId, deliveriesOf } = await startStage(t, { allow: false })
+  for (const url of [receiver.url, 'http://localhost/', 'https://10.1.2.3/', 'http://[::1]/', 'http://0x7f.1/']) {
+    const error = await t.throwsAsync(room.webhooks.create(actor, { url, events: ['*'] }))
+    t.like(error, {
+      code: 'invalid',
+      extras: { errors: [{ path: 'url', message: 'must lead to a public address' }] }
+    } as object)
+  }
+  const { id } = await room.webhooks.create(actor, { url: 'https://8.8.8.8/', events: ['client.*'] })
+  await stage.knex('webhooks').where({ id }).update({ url: receiver.url })
+  await stage.append({ userId, type: 'client.literal' })
+  await eventually(async () => (await deliveriesOf(id))[0]?.attempts === 1)
+  await stage
+    .knex('webhooks')
+    .where({ id })
+    .update({ url: receiver.url.replace('127.0.0.1', 'localhost') })
+  await stage.append({ userId, type: 'client.name' })
+  await eventually(async () => (await deliveriesOf(id)).filter(({ attempts }) => attempts === 1).length === 2)
+  for (const delivery of await deliveriesOf(id)) t.like(delivery, { status: 'pending', error: 'address_refused' })
+  t.is(receiver.got.length, 0)
+})
+
+test('what Redis has lost is found by its row', async (t) => {
+  const { stage, receiver, room, actor, userId, openPool, deliveriesOf } = await startStage(t, { pool: false })
+  const { id } = await room.webhooks.create(actor, { url: receiver.url, events: ['*'] })
+  await stage.append({ userId })
+  await eventually(async () => (await deliveriesOf(id)).length === 1)
+  await eventually(async () => (await room.queue.queue.getWaitingCount()) === 1)
+  await room.queue.queue.obliterate({ force: true })
+  await stage.knex('webhook_deliveries').update({ next_attempt_at: stage.knex.raw(`now() - interval '10 seconds'`) })
+  const pool = openPool()
+  pool.start()
+  stage.closeFirst(() => pool.stop())
+  await eventually(async () => receiver.got.length === 1)
+  t.pass()
+})
+
+test('an event that the relay offers again makes no second delivery', async (t) => {
+  const { stage, receiver, room, actor, userId, relay, deliveriesOf } = await startStage(t)
+  const { id } = await room.webhooks.create(actor, { url: receiver.url, events: ['*'] })
+  for (let i = 0; i < 5; i++) await stage.append({ userId })
+  await eventually(async () => receiver.got.length === 5)
+  await relay.stop()
+  await stage.knex('relay_cursors').update({ position: 0 })
+  stage.relay({ sinks: [room.sink] }).start()
+  await stage.append({ userId })
+  await eventually(async () => receiver.got.length === 6)
+  await eventually(async () => (await stage.relayStore.lag()).sinks.every(({ behind }) => behind === 0))
+  t.is((await deliveriesOf(id)).length, 6)
+})
+
+test('a webhook that hangs leaves room for the others', async (t) => {
+  const { stage, receiver, room, actor, userId } = await startStage(t)
+  receiver.answer(({ path }) => (path === '/hook?hangs' ? 'silence' : { status: 200 }))
+  await room.webhooks.create(actor, { url: `${receiver.url}?hangs`, events: ['*'] })
+  await room.webhooks.create(actor, { url: `${receiver.url}?works`, events: ['*'] })
+  for (let i = 0; i < 40; i++) await stage.append({ userId })
+  await eventually(async () => receiver.got.filter(({ path }) => path === '/hook?works').length === 40)
+  t.true(receiver.got.filter(({ path }) => path === '/hook?hangs').length <= 5)
+})
+
+test('a person has at most twenty, and changes them by If-Match', async (t) => {
+  const { receiver, room, actor, stage } = await startStage(t, { pool: false })
+  const { webhooks } = room
+  const input = { url: receiver.url, events: ['*'] }
+  const results = await Promise.allSettled(Array.from({ length: 25 }, () => webhooks.create(actor, input)))
+  t.is(results.filter(({ status }) => status === 'fulfilled').length, 20)
+  const page = await webhooks.list(actor, { limit: 15 })
+  t.is(page.data.length, 15)
+  t.truthy(page.nextCursor)
+  const [hook] = page.data
+  if (!hook) return t.fail()
+  t.false('secret' in hook)
+  await t.throwsAsync(webhooks.update(actor, hook.id, { events: ['goal.*'] }, '"other"'), { message: /has changed/ })
+  t.like(await webhooks.update(actor, hook.id, { events: ['goal.*'] }), { events: ['goal.*'] })
+  await t.throwsAsync(webhooks.find(actorOf(await stage.newUser()), hook.id), { message: /not found/ })
+  await webhooks.remove(actor, hook.id)
+  await t.throwsAsync(webhooks.find(actor, hook.id), { message: /not found/ })
+})
+
+test('the routes are those of the contract', async (t) => {
+  const { room } = await startStage(t, { pool: false })
+  t.deepEqual(
+    webhookEndpoints(room).map(({ method, path }) => `${method} ${path}`),
+    [
+      'get /webhooks',
+      'post /webhooks',
+      'get /webhooks/:id',
+      'patch /webhooks/:id',
+      'delete /webhooks/:id',
+      'get /webhooks/:id/deliveries',
+      'post /webhooks/:id/deliveries/:deliveryId/redeliver'
+    ]
+  )
+})
