@@ -10,6 +10,7 @@ import { jobEndpoints } from './routes/jobs.ts'
 import { allRecordEndpoints } from './routes/records.ts'
 import { threadEndpoints } from './routes/threads.ts'
 import { usageEndpoints } from './routes/usage.ts'
+import { webhookEndpoints } from './routes/webhooks.ts'
 
 /** Every resource's endpoints over a context, but those of credentials and users, which the app makes itself. */
 export function contextEndpoints({ context, awaitJob }: { context: Context; awaitJob: AwaitJob }): Endpoint[] {
@@ -31,6 +32,7 @@ export function contextEndpoints({ context, awaitJob }: { context: Context; awai
     }),
     ...jobEndpoints({ jobs, awaitJob }),
     ...threadEndpoints({ threads: createThreads({ store: threadStore }) }),
+    ...webhookEndpoints(context.webhookRoom),
     ...usageEndpoints({ usage: createUsageStore({ knex }), budgetStore })
   ]
 }

@@ -32,7 +32,7 @@ export type Api = {
 /** Everything an API process runs, over a context. Any number of processes may run it. */
 export async function startApi({ context, version }: { context: Context; version: string }): Promise<Api> {
   const { config, log, prefix, knex, redis, subscriber, openRedis, transaction, audits } = context
-  const { jobs, jobStore, queues, auth, records } = context
+  const { jobs, jobStore, queues, webhookRoom, auth, records } = context
 
   const overrides = createLiveOverrides({ store: createLimitOverrideStore({ knex }), redis, subscriber, prefix, log })
   await overrides.start()
@@ -73,7 +73,7 @@ export async function startApi({ context, version }: { context: Context; version
     auth,
     gate,
     health: createHealth({ probes, vital: 'postgres' }),
-    queues: queues.all(),
+    queues: [...queues.all(), webhookRoom.queue.queue],
     endpoints: [...contextEndpoints({ context, awaitJob }), ...news.endpoints]
   })
   const server = createApiServer(app)

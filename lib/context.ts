@@ -27,6 +27,7 @@ import { createSourceStore } from './store/sources.ts'
 import { createThreadStore } from './store/threads.ts'
 import { createTransaction } from './store/transaction.ts'
 import { createUserStore } from './store/users-credentials.ts'
+import { createWebhookRoom } from './webhooks/index.ts'
 
 export type Context = ReturnType<typeof build>
 
@@ -118,6 +119,14 @@ function build({
   const jobStore = createJobStore({ knex })
   const queues = createQueues({ redis: openRedis('commands', 'queues'), redisPrefix: prefix })
   onClose(() => queues.close())
+  const webhookRoom = createWebhookRoom({
+    knex,
+    redis: openRedis('commands', 'webhooks'),
+    redisPrefix: prefix,
+    allow: config.webhookAllow,
+    log
+  })
+  onClose(() => webhookRoom.queue.close())
   const progress = createProgressBoard({ redis, prefix })
   const news = createJobNews({ events })
   const endJob = createEndJob({ store: jobStore, ledger, budgets, audits, news })
@@ -182,6 +191,7 @@ function build({
     audits,
     jobStore,
     queues,
+    webhookRoom,
     progress,
     lifecycle,
     jobs,

@@ -15,6 +15,7 @@ import { createPool } from './pool.ts'
 import { createRunJob } from './run-job.ts'
 import { createRunningJobs } from './running-jobs.ts'
 import { createRunWatch } from './watch-runs.ts'
+import { createWebhookPool } from './webhooks.ts'
 
 export type Workers = {
   /** Takes no further jobs, lets those that run finish within the drain time, gives the rest back, and stops. */
@@ -27,7 +28,7 @@ export type Workers = {
  */
 export async function startWorkers({ context, name }: { context: Context; name: string }): Promise<Workers> {
   const { config, log, prefix, knex, redis, subscriber, transaction, events, ledger, budgets, audits } = context
-  const { jobStore, queues, progress, lifecycle, openRedis } = context
+  const { jobStore, queues, progress, lifecycle, openRedis, webhookRoom } = context
   const tracker = createUsageTracker()
   const guard = createProviderGuard({ redis, prefix, limits: config.providerLimits, log })
   const models = await openModels({ config, tracker, ledger, budgets, guard, log })
@@ -51,9 +52,17 @@ export async function startWorkers({ context, name }: { context: Context; name: 
     prefix,
     holder: name,
     retentionDays: config.eventRetentionDays,
+    sinks: [webhookRoom.sink],
     log
   })
   relay.start()
+  const webhookPool = createWebhookPool({
+    ...webhookRoom,
+    redis: openRedis('blocking', 'webhooks'),
+    redisPrefix: prefix,
+    log
+  })
+  webhookPool.start()
   const decisionReader = createDecisionReader({
     redis: openRedis('commands', 'audits', gateRedisOptions),
     prefix,
@@ -76,6 +85,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
 
   return {
     async stop() {
+      const webhooksStopped = webhookPool.stop()
       await Promise.all(pools.map((pool) => pool.pause()))
       const timer = setTimeout(() => {
         log.warn({ jobs: running.size() }, 'drain time is over, giving jobs back')
@@ -86,6 +96,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
       await reconciler.stop()
       watch.stop()
       await decisionReader.stop()
+      await webhooksStopped
       await relay.stop()
       await publisher?.close()
       await heartbeat.stop()
