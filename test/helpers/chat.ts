@@ -1,4 +1,4 @@
-import type { Context } from '../../lib/context.ts'
+import type { TestFn } from 'ava'
 import type { DeltaWriter } from '../../lib/events/delta-writer.ts'
 import type { Deltas } from '../../lib/events/deltas.ts'
 import { createRag } from '../../lib/rag/rag.ts'
@@ -11,7 +11,7 @@ import type { Processor } from '../../workers/processor.ts'
 import { chatCompletionProcessor } from '../../workers/processors/chat-completion.ts'
 import { embeddingGenerationProcessor } from '../../workers/processors/embedding-generation.ts'
 import { type AgentStage, createAgentStage } from './agents.ts'
-import { newUser, type TestContext } from './context.ts'
+import { contextForFile, newUser, type TestContext } from './context.ts'
 
 export type ChatStage = Awaited<ReturnType<typeof createChatStage>>
 export type Told = { run: number; entries: ({ text: string } | 'reset' | 'end')[] }
@@ -92,8 +92,9 @@ export async function createChatStage(
 
     /** Runs the embedding jobs that are waiting, and forgets what they cost. */
     async embedAll(): Promise<void> {
-      const waiting = await knex('jobs').where({ action: 'embedding_generation', status: 'queued' }).select('id')
-      await knex('jobs').where({ action: 'embedding_generation', status: 'queued' }).update({ run_at: knex.fn.now() })
+      const mine = { action: 'embedding_generation', status: 'queued', user_id: userId }
+      const waiting = await knex('jobs').where(mine).select('id')
+      await knex('jobs').where(mine).update({ run_at: knex.fn.now() })
       for (const { id } of waiting) await stage.deliver(id, 'embedding_generation', embedding)
       stage.provider.reset()
     },
@@ -148,4 +149,17 @@ export async function createLesson({ records, person }: Pick<ChatStage, 'records
   })
 }
 
-export type { Context }
+/** One migrated context for a file whose tests each ask agents of their own. */
+export function chatForFile(test: TestFn) {
+  const context = contextForFile(test)
+  let checkpoints: Checkpoints | undefined
+  test.after.always(() => checkpoints?.close())
+  return {
+    context,
+    stage(options: { limits?: Partial<RunLimits>; checkpoints?: Checkpoints } = {}) {
+      const { knex, log, isolation } = context()
+      checkpoints ??= createCheckpoints({ databaseUrl: isolation.databaseUrl, schema: isolation.schema, knex, log })
+      return createChatStage(context(), { checkpoints, ...options })
+    }
+  }
+}
