@@ -69,6 +69,7 @@ function embeddingsBar(): (left: number) => void {
   let done = 0
   return (left) => {
     if (left === 0) {
+      if (!bar) console.log('  nothing is waiting')
       bar?.update(most, 'embedded')
       bar?.end()
       return
