@@ -211,7 +211,7 @@ export async function up(knex: Knex): Promise<void> {
           from v full join w on w.key = v.key),
         joined as (
           select case when p.v_part >= p.w_part then p.v_id else p.w_id end as id,
-            (p.v_part + p.w_part) * (k + 1) / (vector_weight + words_weight) as score, p.*
+            least(1, (p.v_part + p.w_part) * (k + 1) / (vector_weight + words_weight)) as score, p.*
           from parts p)
         select used, e.source_type, e.source_id, e.chunk, e.owner_id, e.title, e.heading, e.content, j.score,
           j.v_rank::int, j.w_rank::int, j.nearness, j.coverage
