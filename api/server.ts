@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ensureAdministrator } from '../lib/auth/administrator.ts'
 import { jwtSecret } from '../lib/auth/jwt-secret.ts'
-import { ConfigError, loadConfig } from '../lib/config.ts'
+import { type Config, ConfigError, loadConfig } from '../lib/config.ts'
 import { openContext, type ProcessConfig } from '../lib/context.ts'
 import { createLogger } from '../lib/logger.ts'
 import { drain } from './drain.ts'
@@ -22,8 +23,7 @@ async function main(): Promise<void> {
   const { context, close } = openContext({ config: complete, name: 'api', log })
   const api = await startApi({ context, version: await version() })
   const { server } = api
-  server.listen(config.port, config.host)
-  await once(server, 'listening')
+  await listen(server, config)
 
   let stopping: Promise<void> | undefined
   const stop = (signal: string) => {
@@ -47,6 +47,21 @@ async function main(): Promise<void> {
   const url = urlOf(config.host, (server.address() as AddressInfo).port)
   log.info({ url }, 'the api is ready')
   process.send?.({ type: 'ready', url })
+}
+
+async function listen(server: Server, { host, port }: Pick<Config, 'host' | 'port'>): Promise<void> {
+  server.listen(port, host)
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    const reasons: Record<string, string> = {
+      EADDRINUSE: `${host}:${port} is in use`,
+      EACCES: `${host}:${port} may not be used by this user`,
+      EADDRNOTAVAIL: `${host} is not an address of this machine`
+    }
+    const reason = reasons[(error as NodeJS.ErrnoException).code ?? '']
+    throw reason ? new ConfigError([`HOST, PORT: ${reason}`]) : error
+  }
 }
 
 /** An address that can be called from this machine. */
