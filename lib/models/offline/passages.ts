@@ -3,7 +3,8 @@ import { isObject } from './check.ts'
 /** A numbered piece of source text that an answer may quote. */
 export type Passage = { n: number; title: string; content: string }
 
-const ELEMENT = /<passage\b([^>]*)>([\s\S]*?)<\/passage>/gi
+const OPENING = /<passage\b([^<>]{0,1000})>/gi
+const CLOSING = /<\/passage>/gi
 const NUMBERED = /^\[(\d{1,3})\] +(.*)$/
 const BLOCK_END = /^(?:<\/?[a-z_]+>|question:|user:|-{3,}|={3,})/i
 
@@ -12,20 +13,40 @@ const BLOCK_END = /^(?:<\/?[a-z_]+>|question:|user:|-{3,}|={3,})/i
  * and what follows each until the next, a closing tag, a rule or a line beginning with `Question:`.
  */
 export function passagesInText(text: string): Passage[] {
-  const elements = [...text.matchAll(ELEMENT)].map((match, index) => ({
-    n: Number(attribute(match[1] ?? '', 'n') ?? index + 1),
-    title: attribute(match[1] ?? '', 'title') ?? '',
-    content: (match[2] ?? '').trim()
+  const found = elements(text).map(({ attributes, content }, index) => ({
+    n: Number(attribute(attributes, 'n') ?? index + 1),
+    title: attribute(attributes, 'title') ?? '',
+    content: content.trim()
   }))
-  return elements.length > 0 ? elements : numberedLines(text)
+  return found.length > 0 ? found : numberedLines(text)
+}
+
+type Element = { start: number; end: number; attributes: string; content: string }
+
+/** The elements one after the other, in one pass; an opening that is never closed ends the search. */
+function elements(text: string): Element[] {
+  const found: Element[] = []
+  let at = 0
+  while (at < text.length) {
+    OPENING.lastIndex = at
+    const opening = OPENING.exec(text)
+    if (!opening) break
+    CLOSING.lastIndex = OPENING.lastIndex
+    const closing = CLOSING.exec(text)
+    if (!closing) break
+    const content = text.slice(opening.index + opening[0].length, closing.index)
+    found.push({ start: opening.index, end: closing.index + closing[0].length, attributes: opening[1] ?? '', content })
+    at = closing.index + closing[0].length
+  }
+  return found
 }
 
 /** The message text without its passages: what was said by the one who speaks. */
 export function withoutPassages(text: string): string {
-  if (/<passage\b/i.test(text))
-    return text
-      .replace(ELEMENT, '')
-      .replace(/<\/?passages\b[^>]*>/gi, '')
+  const found = elements(text)
+  if (found.length > 0)
+    return between(text, found)
+      .replace(/<\/?passages>/gi, '')
       .trim()
   const kept: string[] = []
   let inside = false
@@ -35,6 +56,11 @@ export function withoutPassages(text: string): string {
     if (!inside) kept.push(line.replace(/^question:\s*/i, ''))
   }
   return kept.join('\n').trim()
+}
+
+function between(text: string, found: readonly Element[]): string {
+  const parts = found.map(({ start }, index) => text.slice(found[index - 1]?.end ?? 0, start))
+  return [...parts, text.slice(found.at(-1)?.end ?? 0)].join('')
 }
 
 /**

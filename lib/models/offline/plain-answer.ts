@@ -3,6 +3,7 @@ import { type Conversation, isSystem, type ToolUse } from './conversation.ts'
 import { quoteAnswer, summarize } from './extract.ts'
 import { parseJson } from './passages.ts'
 import { planTasks } from './plan.ts'
+import { cited } from './sentences.ts'
 import { type Review, reviewMessage } from './review.ts'
 import { asksFor, intentOf } from './route.ts'
 import { tidyTitle } from './titles.ts'
@@ -40,7 +41,10 @@ function asksForSummary({ system, call, passages }: Conversation): boolean {
 
 function planInWords(conversation: Conversation): string {
   return planTasks(conversation)
-    .map(({ title, description }, index) => `${index + 1}. ${title}: ${description}`)
+    .map(
+      ({ title, description, source }, index) =>
+        `${index + 1}. ${title}: ${source === undefined ? description : cited(description, source)}`
+    )
     .join('\n')
 }
 

@@ -1,29 +1,49 @@
 import type { Conversation } from './conversation.ts'
+import { likeness, sketch } from './sketch.ts'
 import { listedTitles, tidyTitle, topicOf } from './titles.ts'
 
-export type PlannedTask = { title: string; description: string }
+/** `source` is the number of the passage a task comes from. */
+export type PlannedTask = { title: string; description: string; source?: number }
 
 const FEWEST = 3
 const MOST = 7
 
+/** Passages that have less than this in common with the topic make no tasks. */
+const NEAR = 0.1
+
 /**
  * Three to seven tasks for the goal of a conversation. In this order: the list in the user's message, the list in the
- * assistant's last message, the titles of the passages, and five steps that fit any topic.
+ * assistant's last message, the titles of the passages that have to do with it, and five steps that fit any topic.
  */
-export function planTasks({ asked, lastAssistant, passages }: Conversation): PlannedTask[] {
-  const topic = topicOf(asked)
+export function planTasks(conversation: Conversation): PlannedTask[] {
+  const { asked, lastAssistant } = conversation
+  const topic = topicOf(asked) || goalInContext(conversation) || 'the goal'
   const listed = listedTitles(asked)
   if (listed.length > 0) return atLeast(listed.slice(0, MOST).map(plainTask), topic)
   const proposed = /\b(?:plan|tasks?|steps?|them|these|those)\b/i.test(asked) ? listedTitles(lastAssistant) : []
-  if (proposed.length >= FEWEST) return proposed.slice(0, MOST).map(plainTask)
-  const sources = passages
-    .filter(({ title }) => title !== '')
-    .map(({ n, title }) => ({
-      title: tidyTitle(`Work through ${title}`),
-      description: `Read it and solve it yourself [${n}].`
-    }))
-  const distinct = sources.filter((task, index) => sources.findIndex((other) => other.title === task.title) === index)
-  return atLeast(distinct.slice(0, MOST - 2), topic)
+  if (proposed.length >= FEWEST) return proposed.slice(0, MOST).map((title) => plainTask(title.split(': ')[0] ?? title))
+  return atLeast(tasksFromPassages(conversation, topic).slice(0, MOST - 2), topic)
+}
+
+function tasksFromPassages({ passages }: Conversation, topic: string): PlannedTask[] {
+  const about = sketch(topic)
+  const near = passages.filter(
+    ({ title, content }) => title !== '' && likeness(about, sketch(`${title}\n${content.slice(0, 1_000)}`)) >= NEAR
+  )
+  const tasks = near.map(({ n, title }) => ({
+    title: tidyTitle(`Work through ${title}`),
+    description: 'Read it and solve it yourself.',
+    source: n
+  }))
+  return tasks.filter((task, index) => tasks.findIndex((other) => other.title === task.title) === index)
+}
+
+/** The goal that system messages speak of: `<goal …>` elements (its `title`, or its first line) or "goal: …". */
+function goalInContext({ system }: Conversation): string {
+  const element = /<goal\b([^>]*)>\s*([^\n<]*)/i.exec(system)
+  const title = /\btitle="([^"]+)"/i.exec(element?.[1] ?? '')?.[1] ?? element?.[2]
+  const named = /\bgoal(?: title)?\s*(?:is|:)\s*["“]?([^"”\n]+)/i.exec(system)?.[1]
+  return topicOf(title || named || '')
 }
 
 const plainTask = (title: string): PlannedTask => ({ title, description: `${title}.` })

@@ -155,6 +155,10 @@ export function unusedParameters(masked: Masked, language: string): Finding[] {
   )
 }
 
+/** Enough for any source that someone wrote; it keeps the time for others in bounds. */
+const MOST_FUNCTIONS = 300
+const LONGEST_BODY = 50_000
+
 type Declared = { name: string; parameters: string[]; line: number; body: string }
 
 function functionsIn(masked: Masked, language: string): Declared[] {
@@ -164,7 +168,7 @@ function functionsIn(masked: Masked, language: string): Declared[] {
   const pattern = python
     ? /^([ \t]*)def\s+(\w+)\s*\(([^()]*)\)[^:\n]*:/gm
     : /()\b(?:function\s*\*?\s*([\w$]+)|(?:const|let|var)\s+([\w$]+)\s*=\s*(?:async\s*)?(?=\([^()]*\)\s*=>))\s*\(([^()]*)\)\s*(?:=>\s*)?(?=\{)/g
-  return [...text.matchAll(pattern)].map((match) => {
+  return [...text.matchAll(pattern)].slice(0, MOST_FUNCTIONS).map((match) => {
     const end = match.index + match[0].length
     const list = (python ? match[3] : match[4]) ?? ''
     return {
@@ -185,25 +189,27 @@ function parameterNames(list: string): string[] {
 }
 
 function indentedBody(text: string, start: number, indent: number): string {
-  const [first, ...rest] = text.slice(start).split('\n')
+  const [first, ...rest] = text.slice(start, start + LONGEST_BODY).split('\n')
   const end = rest.findIndex((line) => line.trim() !== '' && line.length - line.trimStart().length <= indent)
   return [first ?? '', ...(end < 0 ? rest : rest.slice(0, end))].join('\n')
 }
 
 function bracedBody(text: string, start: number): string {
   let depth = 0
-  for (let at = start; at < text.length; at++) {
+  const last = Math.min(text.length, start + LONGEST_BODY)
+  for (let at = start; at < last; at++) {
     if (text[at] === '{') depth += 1
     if (text[at] === '}' && --depth === 0) return text.slice(start, at + 1)
   }
-  return text.slice(start)
+  return text.slice(start, last)
 }
 
 /** Names the task asks for, in backticks after words like "implement" or before "function", that the code lacks. */
-export function missingNames(task: string, code: string): Finding[] {
+export function missingNames(text: string, code: string): Finding[] {
+  const task = text.replace(/\s+/g, ' ')
   const named = [
     ...task.matchAll(
-      /\b(?:implement|define|export|write|create|called|named)\s+(?:a|an|the|your)?\s*(?:function|method|class|operation)?\s*(?:called|named)?\s*`([A-Za-z_$][\w$]*)(?:\([^`]*\))?`/gi
+      /\b(?:implement|define|export|write|create|called|named)\s+(?:(?:a|an|the|your) )?(?:(?:function|method|class|operation) )?(?:(?:called|named) )?`([A-Za-z_$][\w$]*)(?:\([^`]*\))?`/gi
     ),
     ...task.matchAll(/`([A-Za-z_$][\w$]*)(?:\([^`]*\))?`\s+(?:function|method|class|operation)\b/gi)
   ].map((match) => match[1] as string)

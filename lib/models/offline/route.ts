@@ -30,7 +30,7 @@ const NAMES: Record<Intent, RegExp> = {
  * counts), or explaining, which is also the answer when no word decides. Other names win by their own words.
  */
 export function chooseRoute(choices: readonly string[], { asked, lastUser }: Conversation): string {
-  const intent = intentOf(asked, /```|^\s*(?:function|def|class|const|import)\b/m.test(lastUser))
+  const intent = intentOf(asked, /```|^[ \t]*(?:function|def|class|const|import)\b/m.test(lastUser))
   const named = choices.find((choice) => NAMES[intent].test(choice))
   const spoken = new Set(wordsOf(asked).map((word) => word.stem))
   const own = choices.find((choice) => !isIntentName(choice) && wordsOf(choice).some((word) => spoken.has(word.stem)))

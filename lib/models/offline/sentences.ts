@@ -2,11 +2,13 @@
 export function sentencesOf(text: string): string[] {
   const prose = text
     .replace(/```[\s\S]*?(?:```|$)/g, '\n\n')
-    .replace(/!\[[^\]]*\]\([^)]*\)/g, '')
-    .replace(/\[([^\]]+)\](?:\([^)]*\)|\[[^\]]*\])/g, '$1')
+    .replace(/!\[[^\]\n]{0,300}\]\([^)\n]{0,500}\)/g, '')
+    .replace(/\[([^\]\n]{1,300})\](?:\([^)\n]{0,500}\)|\[[^\]\n]{0,300}\])/g, '$1')
     .replace(/https?:\/\/\S+/g, '')
     .replace(/<[^>\n]{1,200}>/g, '')
-  return prose.split(/\n\s*\n|\n(?=\s*(?:[-*+]|\d+[.)])\s)|(?<=^\s*#.*)\n/m).flatMap(sentencesOfBlock)
+  return prose
+    .split(/\n[ \t]*\n|\n(?=[ \t]*(?:[-*+]|\d+[.)])\s)|(?<=^[ \t]{0,3}#.{0,300})\n/m)
+    .flatMap(sentencesOfBlock)
 }
 
 function sentencesOfBlock(block: string): string[] {

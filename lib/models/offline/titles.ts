@@ -19,9 +19,10 @@ export function quotedTitles(text: string): string[] {
 /** One line without markdown marks, at most 120 characters, cut at a word. */
 export function tidyTitle(text: string): string {
   const flat = text
+    .slice(0, 2_000)
     .replace(/[*_`#]+/g, '')
-    .replace(/\s*\[\d+\]/g, '')
     .replace(/\s+/g, ' ')
+    .replace(/ ?\[\d+\]/g, '')
     .trim()
     .replace(/[.;:,]+$/, '')
   if (flat.length <= 120) return flat
@@ -32,6 +33,7 @@ export function tidyTitle(text: string): string {
 /**
  * What a goal is about, without the words around it:
  * "Please make me a plan for learning recursion in Python and save it." → "recursion in Python".
+ * @returns an empty string when only planning is spoken of: "Break my goal down into tasks."
  */
 export function topicOf(text: string): string {
   const sentence = firstSentence(text)
@@ -40,7 +42,7 @@ export function topicOf(text: string): string {
     /\b(?:learn(?:ing)?(?: about| to| how to)?|master|study|understand|get better at|practi[sc]e|about|for|to)\s+(.+)$/i.exec(
       sentence
     )?.[1]
-  return bareTopic(named ?? after ?? sentence) || 'the goal'
+  return bareTopic(named ?? after ?? sentence)
 }
 
 /** The title of a goal someone asks to create: "create a goal to learn Rust" → "Learn Rust". */
@@ -48,7 +50,7 @@ export function goalTitleOf(text: string): string {
   const quoted = quotedTitles(text)[0]
   if (quoted) return quoted
   const after = /\bgoals?\b\s*(?:to|of|for|about|is|:|called|named)?\s*(.+)$/i.exec(firstSentence(text))?.[1]
-  const title = withoutAfterthought(tidyTitle(after ?? '')) || topicOf(text)
+  const title = withoutAfterthought(tidyTitle(after ?? '')) || topicOf(text) || 'New goal'
   return title.charAt(0).toUpperCase() + title.slice(1)
 }
 
@@ -66,7 +68,11 @@ function bareTopic(text: string): string {
       ''
     )
   }
-  return topic
+  return /^(?:[\s.,]|please|break(?:ing)?|split|turn|make|create|add|save|write|plan|goals?|tasks?|steps?|it|this|that|my|me|the|a|an|some|for|of|with|into|down|up|small|smaller|new|and|to)*$/i.test(
+    topic
+  )
+    ? ''
+    : topic
 }
 
 /** "… and save it as tasks", "… and break it down" says what to do, not what it is about. */

@@ -161,6 +161,44 @@ test('a plan has three to seven tasks, from the list in the message if there is 
   t.is(derived.length, 5)
   t.true(derived.every((title) => title.includes('recursion in Python')))
   t.is(new Set(derived).size, 5)
+  const context = system('<goal title="Learn closures">In four weeks.</goal>')
+  t.regex(await ask(t, [context, user('Break my goal down into tasks')]), /^1\. Read the basics of closures: /)
+})
+
+test('a plan goes along the passages that have to do with it, and says which', async (t) => {
+  const sources = system('[1] Closures in loops\nClosures and loops.\n\n[2] Cooking rice\nBoil water.')
+  const answer = await ask(t, [sources, user('Make me a plan to learn closures')])
+  t.regex(
+    answer,
+    /^1\. Work through Closures in loops: Read it and solve it yourself \[1\]\.\n2\. Read the basics of closures/
+  )
+  t.notRegex(answer, /rice/)
+})
+
+test('an answer that is sent back is answered anew for the question before it', async (t) => {
+  const { openai, provider } = await start(t, 'in process')
+  provider.script({ match: 'recursion', rawContent: '{"agent": "plan' })
+  const schema = {
+    type: 'object',
+    properties: { agent: { type: 'string', enum: ['planner', 'tutor'] } },
+    required: ['agent'],
+    additionalProperties: false
+  }
+  const format = { type: 'json_schema' as const, json_schema: { name: 'route', strict: true, schema } }
+  const asked: Message[] = [user('Make me a plan for recursion')]
+  const first =
+    (await openai.chat.completions.create({ model: CHAT, messages: asked, response_format: format })).choices[0]
+      ?.message.content ?? ''
+  t.throws(() => JSON.parse(first) as unknown)
+  const repair: Message[] = [
+    ...asked,
+    { role: 'assistant', content: first },
+    user('That answer is not valid JSON. Answer again.')
+  ]
+  const second =
+    (await openai.chat.completions.create({ model: CHAT, messages: repair, response_format: format })).choices[0]
+      ?.message.content ?? ''
+  t.deepEqual(JSON.parse(second), { agent: 'planner' })
 })
 
 test('json_object answers JSON', async (t) => {

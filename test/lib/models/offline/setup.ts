@@ -41,7 +41,7 @@ export function callsOf(
   )
 }
 
-/** Waits until a condition holds, looking once every turn of the event loop. */
+/** Waits until a condition holds, looking every few milliseconds. */
 export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setImmediate(resolve))
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2))
 }
