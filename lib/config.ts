@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { type AiAction, aiActions, gateActions } from './schemas/actions.ts'
+import { thresholdsSchema } from './schemas/suspicious.ts'
 
 /**
  * The only reader of environment variables. Each variable has one entry below: its meaning for `--help`
@@ -145,7 +146,7 @@ const variables = {
     ''
   ],
   SUSPICIOUS_THRESHOLDS: [
-    json(z.record(z.string(), z.number().positive())).optional(),
+    json(thresholdsSchema).default(thresholdsSchema.parse({})),
     'JSON that replaces thresholds of the suspicious-activity rules by their code',
     ''
   ],
@@ -209,7 +210,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   for (const [name, [schema]] of Object.entries(variables)) {
     const result = schema.safeParse(env[name] === '' ? undefined : env[name])
     if (result.success) values[name] = result.data
-    else problems.push(...result.error.issues.map((issue) => `${name} ${issue.message}`))
+    else problems.push(...result.error.issues.map((issue) => [name, ...keysOf(issue), issue.message].join(' ')))
   }
   const parsed = values as Variables
   if (env.NODE_ENV === 'production') {
@@ -226,6 +227,9 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   if (problems.length > 0) throw new ConfigError(problems)
   return toConfig(parsed, offline)
 }
+
+/** The key in a JSON variable that an issue is about; a number only says which item of a list. */
+const keysOf = ({ path }: { path: PropertyKey[] }) => path.filter((key) => typeof key === 'string')
 
 function toConfig(v: Variables, offline: boolean) {
   return {
@@ -248,7 +252,7 @@ function toConfig(v: Variables, offline: boolean) {
     workerQueues: v.WORKER_QUEUES ?? [...aiActions],
     workerConcurrency: v.WORKER_CONCURRENCY ?? {},
     rateLimits: v.RATE_LIMITS ?? {},
-    suspiciousThresholds: v.SUSPICIOUS_THRESHOLDS ?? {},
+    suspiciousThresholds: v.SUSPICIOUS_THRESHOLDS,
     providerLimits: v.PROVIDER_LIMITS ?? {},
     jobAttempts: v.JOB_ATTEMPTS,
     jobBackoffMs: v.JOB_BACKOFF_MS,

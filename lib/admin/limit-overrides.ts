@@ -9,7 +9,7 @@ const pollMs = 1_000
 
 /** Limits of single users as every decision needs them: in memory, without a query. */
 export type LiveOverrides = LimitOverrides & {
-  /** Loads them, and keeps them fresh from then on. */
+  /** Loads them, or as soon as the database is there, and keeps them fresh from then on. */
   start(): Promise<void>
   stop(): Promise<void>
   put(override: LimitOverride): Promise<void>
@@ -64,7 +64,7 @@ export function createLiveOverrides({
   return {
     for: (userId) => overrides.get(userId),
     async start() {
-      await read()
+      await refresh()
       subscriber.on('message', onMessage)
       void subscriber.subscribe(channel).catch(() => undefined) // the poll goes on without it
       timer = setInterval(() => void refresh(), pollMs)

@@ -90,10 +90,17 @@ export function createJobs({
       return job
     },
 
-    /** Retries failed jobs that have not been retried, up to a thousand at once. */
+    /** Retries failed jobs that have not been retried, up to a thousand at once; those it cannot are left out. */
     async retryAll(action: AiAction | undefined): Promise<JobView[]> {
       const retried: JobView[] = []
-      for (const id of await store.failedIds(action, 1_000)) retried.push(await jobs.retry(id))
+      for (const id of await store.failedIds(action, 1_000)) {
+        try {
+          retried.push(await jobs.retry(id))
+        } catch (error) {
+          // Deleted meanwhile, or its user's budget is used up: the others have nothing to do with that.
+          if (!(error instanceof AppError) || error.status >= 500) throw error
+        }
+      }
       return retried
     }
   }

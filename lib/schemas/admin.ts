@@ -2,12 +2,13 @@ import { z } from 'zod'
 import { parseUsd } from '../usage/money.ts'
 import { gateActionSchema } from './actions.ts'
 import { idFilterSchema, limitSchema } from './page.ts'
+import { suspiciousCodes } from './suspicious.ts'
 import { textSchema, timeSchema } from './text.ts'
 
 export const outcomeSchema = z.enum(['allowed', 'blocked', 'degraded'])
 
-/** Decimal USD of at most twelve decimals, as text or number; `null` for none. Read as exact pico-USD. */
-export const usdSchema = z.union([z.string(), z.number()]).transform((value, context) => {
+/** Decimal USD of at most twelve decimals, as text or number. Read as exact pico-USD. */
+const usdSchema = z.union([z.string(), z.number()]).transform((value, context) => {
   try {
     return parseUsd(value)
   } catch {
@@ -120,16 +121,6 @@ export const consumersSchema = z.object({
 })
 
 export const suspiciousQuerySchema = z.strictObject(range).refine(rangeInOrder, rangeError)
-export const suspiciousCodes = [
-  'blocked_share',
-  'blocked_burst',
-  'many_addresses',
-  'shared_address',
-  'token_spike',
-  'cost_spike',
-  'failed_logins'
-] as const
-export type SuspiciousCode = (typeof suspiciousCodes)[number]
 export const suspiciousSchema = z.object({
   data: z.array(
     z.object({
@@ -151,13 +142,21 @@ export const limitConfigSchema = z.object({ actions: z.array(limitViewSchema) })
 export const limitResetSchema = z.strictObject({ action: gateActionSchema.optional() })
 export const limitResetResultSchema = z.object({ userId: z.uuid(), reset: z.array(gateActionSchema) })
 
-export const budgetInputSchema = z.strictObject({ dailyUsd: usdSchema.nullable(), monthlyUsd: usdSchema.nullable() })
+/** Kept as a 64-bit number of pico-USD, with room for what is spent beside it. */
+const budgetUsdSchema = usdSchema.refine((pico) => pico <= parseUsd(1_000_000), 'must be at most 1000000 USD')
+export const budgetInputSchema = z.strictObject({
+  dailyUsd: budgetUsdSchema.nullable(),
+  monthlyUsd: budgetUsdSchema.nullable()
+})
+export type BudgetInput = z.output<typeof budgetInputSchema>
 export const budgetSchema = z
   .object({ dailyUsd: z.string().nullable(), monthlyUsd: z.string().nullable() })
   .meta({ id: 'Budget' })
 
 /** USD for a million tokens: at most six decimals, so that a token costs a whole number of pico-USD. */
-const pricePerMillion = usdSchema.refine((pico) => pico % 1_000_000n === 0n, 'must have at most six decimals')
+const pricePerMillion = usdSchema
+  .refine((pico) => pico % 1_000_000n === 0n, 'must have at most six decimals')
+  .refine((pico) => pico <= parseUsd(100_000), 'must be at most 100000 USD')
 export const priceInputSchema = z.strictObject({
   model: textSchema.trim().min(1).max(200),
   inputPerMillion: pricePerMillion,
@@ -165,6 +164,7 @@ export const priceInputSchema = z.strictObject({
   outputPerMillion: pricePerMillion,
   validFrom: timeSchema
 })
+export type PriceInput = z.output<typeof priceInputSchema>
 export const priceSchema = z
   .object({
     id: z.uuid(),
@@ -176,3 +176,4 @@ export const priceSchema = z
     createdAt: z.iso.datetime()
   })
   .meta({ id: 'Price' })
+export type PriceView = z.infer<typeof priceSchema>

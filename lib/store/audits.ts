@@ -33,20 +33,22 @@ export function createAuditStore({ ledger }: { ledger: Ledger }) {
   return {
     /**
      * Writes decisions, each exactly once by its id, whether or not the job of the request was there first.
-     * People who have been deleted meanwhile leave their audits without a name.
+     * People who have been deleted meanwhile leave their audits without a name. Of two outcomes for one id `degraded`
+     * is what its client was told.
      */
     async recordDecisions(trx: Knex.Transaction, decisions: AuditedDecision[]): Promise<void> {
       await trx.raw(
-        `insert into rate_limit_audits (id, user_id, action, outcome, method, path, ip, user_agent, limits, created_at)
-         select d.id, u.id, d.action::rate_limit_action, d.outcome::rate_limit_outcome, d.method, d.path, d.ip,
-                d."userAgent", d.limits, to_timestamp(d.at / 1000.0)
+        `insert into rate_limit_audits as a (id, user_id, action, outcome, method, path, ip, user_agent, limits, created_at)
+         select distinct on (d.id) d.id, u.id, d.action::rate_limit_action, d.outcome::rate_limit_outcome, d.method, d.path,
+                d.ip, d."userAgent", d.limits, to_timestamp(d.at / 1000.0)
          from jsonb_to_recordset(?::jsonb) as d (id uuid, at double precision, "userId" uuid, action text, outcome text,
               method text, path text, ip text, "userAgent" text, limits jsonb)
          left join users u on u.id = d."userId"
-         order by d.id
+         order by d.id, d.outcome = 'degraded' desc
          on conflict (id) do update set
-           outcome = case when rate_limit_audits.outcome = 'degraded' then 'degraded' else excluded.outcome end, method = excluded.method, path = excluded.path,
-           ip = excluded.ip, user_agent = excluded.user_agent, limits = excluded.limits`,
+           outcome = case when a.outcome = 'degraded' then a.outcome else excluded.outcome end,
+           method = excluded.method, path = excluded.path, ip = excluded.ip, user_agent = excluded.user_agent,
+           limits = excluded.limits`,
         [JSON.stringify(decisions)]
       )
     },
@@ -73,4 +75,23 @@ export function createAuditStore({ ledger }: { ledger: Ledger }) {
         .merge(['job_id', 'model', 'prompt_tokens', 'completion_tokens', 'total_tokens', 'cost_pico', 'latency_ms'])
     }
   }
+}
+
+/**
+ * Brings the audit rows of ended jobs up to date with a call of theirs that was settled only after their end, when they
+ * were cancelled for example: in the transaction of the settlement.
+ */
+export async function auditLateSettlement(trx: Knex.Transaction, callId: string): Promise<void> {
+  await trx.raw(
+    `update rate_limit_audits a set model = t.model, prompt_tokens = t.prompt_tokens,
+       completion_tokens = t.completion_tokens, total_tokens = t.prompt_tokens + t.completion_tokens, cost_pico = t.cost_pico
+     from (
+       select j.decision_id, sum(s.prompt_tokens) as prompt_tokens, sum(s.completion_tokens) as completion_tokens,
+         sum(s.cost_pico) as cost_pico, (array_agg(c.model order by c.kind, c.created_at))[1] as model
+       from jobs j join model_call_shares s on s.job_id = j.id join model_calls c on c.id = s.call_id
+       where j.finished_at is not null and j.id in (select job_id from model_call_shares where call_id = ?)
+       group by j.decision_id) t
+     where a.id = t.decision_id and a.job_id is not null`,
+    [callId]
+  )
 }

@@ -41,6 +41,11 @@ export function createBudgetStore({ knex }: { knex: Knex }) {
         .merge()
     },
 
+    /** The default holds for the user again. */
+    async removeBudget(userId: string): Promise<void> {
+      await knex('budgets').where({ user_id: userId }).delete()
+    },
+
     async setDefaultBudget(budget: Budget): Promise<void> {
       await knex('default_budget')
         .where({ id: 1 })

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { auditLateSettlement } from './audits.ts'
 import type { BudgetStore } from './budgets.ts'
 import type { UsageScope } from '../usage/tracker.ts'
 import { noTokens, type PicoUsd, parseUsd, type TokenPrice, type TokenUsage } from '../usage/money.ts'
@@ -128,6 +129,7 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
             })
         }
         await budgets.correctSettled(trx, id)
+        await auditLateSettlement(trx, id)
       })
     },
 

@@ -1,0 +1,70 @@
+import type { Redis } from 'ioredis'
+import type { Knex } from 'knex'
+import type { Config } from '../config.ts'
+import type { EventLog } from '../events/log.ts'
+import { defaultLimits, mergeLimits } from '../gate/limits.ts'
+import type { Logger } from '../logger.ts'
+import { createAuditQueries } from '../store/audit-queries.ts'
+import { createAuditRetention } from '../store/audit-retention.ts'
+import type { AuditStore } from '../store/audits.ts'
+import { createFigures } from '../store/figures.ts'
+import { createLimitOverrideStore } from '../store/limit-overrides.ts'
+import { createPriceStore } from '../store/prices.ts'
+import { createRollUpStore } from '../store/roll-ups.ts'
+import { createSuspiciousStore } from '../store/suspicious.ts'
+import type { Transaction } from '../store/transaction.ts'
+import { createUsageStore } from '../store/usage.ts'
+import { createUserStore } from '../store/users-credentials.ts'
+import { createAuditWriter } from './audit-writer.ts'
+import { createLiveOverrides } from './limit-overrides.ts'
+import { createMustExist } from './people.ts'
+import { createSuspicionRules } from './suspicion-rules.ts'
+import { createSuspicionWatch } from './suspicion-watch.ts'
+
+export type Admin = ReturnType<typeof createAdmin>
+
+export type AdminNeeds = {
+  config: Pick<Config, 'rateLimits' | 'suspiciousThresholds' | 'auditRetentionDays'>
+  knex: Knex
+  redis: Pick<Redis, 'publish'>
+  subscriber: Redis
+  prefix: string
+  transaction: Transaction
+  events: EventLog
+  audits: AuditStore
+  log: Logger
+}
+
+/**
+ * What watches over usage: audits, their figures, limits of single users, prices, suspicious activity. Starts nothing:
+ * an API process starts `overrides`, a worker process gives it to `startAdminWorkers`.
+ */
+export function createAdmin({ config, knex, redis, subscriber, prefix, transaction, events, audits, log }: AdminNeeds) {
+  const figures = createFigures({ knex })
+  const suspicious = createSuspiciousStore({ knex })
+  const rules = createSuspicionRules({ store: suspicious, figures, thresholds: config.suspiciousThresholds })
+  return {
+    /** the limits of everyone, for the gate */
+    limits: mergeLimits(defaultLimits, config.rateLimits),
+    /** the limits of single users, for the gate */
+    overrides: createLiveOverrides({
+      store: createLimitOverrideStore({ knex }),
+      redis,
+      subscriber,
+      prefix,
+      log
+    }),
+    /** stores decisions: for the reader of the streams, and for a gate that decides while Redis is away */
+    recordDecisions: createAuditWriter({ transaction, audits, events }),
+    mustExist: createMustExist({ users: createUserStore(knex) }),
+    auditQueries: createAuditQueries({ knex }),
+    figures,
+    usage: createUsageStore({ knex }),
+    prices: createPriceStore({ knex }),
+    rules,
+    watch: createSuspicionWatch({ rules, store: suspicious, transaction, events }),
+    rollUps: createRollUpStore({ knex }),
+    retention: createAuditRetention({ knex }),
+    auditRetentionDays: config.auditRetentionDays
+  }
+}

@@ -1,0 +1,138 @@
+import type { Knex } from 'knex'
+import type { SuspiciousCode } from '../schemas/suspicious.ts'
+import type { Range } from './spans.ts'
+
+/** The most that one user came to within any window of a rule. */
+export type Burst = { userId: string; most: number }
+
+/** A user on an address between two moments at most an hour apart: all that a sliding hour needs to know. */
+export type Visit = { userId: string; ip: string; first: Date; last: Date }
+
+/** A user's day of UTC, with the seven days before it. `null`: nothing was ever used before that day. */
+export type UserDay = {
+  userId: string
+  day: Date
+  tokens: number
+  costUsd: number
+  tokensOfWeekBefore: number | null
+  costUsdOfWeekBefore: number | null
+}
+
+export type SuspiciousStore = ReturnType<typeof createSuspiciousStore>
+
+/** Finds candidates for the rules of suspicious activity, and keeps what has been told. */
+export function createSuspiciousStore({ knex }: { knex: Knex }) {
+  /** Sliding windows that end at each row: `most` counts the rows in (end - window, end]. */
+  async function bursts(rows: string, windowMs: number, { from, to }: Range, least: number): Promise<Burst[]> {
+    const { rows: found } = await knex.raw(
+      `select user_id, max(n)::int as most from (
+         select user_id, count(*) over (
+           partition by user_id order by created_at
+           range between interval '${windowMs * 1_000 - 1} microseconds' preceding and current row) as n
+         from ${rows} and created_at >= :from and created_at < :to) w
+       group by user_id having max(n) >= :least`,
+      { from, to, least }
+    )
+    return (found as { user_id: string; most: number }[]).map(({ user_id, most }) => ({ userId: user_id, most }))
+  }
+
+  return {
+    /** Users with so many refused requests within one minute. */
+    blockedBursts: (range: Range, least: number) =>
+      bursts(`rate_limit_audits where outcome = 'blocked' and user_id is not null`, 60_000, range, least),
+
+    /** Users with so many wrong passwords within ten minutes. */
+    failedLogins: (range: Range, least: number) => bursts('failed_logins where true', 600_000, range, least),
+
+    /**
+     * Visits of users who came from at least `addresses` addresses, and of addresses that at least `users` users came
+     * from: few of all. Addresses of IPv6 are not told apart here, because their networks are what counts.
+     */
+    async visits({ from, to }: Range, { addresses, users }: { addresses: number; users: number }): Promise<Visit[]> {
+      const { rows } = await knex.raw(
+        `with seen as materialized (
+           select user_id, ip, min(created_at) as first, max(created_at) as last
+           from rate_limit_audits
+           where created_at >= :from and created_at < :to and user_id is not null and ip <> ''
+           group by user_id, ip, date_trunc('hour', created_at, 'UTC')),
+         grouped as (
+           select *, case when ip ~* '^::ffff:[0-9.]+$' then substr(ip, 8) when strpos(ip, ':') > 0 then 'IPv6' else ip end
+             as place from seen)
+         select user_id, ip, first, last from grouped
+         where user_id in (select user_id from seen group by user_id having count(distinct ip) >= :addresses)
+           or place in (select place from grouped group by place having count(distinct user_id) >= :users)`,
+        { from, to, addresses, users }
+      )
+      return (rows as { user_id: string; ip: string; first: Date; last: Date }[]).map(({ user_id, ...visit }) => ({
+        userId: user_id,
+        ...visit
+      }))
+    },
+
+    /** Days that overlap the range on which a user used so many tokens, or so much money. */
+    async largeDays({ from, to }: Range, least: { tokens: number; costUsd: number }): Promise<UserDay[]> {
+      const { rows } = await knex.raw(
+        `with used as (
+           select user_id, day, sum(total_tokens) as tokens, sum(cost_pico) / 1e12 as cost from (
+             select user_id, day, total_tokens, cost_pico from audit_user_days
+             union all
+             select user_id, date_trunc('day', minute, 'UTC'), total_tokens, cost_pico from audit_deltas
+             where user_id is not null) parts
+           group by user_id, day),
+         large as (
+           select * from used
+           where day >= date_trunc('day', :from::timestamptz, 'UTC') and day < :to and (tokens >= :tokens or cost >= :cost))
+         select l.user_id, l.day, l.tokens, l.cost, b.* from large l, lateral (
+           select coalesce(sum(tokens) filter (where u.day >= l.day - interval '168 hours'), 0) as week_tokens,
+             coalesce(sum(cost) filter (where u.day >= l.day - interval '168 hours'), 0) as week_cost,
+             coalesce(sum(tokens), 0) as tokens_before, coalesce(sum(cost), 0) as cost_before
+           from used u where u.user_id = l.user_id and u.day < l.day) b`,
+        { from, to, tokens: least.tokens, cost: least.costUsd }
+      )
+      return (rows as (Record<string, string> & { day: unknown })[]).map((row) => ({
+        userId: row.user_id as string,
+        day: row.day as Date,
+        tokens: Number(row.tokens),
+        costUsd: Number(row.cost),
+        tokensOfWeekBefore: Number(row.tokens_before) > 0 ? Number(row.week_tokens) : null,
+        costUsdOfWeekBefore: Number(row.cost_before) > 0 ? Number(row.week_cost) : null
+      }))
+    },
+
+    /**
+     * Says that somebody looks now, unless somebody did within `everyMs`.
+     * @returns when was looked before (`null`: never), or `undefined` when it is not yet time
+     */
+    async beginLook(now: Date, everyMs: number): Promise<{ before: Date | null } | undefined> {
+      const { rows } = await knex.raw(
+        `update suspicious_watch w set looked_at = :now
+         from (select looked_at from suspicious_watch where id = 1 for update) old
+         where w.id = 1 and (old.looked_at is null or old.looked_at <= :latest)
+         returning old.looked_at as before`,
+        { now, latest: new Date(now.getTime() - everyMs) }
+      )
+      return rows[0] as { before: Date | null } | undefined
+    },
+
+    /**
+     * Notes that a finding was seen.
+     * @param since names the finding when it is a new one
+     * @param goesOnFrom one that was last seen from then on is the same; `null`: a new one whenever `since` is another
+     * @returns what names it, or `undefined` when the user is no more
+     */
+    async see(
+      trx: Knex.Transaction,
+      finding: { userId: string; code: SuspiciousCode; since: Date; now: Date; goesOnFrom: Date | null }
+    ): Promise<Date | undefined> {
+      const { rows } = await trx.raw(
+        `insert into suspicious_findings as f (user_id, code, since, seen_at)
+         select id, :code, :since, :now from users where id = :userId for key share
+         on conflict (user_id, code) do update set seen_at = greatest(f.seen_at, excluded.seen_at),
+           since = case when f.seen_at >= :goesOnFrom then f.since else excluded.since end
+         returning since`,
+        finding
+      )
+      return rows[0]?.since as Date | undefined
+    }
+  }
+}
