@@ -5,7 +5,7 @@ const largestBytes = 20 * 1024 * 1024
 export type LogFile = {
   fd: number
   close: () => Promise<void>
-  /** The last lines written since it was opened. */
+  /** The last lines written since it was opened, without stack frames: they would push the message out. */
   tail: (lines: number) => Promise<string>
 }
 
@@ -20,7 +20,8 @@ export async function openLog(file: string): Promise<LogFile> {
     close: () => handle.close(),
     tail: async (lines) => {
       const text = (await readFile(file)).subarray(from).toString()
-      return text.trim().split('\n').slice(-lines).join('\n')
+      const told = text.split('\n').filter((line) => line.trim() && !/^\s+at /.test(line))
+      return told.slice(-lines).join('\n')
     }
   }
 }
