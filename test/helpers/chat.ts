@@ -57,7 +57,7 @@ export async function createChatStage(
   const checkpoints =
     shared ?? createCheckpoints({ databaseUrl: isolation.databaseUrl, schema: isolation.schema, knex, log })
   const deltas = recordingDeltas()
-  const processor = (changes: { deltas?: Deltas; limits?: Partial<RunLimits> } = {}) =>
+  const processor = (changes: Partial<Parameters<typeof chatCompletionProcessor>[0]> = {}) =>
     chatCompletionProcessor({
       models: stage.models,
       ledger,
