@@ -35,7 +35,7 @@ export type AppNeeds = {
   endpoints: Endpoint[]
 }
 
-export const apiBasePath = '/api/v1'
+const apiBasePath = '/api/v1'
 
 /** The HTTP side as an Express app, in the order in which a request meets its parts. Never listens. */
 export function createApp({ config, log, version, auth, gate, health, queues, endpoints }: AppNeeds): Express {

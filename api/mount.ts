@@ -34,6 +34,8 @@ export function mountEndpoints({ endpoints, basePath, authenticator, gate }: Nee
 
   return async (req, res) => {
     const match = table.match(req.method, req.path)
+    // An answer without a body can be no stream: what it would be as JSON is told.
+    if (req.method === 'HEAD') req.headers.accept = 'application/json'
     const pattern = patternOf(match)
     res.locals.route = pattern === undefined ? undefined : basePath + pattern
     if (req.method === 'OPTIONS' && match.kind !== 'unknown') {

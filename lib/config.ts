@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { type AiAction, aiActions, gateActions } from './schemas/actions.ts'
@@ -70,7 +71,15 @@ const trustProxy = z.string().transform((text, context): boolean | number | stri
     context.addIssue({ code: 'custom', message: 'name the number of proxies or their addresses; "true" trusts anyone' })
     return z.NEVER
   }
-  return text.split(',').map((item) => item.trim())
+  const proxies = text.split(',').map((item) => item.trim())
+  for (const proxy of proxies) {
+    const [address = '', bits, ...more] = proxy.split('/')
+    const longest = { 4: 32, 6: 128 }[isIP(address)] ?? 0
+    const isRange = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest)
+    if (/^(loopback|linklocal|uniquelocal)$/.test(proxy) || (longest > 0 && isRange && more.length === 0)) continue
+    context.addIssue({ code: 'custom', message: `"${proxy}" is not an address, a range like 10.0.0.0/8, or loopback` })
+  }
+  return proxies
 })
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const

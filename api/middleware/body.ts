@@ -5,7 +5,7 @@ import { AppError } from '../../lib/errors.ts'
 const mib = 1024 * 1024
 
 /** Largest body of a route that names no other. */
-export const defaultBodyLimitBytes = mib
+const defaultBodyLimitBytes = mib
 
 /**
  * Reads a JSON body, once it is known that the request may go on.

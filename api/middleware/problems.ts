@@ -28,7 +28,7 @@ export function toAppError(error: unknown): AppError {
 }
 
 /** Sends the problem document of an error (RFC 9457). The answer may carry fields already: limits, request id. */
-export function sendProblem(req: Request, res: Response, error: AppError): void {
+function sendProblem(req: Request, res: Response, error: AppError): void {
   const { type = 'about:blank', members, errors, headers } = error.extras
   const { title, status, code, message: detail } = error
   const body = {

@@ -52,7 +52,10 @@ function parseBody({ body: schema }: Endpoint, raw: unknown, errors: FieldError[
     errors.push({ path: '', message: unstorable.message })
     return undefined
   }
+  const before = errors.length
   const value = collect(schema, raw, errors)
+  if (raw === undefined && errors.length > before)
+    errors.splice(before, Infinity, { path: '', message: 'a JSON body is required' })
   if (unstorable) {
     const path = unstorable.path.join('.')
     if (!errors.some((error) => error.path === path)) errors.push({ path, message: unstorable.message })
@@ -68,7 +71,7 @@ function collect(schema: z.ZodType, raw: unknown, errors: FieldError[]): unknown
 }
 
 /** Every wrong field with its path in dots; each unknown field is one of its own. */
-export function fieldErrors(issues: z.core.$ZodIssue[]): FieldError[] {
+function fieldErrors(issues: z.core.$ZodIssue[]): FieldError[] {
   const seen = new Map<string, FieldError>()
   const add = (path: PropertyKey[], message: string) => {
     const error = { path: path.map(String).join('.'), message }

@@ -34,6 +34,7 @@ export function createCredentials({
     async openSession(trx, userId, audience) {
       const expiresAt = new Date(Date.now() + lifeMs[audience])
       expiresAt.setMilliseconds(0) // a JWT counts whole seconds
+      await sessions.removeExpiredOf(trx, userId)
       const sessionId = await sessions.insert(trx, { userId, expiresAt })
       return { token: await tokens.sign({ userId, sessionId, audience, expiresAt }), expiresAt }
     },

@@ -10,8 +10,8 @@ export type SessionStore = {
   /** @returns whether it was there to revoke */
   revoke(db: Knex, sessionId: string): Promise<boolean>
   revokeAllOf(db: Knex, userId: string, options?: { except?: string | undefined }): Promise<void>
-  /** Removes sessions that ran out before `before`. */
-  removeExpired(before: Date): Promise<number>
+  /** Forgets a person's sessions that ran out more than a day ago, so that nobody's pile up. */
+  removeExpiredOf(db: Knex, userId: string): Promise<void>
 }
 
 export function createSessionStore(knex: Knex): SessionStore {
@@ -41,8 +41,8 @@ export function createSessionStore(knex: Knex): SessionStore {
       if (except) rows.whereNot({ id: except })
       await rows.update({ revoked_at: db.fn.now() })
     },
-    async removeExpired(before) {
-      return await knex('sessions').where('expires_at', '<', before).delete()
+    async removeExpiredOf(db, userId) {
+      await db('sessions').where({ user_id: userId }).whereRaw(`expires_at < now() - interval '1 day'`).delete()
     }
   }
 }

@@ -263,7 +263,8 @@ test('a wrong shape is a 422 that names every wrong field, unknown ones too', as
     t.is(odd.status, 422, body)
     t.is(odd.body.errors[0].path, '')
   }
-  t.is((await send('POST', '/api/v1/notes', { token })).status, 422)
+  const none = await send('POST', '/api/v1/notes', { token })
+  t.like(none.body, { status: 422, errors: [{ path: '', message: 'a JSON body is required' }] })
 })
 
 test('text that cannot be stored and values nested too deep are a 422', async (t) => {

@@ -38,7 +38,7 @@ type Options = {
 type Teardown = Parameters<typeof startAuth>[0]
 
 /** More than any test that is not about limits could use up. */
-export const roomyLimits = mergeLimits(defaultLimits, {
+const roomyLimits = mergeLimits(defaultLimits, {
   address: { limitPerMinute: 100_000 },
   auth: { limitPerMinute: 100_000 },
   login_failed: { limitPerMinute: 100_000 },

@@ -144,6 +144,15 @@ test('a token outlives neither its session row nor its user', async (t) => {
   t.is(await authenticator.authenticate(token), undefined)
 })
 
+test('sessions that ran out long ago are forgotten with the next login', async (t) => {
+  const { accounts, actor, knex } = await start(t)
+  await knex('sessions').update({ expires_at: new Date(Date.now() - 2 * 86_400_000) })
+  await accounts.login(ada, { ip })
+  const left = await knex('sessions').where({ user_id: actor.id })
+  t.is(left.length, 1)
+  t.not(left[0].id, actor.credential.id)
+})
+
 test('a ticket works once, for its own credential, and is stored hashed for 30 s', async (t) => {
   const { tickets, actor, redis, place } = await start(t)
   const { ticket, expiresAt } = await tickets.issue(actor)
