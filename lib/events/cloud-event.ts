@@ -2,10 +2,10 @@ import type { CloudEvent } from '../schemas/cloud-event.ts'
 import type { LogEntry } from '../store/events.ts'
 
 /** The `source` of everything this platform says: with `id` it names an event uniquely (CloudEvents 1.0, 3.1.1). */
-export const eventSource = 'urn:ai-goals-tracker'
+const eventSource = 'urn:ai-goals-tracker'
 
 /** Results beyond this many bytes of JSON are not carried by news: `GET /jobs/:id` has them. */
-export const maxResultBytes = 64 * 1024
+const maxResultBytes = 64 * 1024
 
 /** Renders a log entry; an absent subject is left out, because CloudEvents knows no null there. */
 export function toCloudEvent({ id, type, subject, time, data }: LogEntry): CloudEvent {
