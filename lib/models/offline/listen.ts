@@ -18,6 +18,7 @@ export async function listen(handle: Handle, port: number, host: string): Promis
     void serve(handle, request, response)
   })
   server.requestTimeout = 0
+  server.keepAliveTimeout = 75_000 // ms: a client that reuses a connection must not meet its end
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, resolve)

@@ -27,7 +27,7 @@ test('cached tokens cost their own price, reasoning tokens that of the completio
 })
 
 for (const way of ways) {
-  test(`${way}: over a thousand mixed calls, what clients were told they used is what is billed`, async (t) => {
+  test(`${way}: over five hundred mixed calls, what clients were told they used is what is billed`, async (t) => {
     const { openai, provider } = await start(t, way, {
       seed: 11,
       faults: [{ kind: 'status', status: 503, probability: 0.1, times: null }]
@@ -58,14 +58,14 @@ for (const way of ways) {
       })
       for await (const chunk of stream) if (chunk.usage) note(chunk.usage)
     }
-    for (let round = 0; round < 64; round++) {
+    for (let round = 0; round < 32; round++) {
       const calls = Array.from({ length: 16 }, (_, at) => call(random(), `question ${round} of ${at}`))
       await Promise.allSettled(calls)
     }
     await until(() => provider.invoice().every(({ finishedAt }) => finishedAt !== null))
     const totals = provider.invoiceTotals()
     const lines = provider.invoice()
-    t.is(totals.requests, 1_024)
+    t.is(totals.requests, 512)
     t.is(totals.billedRequests, told.calls)
     t.deepEqual(
       [totals.promptTokens, totals.completionTokens, totals.cachedTokens],
@@ -73,9 +73,9 @@ for (const way of ways) {
     )
     t.deepEqual(
       lines.map(({ id }) => id),
-      Array.from({ length: 1_024 }, (_, at) => at + 1)
+      Array.from({ length: 512 }, (_, at) => at + 1)
     )
-    t.is(new Set(lines.map(({ requestId }) => requestId)).size, 1_024)
+    t.is(new Set(lines.map(({ requestId }) => requestId)).size, 512)
     t.is(
       lines.reduce((sum, { costUsd }) => sum + pico(costUsd), 0n),
       pico(totals.costUsd)

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { reviewMessage } from '../../../../lib/models/offline/review.ts'
+import { cpuMs } from './setup.ts'
 
 const review = (code: string, language = 'javascript', task = '') =>
   reviewMessage(`${task}\n\n\`\`\`${language}\n${code}\n\`\`\``)
@@ -56,11 +57,12 @@ test('no code at all fails and says so', (t) => {
 })
 
 test('absurd sources are looked at in a moment', (t) => {
-  const begun = performance.now()
-  review('('.repeat(200_000))
-  review(`const a = "${'x'.repeat(200_000)}"`)
-  review('function f(a) {\n'.repeat(5_000))
-  review('`${'.repeat(80_000))
-  review('/'.repeat(100_000))
-  t.true(performance.now() - begun < 5_000)
+  const sources = [
+    '('.repeat(200_000),
+    `const a = "${'x'.repeat(200_000)}"`,
+    'function f(a) {\n'.repeat(5_000),
+    '`${'.repeat(80_000),
+    '/'.repeat(100_000)
+  ]
+  for (const source of sources) t.true(cpuMs(() => review(source)) < 2_000)
 })

@@ -45,3 +45,11 @@ export function callsOf(
 export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2))
 }
+
+/** Milliseconds of this thread's processor time: what else runs on the machine does not count. */
+export function cpuMs(work: () => unknown): number {
+  const { user: before, system: systemBefore } = process.threadCpuUsage()
+  work()
+  const { user: after, system: systemAfter } = process.threadCpuUsage()
+  return (after - before + systemAfter - systemBefore) / 1_000
+}

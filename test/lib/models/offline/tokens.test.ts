@@ -2,6 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { encode } from 'gpt-tokenizer/encoding/o200k_base'
 import { countTokens, tokenPieces } from '../../../../lib/models/offline/tokens.ts'
+import { cpuMs } from './setup.ts'
 
 const exact = (text: string) => encode(text, { disallowedSpecial: new Set() }).length
 
@@ -28,9 +29,8 @@ test('a megabyte without a space counts in under 200 ms and never as more tokens
     '👩‍👩‍👧'.repeat(100_000),
     ' '.repeat(1_000_000)
   ]) {
-    const begun = performance.now()
     const tokens = countTokens(text)
-    t.true(performance.now() - begun < 200)
+    t.true(cpuMs(() => countTokens(text)) < 200)
     t.true(tokens > 0 && tokens <= Buffer.byteLength(text))
     t.is(countTokens(text), tokens)
   }
