@@ -26,7 +26,7 @@ export function problemsOf({ access, method, limit, params, body }: Endpoint): P
   if (access === 'admin') list.push(403)
   if (params) list.push(404)
   if (body) list.push(400, 413, 415)
-  if (body && (!limit || limit === 'auth')) list.push(409)
+  if (method !== 'get' && (!limit || limit === 'auth')) list.push(409)
   if (method === 'patch') list.push(412)
   return list.toSorted((a, b) => a - b)
 }
