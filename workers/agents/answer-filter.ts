@@ -1,5 +1,5 @@
 import { createFenceTracker } from './code-fences.ts'
-import { decideBareLink, decideTag, type Decision, type Linkable, readTarget } from './links.ts'
+import { decideBareLink, decideTag, type Decision, type Linkable, readTarget, removedLink } from './links.ts'
 
 const citation = /^\[\d{1,4}(?: {0,2}[,;–-] {0,2}\d{1,4}){0,9}\]/
 const citationBeginning = /^\[(?:\d{1,4} {0,2}[,;–-] {0,2}){0,9}(?:\d{1,4} {0,2})?$/
@@ -56,7 +56,9 @@ export function createAnswerFilter({
   /** Where something was taken out, what is left and right of it must not become something new. */
   function emit(put: string): string {
     if (put === '') return ''
-    const apart = seam && word !== '' && !(isLink(word) ? /^\s/ : /^[\s.,;:!?)"'’”…*_]/).test(put)
+    const cutOff = seam && word !== '' && !(isLink(word) ? /^\s/ : /^[\s.,;:!?)"'’”…*_]/).test(put)
+    // Brackets of our own must not make an image of a mark, or a reference of what stands before them.
+    const apart = cutOff || (put === removedLink && /[!\]]$/.test(word))
     const shown = apart ? ` ${put}` : put
     seam = false
     const blank = shown.search(/\s\S*$/)
@@ -78,8 +80,12 @@ export function createAnswerFilter({
     mode = 'prose'
     const definition = /^ {0,3}\[(?!\^)[^\]\n]+\]:[ \t]*<?([^\s<>]*)/.exec(line)
     const [, target = ''] = definition ?? []
-    if (!elsewhere.test(target) || linkable(target)) return { take: 0, put: '' }
-    return { take: line.length, put: '' }
+    if (!elsewhere.test(target)) return { take: 0, put: '' }
+    if (!linkable(target)) return { take: line.length, put: '' }
+    // A number with a target would make links, or images, of citations.
+    const numbered = /^( {0,3}\[\d{1,4}\]):/.exec(line)
+    if (numbered) text = `${numbered[1]} ${text.slice(numbered[0].length)}`
+    return { take: 0, put: '' }
   }
 
   /** A line of code, as it is. */
@@ -157,30 +163,46 @@ export function createAnswerFilter({
       for (const n of numbersIn(decided.put)) cited.add(n)
       return decided
     }
-    return link(0, isLast)
+    return link(isLast)
   }
 
+  /** Images are loaded without anyone asking for it, so there are none: what was to be one becomes its text. */
   function image(isLast: boolean): Decision {
     if (text.length === 1) return isLast ? { take: 1, put: '!' } : 'more'
-    return text.charAt(1) === '[' ? link(1, isLast) : { take: 1, put: '!' }
+    if (text.charAt(1) !== '[') return { take: 1, put: '!' }
+    const decided = citations(text.slice(1), isLast)
+    if (decided === 'more') return 'more'
+    if (decided) return { take: 1, put: '!' }
+    const found = linkAt(1, isLast)
+    if (found === 'more') return 'more'
+    if (typeof found === 'object') return becomeText(2, found)
+    return { take: 1, put: '' }
   }
 
-  /**
-   * A link or image whose target the sources do not have becomes its text, which is looked at in its turn.
-   * @param open where its bracket is
-   */
-  function link(open: number, isLast: boolean): Decision {
-    const start = text.slice(0, open + 1)
+  /** A link whose target the sources do not have becomes its text, which is looked at in its turn. */
+  function link(isLast: boolean): Decision {
+    const found = linkAt(0, isLast)
+    if (found === 'more') return 'more'
+    // What has no end is disarmed when its bracket is reached.
+    if (found === undefined || linkable(found.target)) return { take: 1, put: '[' }
+    return becomeText(1, found)
+  }
+
+  type Link = { close: number; end: number; target: string }
+
+  /** The link with its bracket at `open`; `undefined` when there is none. */
+  function linkAt(open: number, isLast: boolean): Link | 'more' | undefined {
     const close = closingBracket(text, open)
-    if (close === 'open') return isLast ? { take: open + 1, put: start } : 'more'
-    if (close === 'none') return { take: open + 1, put: start }
-    if (close + 1 === text.length && !isLast) return 'more'
-    if (text.charAt(close + 1) !== '(') return { take: open + 1, put: start }
+    if (close === 'none') return undefined
+    if (close === 'open' || close + 1 === text.length) return isLast ? undefined : 'more'
+    if (text.charAt(close + 1) !== '(') return undefined
     const target = readTarget(text, close + 1)
     if (target === 'open' && !isLast) return 'more'
-    // What has no end is disarmed when its bracket is reached.
-    if (typeof target === 'string' || linkable(target.target)) return { take: open + 1, put: start }
-    text = text.slice(open + 1, close) + text.slice(target.end)
+    return typeof target === 'object' ? { close, ...target } : undefined
+  }
+
+  function becomeText(from: number, { close, end }: Link): Decision {
+    text = text.slice(from, close) + text.slice(end)
     seam = true
     return { take: 0, put: '' }
   }

