@@ -9,7 +9,10 @@ const from = (remoteAddress: string, forwarded?: string) =>
 /** What Express makes of the same request. */
 const byExpress = (trust: unknown, request: IncomingMessage) => {
   const app = express().set('trust proxy', trust)
-  return [clientAddress(app)(request), Object.setPrototypeOf({ ...request, app }, app.request).ip]
+  return [
+    clientAddress(app)(request),
+    Object.assign(Object.create(app.request) as express.Request, request, { app }).ip
+  ]
 }
 
 test('an upgrade comes from the address that Express would name', (t) => {
