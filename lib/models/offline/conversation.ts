@@ -38,7 +38,7 @@ export function readConversation(call: ChatCall): Conversation {
   return {
     call,
     system,
-    asked: withoutCode(withoutPassages(lastUser)),
+    asked: withoutCode(unwrapped(withoutPassages(lastUser))),
     lastUser,
     said: messages[said]?.text ?? '',
     withCode: messages.findLast((message) => message.role === 'user' && message.text.includes('```'))?.text ?? lastUser,
@@ -57,6 +57,11 @@ function answeredMessage({ messages, format }: ChatCall, last: number): number {
 }
 
 export const isSystem = (message: Message): boolean => message.role === 'system' || message.role === 'developer'
+
+/** `<message>…</message>` around all of it marks a message as data; what it asks is inside. */
+function unwrapped(text: string): string {
+  return /^<([a-z_]{1,40})>\s*([\s\S]*?)\s*<\/\1>$/.exec(text.trim())?.[2] ?? text
+}
 
 export function withoutCode(text: string): string {
   return text

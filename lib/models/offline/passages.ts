@@ -1,7 +1,7 @@
 import { isObject } from './check.ts'
 
 /** A numbered piece of source text that an answer may quote. */
-export type Passage = { n: number; title: string; content: string }
+export type Passage = { n: number; title: string; content: string; type?: string }
 
 const OPENING = /<passage\b([^<>]{0,1000})>/gi
 const CLOSING = /<\/passage>/gi
@@ -16,7 +16,8 @@ export function passagesInText(text: string): Passage[] {
   const found = elements(text).map(({ attributes, content }, index) => ({
     n: Number(attribute(attributes, 'n') ?? index + 1),
     title: attribute(attributes, 'title') ?? '',
-    content: content.trim()
+    content: content.trim(),
+    type: attribute(attributes, 'type') ?? ''
   }))
   return found.length > 0 ? found : numberedLines(text)
 }

@@ -1,7 +1,7 @@
 import { isObject } from './check.ts'
 import { type Conversation, isSystem, type ToolUse } from './conversation.ts'
 import { quoteAnswer, summarize } from './extract.ts'
-import { parseJson } from './passages.ts'
+import { parseJson, withoutPassages } from './passages.ts'
 import { planTasks } from './plan.ts'
 import { cited } from './sentences.ts'
 import { type Review, reviewMessage } from './review.ts'
@@ -14,8 +14,9 @@ import { tidyTitle } from './titles.ts'
  */
 export function plainAnswer(conversation: Conversation): string {
   if (asksForSummary(conversation)) return summaryOf(conversation)
-  const { asked, lastUser, used, passages } = conversation
-  if (lastUser.includes('```') && wantsReview(conversation)) return reviewInWords(reviewMessage(lastUser))
+  const { asked, used, passages } = conversation
+  const code = wantsReview(conversation) ? codeToReview(conversation) : undefined
+  if (code) return reviewInWords(reviewMessage(code.text), code.n)
   const reports = reportsOf(used)
   if (asksFor('plan', asked) && !used.some(({ call }) => MAKES.test(call.name))) {
     return [...reports, planInWords(conversation)].join('\n\n')
@@ -27,9 +28,20 @@ export function plainAnswer(conversation: Conversation): string {
 }
 
 /** Code alone is there to be reviewed, unless tools were asked about it. */
-function wantsReview({ asked, used }: Conversation): boolean {
-  return asksFor('review', asked) || (used.length === 0 && intentOf(asked, true) === 'review')
+function wantsReview({ asked, used, lastUser }: Conversation): boolean {
+  if (asksFor('review', asked)) return true
+  return used.length === 0 && FENCE.test(withoutPassages(lastUser)) && intentOf(asked, true) === 'review'
 }
+
+/** The user's own code, else the first passage that has code, with its number. */
+function codeToReview({ lastUser, passages }: Conversation): { text: string; n?: number } | undefined {
+  const own = withoutPassages(lastUser)
+  if (FENCE.test(own)) return { text: own }
+  const passage = passages.find(({ content }) => FENCE.test(content))
+  return passage && { text: passage.content, n: passage.n }
+}
+
+const FENCE = /^```/m
 
 const MAKES = /^(?:create|add|update|change|complete|set|mark|save)/i
 
@@ -48,12 +60,13 @@ function planInWords(conversation: Conversation): string {
     .join('\n')
 }
 
-function reviewInWords({ summary, issues }: Review): string {
+function reviewInWords({ summary, issues }: Review, n: number | undefined): string {
+  const mark = (text: string) => (n === undefined ? text : cited(text, n))
   const lines = issues.map(
     ({ line, severity, message, suggestion }) =>
-      `- Line ${line} (${severity}): ${message}${suggestion ? ` ${suggestion}` : ''}`
+      `- ${mark(`Line ${line} (${severity}): ${message}`)}${suggestion ? ` ${suggestion}` : ''}`
   )
-  return [summary, ...lines].join('\n')
+  return [mark(summary), ...lines].join('\n')
 }
 
 function summaryOf({ call }: Conversation): string {
@@ -84,17 +97,17 @@ function reportsOf(used: readonly ToolUse[]): string[] {
     const found = failed ? undefined : rowsOf(value)
     if (found)
       rows.set(call.name, [...(rows.get(call.name) ?? []), ...found.map(describeRow).filter((row) => row !== '')])
+    else if (!failed && MAKES.test(call.name)) rows.set(call.name, rows.get(call.name) ?? [])
   }
   return [...Array.from(rows, ([name, described]) => reportOf(name, described)), ...failures]
 }
 
 function reportOf(name: string, rows: readonly string[]): string {
+  if (MAKES.test(name))
+    return rows.length > 0 ? `Done with ${name}: ${rows.slice(0, 20).join(', ')}.` : `Done with ${name}.`
   if (rows.length === 0) return `${name} found nothing.`
-  if (MAKES.test(name)) return `Done with ${name}: ${rows.slice(0, 20).join(', ')}.`
-  return `${name} lists:\n${rows
-    .slice(0, 10)
-    .map((row) => `- ${row}`)
-    .join('\n')}`
+  const list = rows.slice(0, 10).map((row) => `- ${row}`)
+  return [`${name} lists:`, ...list].join('\n')
 }
 
 function rowsOf(value: unknown): unknown[] | undefined {
@@ -111,7 +124,8 @@ function describeRow(row: unknown): string {
   if (!isObject(row)) return typeof row === 'string' ? tidyTitle(row) : ''
   const title = row['title'] ?? row['name']
   if (typeof title !== 'string') return ''
-  return typeof row['status'] === 'string' ? `“${tidyTitle(title)}” (${row['status']})` : `“${tidyTitle(title)}”`
+  const status = typeof row['status'] === 'string' ? ` (${row['status']})` : ''
+  return `“${tidyTitle(title)}”${status}${typeof row['n'] === 'number' ? ` [${row['n']}]` : ''}`
 }
 
 function messageOf(error: unknown): string {

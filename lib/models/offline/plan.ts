@@ -28,7 +28,8 @@ export function planTasks(conversation: Conversation): PlannedTask[] {
 function tasksFromPassages({ passages }: Conversation, topic: string): PlannedTask[] {
   const about = sketch(topic)
   const near = passages.filter(
-    ({ title, content }) => title !== '' && likeness(about, sketch(`${title}\n${content.slice(0, 1_000)}`)) >= NEAR
+    ({ title, content, type }) =>
+      title !== '' && type !== 'goal' && likeness(about, sketch(`${title}\n${content.slice(0, 1_000)}`)) >= NEAR
   )
   const tasks = near.map(({ n, title }) => ({
     title: tidyTitle(`Work through ${title}`),
@@ -38,8 +39,10 @@ function tasksFromPassages({ passages }: Conversation, topic: string): PlannedTa
   return tasks.filter((task, index) => tasks.findIndex((other) => other.title === task.title) === index)
 }
 
-/** The goal that system messages speak of: `<goal …>` elements (its `title`, or its first line) or "goal: …". */
-function goalInContext({ system }: Conversation): string {
+/** The goal among the passages, else the one that system messages speak of: `<goal …>` elements (its `title`, or its first line) or "goal: …". */
+function goalInContext({ system, passages }: Conversation): string {
+  const found = passages.find(({ type, title }) => type === 'goal' && title !== '')
+  if (found) return topicOf(found.title)
   const element = /<goal\b([^>]*)>\s*([^\n<]*)/i.exec(system)
   const title = /\btitle="([^"]+)"/i.exec(element?.[1] ?? '')?.[1] ?? element?.[2]
   const named = /\bgoal(?: title)?\s*(?:is|:)\s*["“]?([^"”\n]+)/i.exec(system)?.[1]

@@ -1,5 +1,6 @@
 import type { Conversation } from './conversation.ts'
 import { isObject, type Json } from './check.ts'
+import { asksForChanges } from './commands.ts'
 import { quoteAnswer, summarize } from './extract.ts'
 import { type Fill, generate, resolve, typesOf } from './json-schema.ts'
 import { planTasks } from './plan.ts'
@@ -41,6 +42,9 @@ function fromOptions(name: string, options: readonly unknown[], conversation: Co
   const choices = options.filter((option) => typeof option === 'string')
   if (choices.length === 0) return undefined
   if (/^(?:agent|route|next|intent|specialist)$/i.test(name)) return chooseRoute(choices, conversation)
+  if (choices.includes('requested') && choices.includes('not_requested')) {
+    return asksForChanges(conversation.asked) ? 'requested' : 'not_requested'
+  }
   const text = ` ${conversation.asked.toLowerCase()} `
   return choices.find((choice) => text.includes(choice.toLowerCase().replaceAll('_', ' ')))
 }

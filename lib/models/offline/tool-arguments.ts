@@ -26,30 +26,64 @@ const LANGUAGES = [
 /**
  * Arguments for a tool, valid for its schema: `given` first, then queries from what was asked, ids from the
  * conversation, a language and enum values that were named, and null, defaults or the smallest value elsewhere.
+ * Ids that are not required are given when the user's own message has them, to tools that create or list, and, for a
+ * course, with the scope of the course.
  * @returns JSON, or `undefined` when the schema requires an id that the conversation does not have
  */
 export function buildArguments(tool: Tool, conversation: Conversation, given: Json = {}): string | undefined {
   if (missingId(tool, conversation, given)) return undefined
+  const likeId = similarTo(tool, conversation)
   const made = generate(tool.parameters, (path, schema) => {
     const name = path.at(-1)
     if (name === undefined) return undefined
-    if (path.length === 1 && name in given) return given[name]
+    if (path.length === 1 && name in given) return given[name] ?? undefined
+    if (likeId && QUERY.test(name)) return undefined
+    if (isIdName(name, schema)) return name === likeId ? idFor(name, conversation) : idOffer(name, tool, conversation)
     return valueFor(name, schema, tool, conversation)
   })
   return JSON.stringify(made)
 }
 
+const QUERY = /^(?:query|question|q|search|input|text|message)$/i
+
+/** A tool that finds records like one of them takes either a query or the record's id: the id, when it is known. */
+function similarTo(tool: Tool, conversation: Conversation): string | undefined {
+  if (!/similar/i.test(tool.name)) return undefined
+  const own = Object.keys(propertiesOf(tool)).find((name) => {
+    const noun = /^(goal|task|code|document)\w*Id$/.exec(name)?.[1]
+    return noun !== undefined && tool.name.toLowerCase().includes(noun)
+  })
+  return own !== undefined && idFor(own, conversation) !== undefined ? own : undefined
+}
+
+function idOffer(name: string, tool: Tool, conversation: Conversation): string | undefined {
+  const id = idFor(name, conversation)
+  if (id === undefined || (requiredOf(tool).includes(name) && !nullable(propertiesOf(tool)[name]))) return id
+  if (conversation.said.includes(id)) return id
+  if (/^course/i.test(name) && 'scope' in propertiesOf(tool)) return scopeIsCourse(tool, conversation) ? id : undefined
+  return /^(?:create|add|list)/i.test(tool.name) ? id : undefined
+}
+
+function scopeIsCourse(tool: Tool, conversation: Conversation): boolean {
+  const scope = propertiesOf(tool)['scope']
+  const options = isObject(scope) ? optionsOf(scope) : undefined
+  return options !== undefined && scopeFor(options, conversation) === 'course'
+}
+
 function valueFor(name: string, schema: Json, tool: Tool, conversation: Conversation): unknown {
-  const types = kindsOf(schema)
-  if (isIdName(name, schema)) return idFor(name, conversation)
   const options = optionsOf(schema)
   if (options && name === 'scope') return scopeFor(options, conversation)
   if (options) return namedOption(options, conversation.asked)
-  if (!types.includes('string')) return undefined
-  if (/^(?:query|question|q|search|input|text|message)$/i.test(name)) return queryFrom(tool, conversation)
-  if (/^language$/i.test(name)) return languageIn(conversation.asked)
-  return undefined
+  if (!kindsOf(schema).includes('string')) return undefined
+  if (QUERY.test(name)) return queryFrom(tool, conversation)
+  return /^language$/i.test(name) ? languageIn(conversation.asked) : undefined
 }
+
+const propertiesOf = ({ parameters }: Tool): Json =>
+  isObject(parameters['properties']) ? parameters['properties'] : {}
+const requiredOf = ({ parameters }: Tool): unknown[] =>
+  Array.isArray(parameters['required']) ? parameters['required'] : []
+const nullable = (schema: unknown): boolean => isObject(schema) && kindsOf(schema).includes('null')
 
 /** The scope that was named, else the course's when a course is known, else what the schema prefers. */
 function scopeFor(options: readonly unknown[], conversation: Conversation): unknown {

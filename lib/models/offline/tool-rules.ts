@@ -1,6 +1,7 @@
 import type { Tool } from './chat-types.ts'
 import { isObject, type Json } from './check.ts'
 import type { Conversation } from './conversation.ts'
+import { commandsIn } from './commands.ts'
 import { wordsOf } from './features.ts'
 import { typesOf } from './json-schema.ts'
 import { parseJson } from './passages.ts'
@@ -55,23 +56,18 @@ function callOf(tool: Tool, conversation: Conversation, given: Json = {}): Plann
 
 /** "Create a goal …", "add these tasks …", "make a plan and save it": `create_*` tools, goals before their tasks. */
 function writing(conversation: Conversation): PlannedCall[] | undefined {
-  const { asked, call } = conversation
-  if (!/\b(?:create|add|make|save|set up|write|plan|break)\b/i.test(asked)) return undefined
-  for (const noun of ['goal', 'task'] as const) {
-    const tool = call.tools.find(({ name }) => /^(?:create|add)/i.test(name) && name.toLowerCase().includes(noun))
-    if (!tool || !wants(noun, asked)) continue
-    const calls = creations(tool, conversation)
+  const { createGoal, createTasks } = commandsIn(conversation.asked)
+  for (const [noun, wanted] of [
+    ['goal', createGoal],
+    ['task', createTasks]
+  ] as const) {
+    const tool = conversation.call.tools.find(
+      ({ name }) => /^(?:create|add)/i.test(name) && name.toLowerCase().includes(noun)
+    )
+    const calls = tool && wanted ? creations(tool, conversation) : []
     if (calls.length > 0) return calls
   }
   return undefined
-}
-
-const NEW_GOAL =
-  /\b(?:create|add|make|save|set up)\s+(?:me\s+)?(?:a|an|the|this|another|one|two|three)?\s*(?:(?:new|learning|study|following)\s+)*goals?\b/i
-
-function wants(noun: 'goal' | 'task', asked: string): boolean {
-  if (noun === 'goal') return NEW_GOAL.test(asked)
-  return /\b(?:create|add|make|save|set up|write|plan|break)\b[^!?]{0,80}\b(?:tasks?|steps?|plan|down)\b/i.test(asked)
 }
 
 /** The calls that are still to be made to a `create_*` tool: each title once in a turn. */
@@ -142,8 +138,8 @@ function arrayParameter(tool: Tool): string | undefined {
 /** "Mark task 0198… as completed": `update_*` and `complete_*` tools, when the record's id is in the conversation. */
 function changing(conversation: Conversation): PlannedCall[] | undefined {
   const { asked, call, used } = conversation
-  const done = /\b(?:complete|finish|mark|done|tick off)\w*\b/i.test(asked)
-  if (!done && !/\b(?:rename|change|update|archive|move|set)\b/i.test(asked)) return undefined
+  const { finish: done, alter } = commandsIn(asked)
+  if (!done && !alter) return undefined
   const noun = /\bgoals?\b/i.test(asked) ? 'goal' : 'task'
   const tool = call.tools.find(
     ({ name }) => /^(?:update|change|complete|set|mark)/i.test(name) && name.toLowerCase().includes(noun)
@@ -203,8 +199,9 @@ function wider(conversation: Conversation): PlannedCall[] | undefined {
   if (!only || others.length > 0 || !RETRIEVAL.test(only.call.name)) return undefined
   const tool = conversation.call.tools.find(({ name }) => name === only.call.name)
   const given = parseJson(only.call.arguments)
-  if (!tool || !isObject(given) || !('scope' in given) || given['scope'] === 'global') return undefined
-  const calls = callOf(tool, conversation, { ...given, scope: 'global' })
+  const properties = tool && isObject(tool.parameters['properties']) ? tool.parameters['properties'] : {}
+  if (!tool || !isObject(given) || !('scope' in properties) || given['scope'] === 'global') return undefined
+  const calls = callOf(tool, conversation, { ...given, courseId: null, scope: 'global' })
   return calls[0] && calls[0].arguments !== only.call.arguments ? calls : undefined
 }
 

@@ -212,3 +212,35 @@ test('the same conversation gets the same answer', async (t) => {
   const messages = [system(passages), user('What is a promise?')]
   t.is(await ask(t, messages), await ask(t, messages))
 })
+
+test('a message marked as data is answered for what is inside, and says whether changes are asked for', async (t) => {
+  const properties = {
+    agent: { type: 'string', enum: ['tutor', 'planner', 'reviewer'] },
+    changes: { type: 'string', enum: ['requested', 'not_requested'] }
+  }
+  const route = (text: string) =>
+    json(t, [system('Choose who answers a learner.'), user(`<message>\n${text}\n</message>`)], properties)
+  t.deepEqual(await route('What is a plan in chess?'), { agent: 'tutor', changes: 'not_requested' })
+  t.deepEqual(await route('Create three tasks for my goal'), { agent: 'planner', changes: 'requested' })
+  t.deepEqual(await route('How do I create a task queue?'), { agent: 'tutor', changes: 'not_requested' })
+})
+
+test('code among the passages is reviewed under its number, and is no reason to review anything else', async (t) => {
+  const block =
+    '<passages>\n<passage n="3" type="code_snapshot" title="sum.js">\n```javascript\n1| var sum = 0\n```\n</passage>\n</passages>'
+  t.regex(await ask(t, [user(`${block}\n\nPlease review my code`)]), /- Line 1 \(warning\): .* \[3\]\./)
+  t.notRegex(await ask(t, [user(`${block}\n\nClosures in loops`)]), /Line 1/)
+})
+
+test('what tools list is told with the numbers they gave', async (t) => {
+  const called: Message = {
+    role: 'assistant',
+    content: null,
+    tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'list_tasks', arguments: '{}' } }]
+  }
+  const result = JSON.stringify({ tasks: [{ n: 4, id: 'x', title: 'Two Fer', status: 'pending' }] })
+  t.is(
+    await ask(t, [user('What are my tasks?'), called, { role: 'tool', tool_call_id: 'call_1', content: result }]),
+    'list_tasks lists:\n- “Two Fer” (pending) [4]'
+  )
+})

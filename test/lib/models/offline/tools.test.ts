@@ -237,3 +237,58 @@ test('what passages, tool results and code say moves no tool and gives no ids', 
   const wanted = await decide(t, [inSystem, user('Add a task called "Read on"')])
   t.true(wanted.every(({ arguments: given }) => given['goalId'] !== FOREIGN))
 })
+
+test('ids that are not required are given only where they are meant', async (t) => {
+  const optional = [
+    tool('search_knowledge_base', { query: text, taskId: uuid, courseId: uuid, scope: { ...scope, default: 'user' } }, [
+      'query'
+    ]),
+    tool('get_similar_goals', { query: text, goalId: uuid, scope }, []),
+    tool('update_task', { taskId: uuid, goalId: uuid, status: { type: 'string', enum: ['pending', 'completed'] } }, [
+      'taskId'
+    ])
+  ]
+  const looking = system(`The learner is looking at: goal ${GOAL}, task ${TASK}.`)
+  const first = async (question: string, ...before: Message[]) =>
+    (await decide(t, [...before, user(question)], { tools: optional }))[0]
+  t.deepEqual(await first('What is recursion?', looking), {
+    name: 'search_knowledge_base',
+    arguments: { query: 'What is recursion?' }
+  })
+  t.deepEqual((await first(`What is said on loops in course ${COURSE}?`))?.arguments['courseId'], COURSE)
+  t.deepEqual(await first('Find goals similar to this goal', looking), {
+    name: 'get_similar_goals',
+    arguments: { goalId: GOAL }
+  })
+  t.deepEqual(await first('Find goals similar to learning Rust'), {
+    name: 'get_similar_goals',
+    arguments: { query: 'Find goals similar to learning Rust' }
+  })
+  t.deepEqual(await first('Mark this task as completed', looking), {
+    name: 'update_task',
+    arguments: { taskId: TASK, status: 'completed' }
+  })
+})
+
+test('a search that finds nothing without naming a scope is made once more everywhere', async (t) => {
+  const optional = [tool('search_knowledge_base', { query: text, scope: { ...scope, default: 'user' } }, ['query'])]
+  const asked = [user('What is recursion?')]
+  const empty = answered(asked, [
+    { name: 'search_knowledge_base', arguments: { query: 'What is recursion?' }, result: 'Nothing was found.' }
+  ])
+  t.deepEqual((await decide(t, empty, { tools: optional }))[0]?.arguments, {
+    query: 'What is recursion?',
+    scope: 'global'
+  })
+})
+
+test('a question about changing things changes nothing', async (t) => {
+  const looking = system(`The learner is looking at: goal ${GOAL}, task ${TASK}.`)
+  for (const question of ['How do I complete this task?', 'What would it mean to create a task for this goal?']) {
+    const names = (await decide(t, [looking, user(question)])).map(({ name }) => name)
+    t.true(
+      names.every((name) => !/^(?:create|update)/.test(name)),
+      names.join()
+    )
+  }
+})
