@@ -12,7 +12,7 @@ import type { TaskStore } from '../store/tasks.ts'
 import { snapshotNews, taskNews, goalNews as news } from './news.ts'
 import { createReading } from './reading.ts'
 import { type Person, viewerOf } from './viewer.ts'
-import { differences, insertAllowed, type Outcome, single, type Writing } from './writing.ts'
+import { differences, type Given, insertAllowed, type Outcome, single, type Writing } from './writing.ts'
 
 export type Goals = ReturnType<typeof createGoals>
 
@@ -44,11 +44,13 @@ export function createGoals({
     },
 
     /** Creates goals in one statement; those that name a course the actor cannot see are refused, the others created. */
-    async createMany(trx: Knex.Transaction, actor: Person, inputs: GoalCreate[]): Promise<Outcome<GoalView>[]> {
+    async createMany(trx: Knex.Transaction, actor: Person, inputs: Given<GoalCreate>[]): Promise<Outcome<GoalView>[]> {
       const wanted = inputs.flatMap(({ courseId }) => courseId ?? [])
       const seen = await courses.lock(trx, wanted, viewerOf(actor), 'key share')
       const rows = inputs.map((input) =>
-        input.courseId && !seen.has(input.courseId) ? unseenCourse() : { ...input, id: newId(), userId: actor.id }
+        input.courseId && !seen.has(input.courseId)
+          ? unseenCourse()
+          : { ...input, id: input.id ?? newId(), userId: actor.id }
       )
       const { created, outcomes } = await insertAllowed(rows, (allowed) => goals.insert(trx, allowed))
       await writing.tell(trx, ...created.map((goal) => news('created', goal)))
@@ -57,7 +59,7 @@ export function createGoals({
     },
 
     /** @throws AppError 422 naming `courseId` */
-    async create(trx: Knex.Transaction, actor: Person, input: GoalCreate): Promise<GoalView> {
+    async create(trx: Knex.Transaction, actor: Person, input: Given<GoalCreate>): Promise<GoalView> {
       return single(await service.createMany(trx, actor, [input]))
     },
 

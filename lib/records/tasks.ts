@@ -10,7 +10,7 @@ import type { TaskStore } from '../store/tasks.ts'
 import { goalNews, taskNews as news, snapshotNews } from './news.ts'
 import { createReading } from './reading.ts'
 import { type Person, viewerOf } from './viewer.ts'
-import { differences, insertAllowed, MovedError, type Outcome, single, type Writing } from './writing.ts'
+import { differences, type Given, insertAllowed, MovedError, type Outcome, single, type Writing } from './writing.ts'
 
 export type Tasks = ReturnType<typeof createTasks>
 
@@ -60,7 +60,7 @@ export function createTasks({
     },
 
     /** Creates tasks in one statement, each after the last of its goal unless it has a position. */
-    async createMany(trx: Knex.Transaction, actor: Person, inputs: TaskCreate[]): Promise<Outcome<TaskView>[]> {
+    async createMany(trx: Knex.Transaction, actor: Person, inputs: Given<TaskCreate>[]): Promise<Outcome<TaskView>[]> {
       const seen = await goals.lock(
         trx,
         inputs.map(({ goalId }) => goalId),
@@ -72,7 +72,7 @@ export function createTasks({
         if (!goal) return unseenGoal()
         const position = input.position ?? next.get(goal.id) ?? 0
         next.set(goal.id, Math.max(position + 1, next.get(goal.id) ?? 0))
-        return { ...input, position, id: newId(), userId: goal.userId, ...completion(input.status) }
+        return { ...input, position, id: input.id ?? newId(), userId: goal.userId, ...completion(input.status) }
       })
       const { created, outcomes } = await insertAllowed(rows, (allowed) => tasks.insert(trx, allowed))
       await writing.tell(
@@ -91,7 +91,7 @@ export function createTasks({
     },
 
     /** @throws AppError 422 naming `goalId` */
-    async create(trx: Knex.Transaction, actor: Person, input: TaskCreate): Promise<TaskView> {
+    async create(trx: Knex.Transaction, actor: Person, input: Given<TaskCreate>): Promise<TaskView> {
       return single(await service.createMany(trx, actor, [input]))
     },
 

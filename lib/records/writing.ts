@@ -12,6 +12,9 @@ export type TextNews = {
   removed(trx: Knex.Transaction, type: SourceType, ids: string[]): Promise<unknown>
 }
 
+/** What a record is made of, with its id when that was settled before: by an agent, which went on to speak of it. */
+export type Given<Create> = Create & { id?: string | undefined }
+
 /** Of each record of a call: as it was created, or why not. */
 export type Outcome<View> = View | AppError
 

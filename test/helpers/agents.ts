@@ -1,14 +1,12 @@
 import type { Context } from '../../lib/context.ts'
 import { newId } from '../../lib/ids.ts'
 import type { Handlers } from '../../workers/run-job.ts'
-import { createModels, createOpenAi } from '../../lib/models/client.ts'
-import { createOfflineProvider } from '../../lib/models/offline/provider.ts'
 import { createRecords } from '../../lib/records/records.ts'
 import type { AiAction } from '../../lib/schemas/actions.ts'
 import type { JobView } from '../../lib/schemas/job.ts'
 import { createEventStore } from '../../lib/store/events.ts'
 import { createUserStore } from '../../lib/store/users-credentials.ts'
-import { createUsageTracker } from '../../lib/usage/tracker.ts'
+import { offlineModels } from './models.ts'
 import type { Processor } from '../../workers/processor.ts'
 import { createRunJob } from '../../workers/run-job.ts'
 import { createRunningJobs } from '../../workers/running-jobs.ts'
@@ -20,15 +18,7 @@ export type AgentStage = ReturnType<typeof createAgentStage>
  * run one delivery of a job without a queue.
  */
 export function createAgentStage(context: Context) {
-  const provider = createOfflineProvider()
-  const tracker = createUsageTracker()
-  const openai = createOpenAi({
-    apiKey: 'offline',
-    baseUrl: 'http://offline.invalid/v1',
-    timeoutMs: 30_000,
-    fetch: provider.fetch
-  })
-  const models = createModels({ openai, config: context.config, tracker, ledger: context.ledger, log: context.log })
+  const { provider, tracker, models } = offlineModels(context, { timeoutMs: 30_000 })
   const users = createUserStore(context.knex)
   const records = createRecords({
     knex: context.knex,

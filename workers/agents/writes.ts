@@ -7,8 +7,8 @@ import type { GoalCreate, GoalPatch } from '../../lib/schemas/goal.ts'
 import type { TaskCreate, TaskPatch } from '../../lib/schemas/task.ts'
 
 /**
- * A change that a tool call made. `key` is the call, so that none counts twice; `id` the record, which for a new one is
- * what later calls of the run know it by.
+ * A change that a tool call made. `key` is the call, so that none counts twice; `id` the record, settled for a new one
+ * when the call is made, so that later calls of the run can speak of it.
  */
 export type StagedWrite = { key: string; id: string } & (
   | { op: 'create_goal'; input: GoalCreate }
@@ -23,21 +23,12 @@ export type StagedWrite = { key: string; id: string } & (
  */
 export function createWrites({ goals, tasks }: Pick<Records, 'goals' | 'tasks'>) {
   return async function applyWrites(trx: Knex.Transaction, person: Person, staged: StagedWrite[]): Promise<void> {
-    /** ids that new records got, by those they were known by */
-    const made = new Map<string, string>()
-    const real = (id: string) => made.get(id) ?? id
     try {
-      for (const write of staged) {
-        if (write.op === 'create_goal') made.set(write.id, (await goals.create(trx, person, write.input)).id)
-        else if (write.op === 'create_task') {
-          const input = { ...write.input, goalId: real(write.input.goalId) }
-          made.set(write.id, (await tasks.create(trx, person, input)).id)
-        } else if (write.op === 'update_goal') await goals.updateIn(trx, person, real(write.id), write.input)
-        else {
-          const { goalId, ...patch } = write.input
-          const input = goalId === undefined ? patch : { ...patch, goalId: real(goalId) }
-          await tasks.updateIn(trx, person, real(write.id), input)
-        }
+      for (const { op, id, input } of staged) {
+        if (op === 'create_goal') await goals.create(trx, person, { ...input, id })
+        else if (op === 'create_task') await tasks.create(trx, person, { ...input, id })
+        else if (op === 'update_goal') await goals.updateIn(trx, person, id, input)
+        else await tasks.updateIn(trx, person, id, input)
       }
     } catch (error) {
       if (!(error instanceof AppError) || error.status >= 500) throw error
