@@ -2,7 +2,6 @@ const opener = /^([ \t]*)((?:>[ \t]?|(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(`{3,}|~{3,})
 const listMarker = /^[ \t]*(?:>[ \t]?)*(?:[-*+]|\d{1,9}[.)])[ \t]+/
 
 export type LineKind = 'prose' | 'open' | 'inside' | 'close'
-export type FenceTracker = ReturnType<typeof createFenceTracker>
 
 /**
  * Tells line by line which lines of a Markdown text are code (CommonMark 0.31, 4.5, lists and quotes included).

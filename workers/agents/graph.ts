@@ -36,5 +36,3 @@ export async function createChatGraph(nodes: Record<NodeName, Node>) {
     .addEdge('tools', 'respond')
     .addEdge('finish', END)
 }
-
-export type ChatGraph = Awaited<ReturnType<typeof createChatGraph>>

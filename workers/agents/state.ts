@@ -54,7 +54,7 @@ export type NodeName = 'route' | 'retrieve' | 'respond' | 'tools' | 'finish'
 /** A step: takes the state and returns what changes. */
 export type Node = (state: ChatState) => Promise<Partial<ChatState>>
 
-export const nothingSpent: Spent = { tokens: 0, outputTokens: 0, costPico: '0', uncertainPico: '0' }
+const nothingSpent: Spent = { tokens: 0, outputTokens: 0, costPico: '0', uncertainPico: '0' }
 
 export const initialState: ChatState = {
   agent: null,
