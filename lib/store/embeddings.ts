@@ -97,8 +97,17 @@ export function createEmbeddingStore(knex: Knex) {
       }
       const added = rows.map((row, chunk) => ({ row, chunk })).filter(({ chunk }) => !kept.has(chunk))
       if (gone.length > 0) await trx('embeddings').whereIn('id', gone).delete()
-      if (gone.length > 0 || added.length > 0) {
-        await trx('embeddings').where({ source_type: source.type, source_id: source.id }).whereNot({ model }).delete()
+      const stale: { model: string }[] = await trx('embedded_sources')
+        .where({ source_type: source.type, source_id: source.id })
+        .whereNot({ model })
+        .whereNot({ text_hash: textHash })
+        .delete(['model'])
+      if (stale.length > 0) {
+        const models = stale.map((other) => other.model)
+        await trx('embeddings')
+          .where({ source_type: source.type, source_id: source.id })
+          .whereIn('model', models)
+          .delete()
       }
       for (let from = 0; from < added.length; from += insertBatch) {
         await insert(trx, source, model, added.slice(from, from + insertBatch))
@@ -111,6 +120,14 @@ export function createEmbeddingStore(knex: Knex) {
       if (source.type === 'document') {
         await trx('documents').where({ id: source.id }).update({ chunks: rows.length, embedded_at: trx.fn.now() })
       }
+    },
+
+    /** Deletes vectors of other models than this, up to so many. Returns how many it deleted. */
+    async pruneOthers(model: string, limit: number): Promise<number> {
+      await knex('embedded_sources').whereNot({ model }).delete()
+      return await knex('embeddings')
+        .whereIn('id', knex('embeddings').select('id').whereNot({ model }).limit(limit))
+        .delete()
     },
 
     /** Deletes the vectors of records, of every model. */

@@ -47,6 +47,9 @@ const tables: Record<SourceType, string> = {
   document: 'documents'
 }
 
+const lacking = `not exists (select 1 from embedded_sources e
+  where e.source_type = s.source_type and e.source_id = s.source_id and e.model = ?)`
+
 /** Reads the records whose texts are embedded, whatever table they are in, regardless of who asks. */
 export function createSourceStore(knex: Knex) {
   async function find({ type, id }: SourceKey, db: Knex = knex): Promise<Source | undefined> {
@@ -57,6 +60,29 @@ export function createSourceStore(knex: Knex) {
 
   return {
     find,
+
+    /** How many records have no vectors of a model. */
+    async countWithout(model: string): Promise<number> {
+      const { rows } = (await knex.raw(`select count(*)::int as n from embedding_sources s where ${lacking}`, [
+        model
+      ])) as {
+        rows: { n: number }[]
+      }
+      return rows[0]?.n ?? 0
+    },
+
+    /** Records that have no vectors of a model, in the order of their ids. */
+    async without(
+      model: string,
+      { after, limit }: { after?: string | undefined; limit: number }
+    ): Promise<SourceKey[]> {
+      const { rows } = (await knex.raw(
+        `select s.source_type as type, s.source_id as id from embedding_sources s
+        where ${lacking} and (?::uuid is null or s.source_id > ?::uuid) order by s.source_id limit ?`,
+        [model, after ?? null, after ?? null, limit] as Knex.RawBinding[]
+      )) as { rows: SourceKey[] }
+      return rows
+    },
 
     /** The newest code snapshots of a task. */
     async latestSnapshots(taskId: string, limit: number): Promise<Source[]> {

@@ -2,7 +2,8 @@ import type { EventLog } from '../../lib/events/log.ts'
 import { JobError } from '../../lib/jobs/job-error.ts'
 import { encodeVector } from '../../lib/models/vectors.ts'
 import type { Chunker } from '../../lib/rag/chunker.ts'
-import { chunksOf, contentHash, embeddingText, sourceHash } from '../../lib/rag/embedding-text.ts'
+import { embedSource } from '../../lib/rag/embed-source.ts'
+import { sourceHash } from '../../lib/rag/embedding-text.ts'
 import type { ReferenceAccess } from '../../lib/rag/tools/tool.ts'
 import { type Embedder, embedAll } from '../../lib/rag/vectors.ts'
 import type { EmbeddingInput, EmbeddingResult } from '../../lib/schemas/embedding.ts'
@@ -30,7 +31,7 @@ const dimensions = 1536
 export function embeddingGenerationProcessor(needs: Needs): Processor<EmbeddingInput> {
   return async (run) => {
     if ('input' in run.input) return await embedTexts(needs, run, run.input)
-    return await embedSource(needs, run, run.input.source)
+    return await embedRecord(needs, run, run.input.source)
   }
 }
 
@@ -54,38 +55,15 @@ async function embedTexts(
   return async () => result
 }
 
-async function embedSource(needs: Needs, run: JobRun, key: SourceKey): Promise<Effect> {
-  const { chunker, embeddings, models, sources } = needs
-  const model = models.embeddingModel
-  const source = await sources.find(key)
-  if (!source || !(await mayEmbed(needs, run, source))) return gone(run, model)
-
-  const chunks = await chunksOf(chunker, source, (await embeddings.chunksOf(key, model)).map(toChunk))
-  const texts = chunks.map((chunk) => embeddingText(source, chunk))
-  const hashes = texts.map(contentHash)
-  const vectors = await embeddings.vectorsByHash(source.ownerId, model, hashes)
-  const missing = new Map(
-    hashes
-      .map((hash, index) => [hash.toString('hex'), texts[index] as string] as const)
-      .filter(([hex]) => !vectors.has(hex))
-  )
-  const stored = hashes.filter((hash) => vectors.has(hash.toString('hex'))).length
-  run.progress(chunks.length - missing.size, chunks.length)
-  const made = await embedAll(models, [...missing.values()], {
-    step: 'embed',
+async function embedRecord(needs: Needs, run: JobRun, key: SourceKey): Promise<Effect> {
+  const source = await needs.sources.find(key)
+  if (!source || !(await mayEmbed(needs, run, source))) return gone(run, needs.models.embeddingModel)
+  const { rows, reused } = await embedSource(needs, source, {
     signal: run.signal,
-    onProgress: (done) => run.progress(chunks.length - missing.size + done, chunks.length)
+    onProgress: (done, total) => run.progress(done, total)
   })
-  for (const [index, hex] of [...missing.keys()].entries()) vectors.set(hex, made.vectors[index] as number[])
-
-  const rows = chunks.map(({ heading, body }, index): EmbeddingRow => {
-    const hash = hashes[index] as Buffer
-    return { heading, content: body, hash, vector: vectors.get(hash.toString('hex')) as number[] }
-  })
-  return write(needs, run, source, rows, stored + made.reused)
+  return write(needs, run, source, rows, reused)
 }
-
-const toChunk = ({ heading, content }: { heading: string; content: string }) => ({ heading, body: content })
 
 /** Jobs of the platform's own are for whatever was written; a person's for what they see. */
 async function mayEmbed({ access, people }: Needs, run: JobRun, { type, id }: Source): Promise<boolean> {

@@ -75,12 +75,12 @@ test.serial('phrases must occur and excluded words must not, in both halves', as
   ])
   t.deepEqual(
     idsOf(await search(scope, { vector, words: 'binary search', phrases: ['binary search'] })).toSorted(),
-    [ids[0], ids[2]].toSorted() as string[]
+    ([ids[0], ids[2]] as string[]).toSorted()
   )
   t.deepEqual(idsOf(await search(scope, { vector, words: 'binary', excluded: ['tree'] })), [ids[0]] as string[])
   t.deepEqual(
     idsOf(await search(scope, { vector, words: 'binary', excluded: ['binary tree'] })).toSorted(),
-    [ids[0], ids[2]].toSorted() as string[]
+    ([ids[0], ids[2]] as string[]).toSorted()
   )
   t.deepEqual(idsOf(await search(scope, { vector, phrases: ['tree', 'binary search'] })), [ids[2]] as string[])
 })

@@ -15,8 +15,7 @@ export function createRandom(seed: number): () => number {
 
 /** A random direction of 1536 dimensions, of which only the first few differ from zero: quick to make and compare. */
 export function randomVector(random: () => number, places = 24): number[] {
-  const vector = new Array<number>(1536).fill(0)
-  for (let at = 0; at < places; at++) vector[at] = random() - 0.5
+  const vector = Array.from({ length: 1536 }, (_, at) => (at < places ? random() - 0.5 : 0))
   const length = Math.hypot(...vector)
   return vector.map((value) => value / length)
 }

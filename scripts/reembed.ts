@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { ConfigError, loadConfig } from '../lib/config.ts'
+import { openContext, type ProcessConfig } from '../lib/context.ts'
+import { createLogger } from '../lib/logger.ts'
+import { openModels } from '../lib/models/open-models.ts'
+import { createProviderGuard } from '../lib/models/provider-guard.ts'
+import { createChunker } from '../lib/rag/chunker.ts'
+import { createReembed } from '../lib/rag/reembed.ts'
+import { createEmbeddingStore } from '../lib/store/embeddings.ts'
+import { createSourceStore } from '../lib/store/sources.ts'
+import { createUsageTracker } from '../lib/usage/tracker.ts'
+import { createProgressBar } from './load/progress-bar.ts'
+import { untilSignal } from './start/until-signal.ts'
+
+/** `npm run reembed -- --model X`: gives every record vectors of another model while searches go on with the old one. */
+
+const usage = `npm run reembed -- --model <name> [--prune]
+
+Gives every record vectors of another embedding model of 1536 dimensions. Searches go on with the model they use and
+never mix the two. Stop it whenever you like: it goes on where it was. When it is done, start the platform with
+EMBEDDING_MODEL=<name>, and then delete the old vectors with --prune.
+
+Variables: those of npm start; DATABASE_URL and REDIS_URL are required (DATA_DIR/services.json has those of a running
+npm start).
+`
+
+function readArguments(): { model: string; prune: boolean } | undefined {
+  const { values } = parseArgs({
+    options: {
+      model: { type: 'string' },
+      prune: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h' }
+    }
+  })
+  return values.model && !values.help ? { model: values.model, prune: values.prune } : undefined
+}
+
+async function main(): Promise<number> {
+  const wanted = readArguments()
+  if (!wanted) {
+    console.log(usage)
+    return 1
+  }
+  if (existsSync('.env')) process.loadEnvFile('.env')
+  const config = loadConfig({ ...process.env, EMBEDDING_MODEL: wanted.model })
+  const missing = [...(config.databaseUrl ? [] : ['DATABASE_URL']), ...(config.redisUrl ? [] : ['REDIS_URL'])]
+  if (missing.length > 0) throw new ConfigError(missing.map((name) => `${name} is required`))
+
+  const log = createLogger({ level: 'warn', name: 'reembed' })
+  const complete = { ...config, jwtSecret: config.jwtSecret ?? '-'.repeat(32) } as ProcessConfig
+  const { context, close } = openContext({ config: complete, name: 'reembed', log })
+  const stop = new AbortController()
+  void untilSignal(() => process.exit(130)).then(() => stop.abort())
+  try {
+    const { knex, redis, prefix, transaction, ledger, budgets } = context
+    const tracker = createUsageTracker()
+    const guard = createProviderGuard({ redis, prefix, limits: config.providerLimits, log })
+    const models = await openModels({ config, tracker, ledger, budgets, guard, log })
+    const reembed = createReembed({
+      transaction,
+      sources: createSourceStore(knex),
+      embeddings: createEmbeddingStore(knex),
+      chunker: createChunker(),
+      models,
+      inScope: tracker.runInScope
+    })
+    const total = await reembed.left()
+    return wanted.prune ? await prune(reembed, stop.signal) : await embed(reembed, total, wanted.model, stop.signal)
+  } finally {
+    await close()
+  }
+}
+
+async function embed(
+  reembed: ReturnType<typeof createReembed>,
+  total: number,
+  model: string,
+  signal: AbortSignal
+): Promise<number> {
+  const bar = createProgressBar(process.stdout, total)
+  let records = 0
+  let chunks = 0
+  const failed = await reembed.run({
+    signal,
+    onDone: (added) => {
+      records += 1
+      chunks += added
+      bar.update(records, `${chunks} chunks`)
+    },
+    onFailure: ({ type, id }, error) => bar.note(`${type} ${id}: ${(error as Error).message}`)
+  })
+  bar.end()
+  const left = await reembed.left()
+  if (left === 0) console.log(`Every record has vectors of ${model}. Start the platform with EMBEDDING_MODEL=${model}.`)
+  else console.log(`${left} records are left${failed > 0 ? `, ${failed} failed` : ''}: run it again to go on.`)
+  return left === 0 ? 0 : 1
+}
+
+async function prune(reembed: ReturnType<typeof createReembed>, signal: AbortSignal): Promise<number> {
+  let chunks = 0
+  await reembed.prune({ signal, onDone: (deleted) => void (chunks += deleted) })
+  console.log(`${chunks} vectors of other models were deleted.`)
+  return signal.aborted ? 1 : 0
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 1
+}

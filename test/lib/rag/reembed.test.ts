@@ -1,0 +1,117 @@
+import test from 'ava'
+import type { Actor } from '../../../lib/auth/actor.ts'
+import { createReembed } from '../../../lib/rag/reembed.ts'
+import type { UsageScope } from '../../../lib/usage/tracker.ts'
+import { countedModels, ragForFile } from './place.ts'
+
+const place = ragForFile(test)
+const never = new AbortController().signal
+const failOn = (t: { fail(message: string): unknown }) => (_source: object, error: unknown) =>
+  void t.fail(String(error))
+
+/** The same provider under the name of another model. */
+function otherModel(embeddingModel: string) {
+  const models = { ...countedModels(), embeddingModel }
+  const scopes: UsageScope[] = []
+  const { context, rag } = place()
+  const inScope = async <T>(scope: UsageScope, work: () => Promise<T>) => {
+    scopes.push(scope)
+    return await work()
+  }
+  return { models, scopes, reembed: createReembed({ ...rag, transaction: context.transaction, models, inScope }) }
+}
+
+async function goals(actor: Actor, count: number): Promise<string[]> {
+  const { records } = place()
+  const ids: string[] = []
+  for (let n = 0; n < count; n++) {
+    const goal = { title: `Goal ${n}`, description: 'Sort a list', status: 'active' as const }
+    ids.push((await records.run((trx) => records.goals.create(trx, actor, goal))).id)
+  }
+  return ids
+}
+
+test.serial('every record gets vectors of the other model, while searches find by the first alone', async (t) => {
+  const { newActor, embedQueued, context, rag } = place()
+  const actor = await newActor()
+  await goals(actor, 12)
+  await embedQueued()
+  const { reembed, models } = otherModel('second-model')
+  t.is(await reembed.left(), 12)
+  const scope = await rag.scopes.for(actor, { scope: 'user' })
+  const during: number[] = []
+  await reembed.run({
+    signal: never,
+    onDone: () => {
+      during.push(1)
+    },
+    onFailure: failOn(t)
+  })
+  const [vector] = (await models.embed({ step: 'query', texts: ['sort'], signal: never })).vectors
+  const { hits } = await rag.retriever.find(scope, { vector, words: 'sort', limit: 50 })
+  t.is(hits.length, 12)
+  t.is(new Set(hits.map(({ sourceId }) => sourceId)).size, 12)
+  t.is(during.length, 12)
+  t.is(await reembed.left(), 0)
+  const counts = await context
+    .knex('embeddings')
+    .where({ owner_id: actor.id })
+    .groupBy('model')
+    .count('* as n')
+    .orderBy('model')
+  t.deepEqual(
+    counts.map(({ n }) => Number(n)),
+    [12, 12]
+  )
+})
+
+test.serial('stopped in the middle it goes on with what is left, under the same names for the same work', async (t) => {
+  const { newActor, embedQueued } = place()
+  await goals(await newActor(), 60)
+  await embedQueued()
+  const first = otherModel('third-model')
+  const stop = new AbortController()
+  let done = 0
+  const total = await first.reembed.left()
+  await first.reembed.run({
+    signal: stop.signal,
+    onDone: () => {
+      if (++done === 10) stop.abort()
+    },
+    onFailure: failOn(t)
+  })
+  const left = await first.reembed.left()
+  t.true(left > 0 && left < total)
+  const second = otherModel('third-model')
+  await second.reembed.run({ signal: never, onDone: () => {}, onFailure: failOn(t) })
+  t.is(await second.reembed.left(), 0)
+  t.is(second.scopes.length, left)
+  const names = new Set([...first.scopes, ...second.scopes].map(({ jobId }) => jobId))
+  t.is(names.size, total)
+})
+
+test.serial('a record that is edited meanwhile is done again, and its stale vectors are gone at once', async (t) => {
+  const { newActor, embedQueued, records, context } = place()
+  const actor = await newActor()
+  const [id = ''] = await goals(actor, 1)
+  await embedQueued()
+  const { reembed } = otherModel('fourth-model')
+  await reembed.run({ signal: never, onDone: () => {}, onFailure: failOn(t) })
+  await records.goals.update(actor, id, { description: 'Sort it in another way' })
+  await embedQueued()
+  t.deepEqual(await context.knex('embeddings').where({ source_id: id, model: 'fourth-model' }), [])
+  t.is(await reembed.left(), 1)
+  await reembed.run({ signal: never, onDone: () => {}, onFailure: failOn(t) })
+  t.is(await reembed.left(), 0)
+})
+
+test.serial('old vectors are deleted only when nothing depends on them any more', async (t) => {
+  const { newActor, context, embedQueued } = place()
+  const { reembed } = otherModel('fifth-model')
+  await goals(await newActor(), 2)
+  await embedQueued()
+  await t.throwsAsync(reembed.prune({ signal: never, onDone: () => {} }), { message: /no vectors of fifth-model/ })
+  await reembed.run({ signal: never, onDone: () => {}, onFailure: failOn(t) })
+  await reembed.prune({ signal: never, onDone: () => {} })
+  t.deepEqual(await context.knex('embeddings').distinct('model'), [{ model: 'fifth-model' }])
+})
