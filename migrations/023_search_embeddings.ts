@@ -69,6 +69,7 @@ export async function up(knex: Knex): Promise<void> {
       scope_sql text;
       filter_sql text;
       rows_in_scope bigint;
+      rows_to_search bigint;
       rows_of_model bigint;
       mean_words float8;
       configs text[];
@@ -122,7 +123,16 @@ export async function up(knex: Knex): Promise<void> {
         || case when excluded is null then '' else ' and not e.tsv @@ $10' end;
 
       if vector_weight > 0 then
-        if rows_in_scope > p_exact_rows then
+        rows_to_search := rows_in_scope;
+        if rows_in_scope > p_exact_rows
+          and num_nonnulls(p_tasks, p_languages, phrases, excluded) > 0 then
+          -- The kept counts know nothing of the other filters: few rows behind them need no index either.
+          execute 'select count(*) from (select 1 from embeddings e where ' || filter_sql || ' limit $11 + 1) f'
+            into rows_to_search
+            using p_model, p_user, p_course, p_types, p_in_course, p_tasks, p_languages, p_not_source, phrases, excluded,
+              p_exact_rows;
+        end if;
+        if rows_to_search > p_exact_rows then
           used := 'hnsw';
           perform set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true);
           for found in execute

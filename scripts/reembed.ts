@@ -6,7 +6,7 @@ import { createLogger } from '../lib/logger.ts'
 import { openModels } from '../lib/models/open-models.ts'
 import { createProviderGuard } from '../lib/models/provider-guard.ts'
 import { createChunker } from '../lib/rag/chunker.ts'
-import { createReembed } from '../lib/rag/reembed.ts'
+import { createReembed, type Reembed } from '../lib/rag/reembed.ts'
 import { createEmbeddingStore } from '../lib/store/embeddings.ts'
 import { createSourceStore } from '../lib/store/sources.ts'
 import { createUsageTracker } from '../lib/usage/tracker.ts'
@@ -72,12 +72,7 @@ async function main(): Promise<number> {
   }
 }
 
-async function embed(
-  reembed: ReturnType<typeof createReembed>,
-  total: number,
-  model: string,
-  signal: AbortSignal
-): Promise<number> {
+async function embed(reembed: Reembed, total: number, model: string, signal: AbortSignal): Promise<number> {
   const bar = createProgressBar(process.stdout, total)
   let records = 0
   let chunks = 0
@@ -97,7 +92,7 @@ async function embed(
   return left === 0 ? 0 : 1
 }
 
-async function prune(reembed: ReturnType<typeof createReembed>, signal: AbortSignal): Promise<number> {
+async function prune(reembed: Reembed, signal: AbortSignal): Promise<number> {
   let chunks = 0
   await reembed.prune({ signal, onDone: (deleted) => void (chunks += deleted) })
   console.log(`${chunks} vectors of other models were deleted.`)

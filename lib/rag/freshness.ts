@@ -4,8 +4,6 @@ import type { EmbeddingStore } from '../store/embeddings.ts'
 import type { SourceKey, SourceStore } from '../store/sources.ts'
 import { sourceHash } from './embedding-text.ts'
 
-export type Freshness = ReturnType<typeof createFreshness>
-
 /**
  * Keeps vectors in step with the records, within the transactions that write these. What is not text (owner, course,
  * title, languages) follows by trigger (migration 022) and is none of its business.

@@ -12,8 +12,6 @@ const fields = {
   codeSnapshotId: ['code_snapshot', 'a code snapshot']
 } as const
 
-export type References = ReturnType<typeof createReferences>
-
 /** Looks, before a job is accepted, whether what its input refers to can be seen. Each throws 422 naming every such field. */
 export function createReferences({ access }: { access: ReferenceAccess }) {
   return {

@@ -1,5 +1,6 @@
 import type { EventLog } from '../../lib/events/log.ts'
 import { JobError } from '../../lib/jobs/job-error.ts'
+import { embeddingDimensions } from '../../lib/models/embed.ts'
 import { encodeVector } from '../../lib/models/vectors.ts'
 import type { Chunker } from '../../lib/rag/chunker.ts'
 import { embedSource } from '../../lib/rag/embed-source.ts'
@@ -20,9 +21,6 @@ type Needs = {
   access: ReferenceAccess
   people: { find(id: string): Promise<{ role: 'user' | 'admin' } | undefined> }
 }
-
-/** The width of the vectors that are stored; the model client refuses any other. */
-const dimensions = 1536
 
 /**
  * Texts become vectors; a record's vectors become current. Safe to run twice: chunks whose vector is stored cost
@@ -48,7 +46,7 @@ async function embedTexts(
   })
   const result: EmbeddingResult = {
     model: models.embeddingModel,
-    dimensions: vectors[0]?.length ?? dimensions,
+    dimensions: embeddingDimensions,
     embeddings: encoding === 'base64' ? vectors.map(encodeVector) : vectors,
     reused
   }
@@ -75,7 +73,7 @@ async function mayEmbed({ access, people }: Needs, run: JobRun, { type, id }: So
 /** A record that was deleted before its turn came has nothing to be embedded; a person who asked for it is told. */
 function gone(run: JobRun, model: string): Effect {
   if (run.origin === 'user') throw new JobError('not_found', 'the record was not found', { retryable: false })
-  return async () => ({ model, dimensions, chunks: 0, reused: 0 }) satisfies EmbeddingResult
+  return async () => ({ model, dimensions: embeddingDimensions, chunks: 0, reused: 0 }) satisfies EmbeddingResult
 }
 
 function write(
@@ -93,7 +91,7 @@ function write(
     if (!textHash.equals(sourceHash(read))) {
       // Whoever changed the text has queued a job for it, in the transaction of the change.
       run.log.info({ sourceType: source.type, sourceId: source.id }, 'the text changed while it was embedded')
-      return { model, dimensions, chunks: rows.length, reused }
+      return { model, dimensions: embeddingDimensions, chunks: rows.length, reused }
     }
     await embeddings.replace(trx, source, model, { textHash, rows })
     await events.append(trx, {
@@ -103,7 +101,7 @@ function write(
       data: { id: source.id, model, chunks: rows.length, reused },
       channels: channelsOf(source)
     })
-    return { model, dimensions, chunks: rows.length, reused }
+    return { model, dimensions: embeddingDimensions, chunks: rows.length, reused }
   }
 }
 

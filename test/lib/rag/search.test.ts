@@ -160,6 +160,15 @@ test.serial('an index search that comes back short is made exact', async (t) => 
   t.is(strategy, 'exact')
 })
 
+test.serial('few rows behind a filter are searched exactly, however large the scope is', async (t) => {
+  const { scope, ids } = await owning(
+    Array.from({ length: 200 }, (_, n) => ({ text: n < 3 ? 'a rare phrase here' : 'hay' }))
+  )
+  const found = await search(scope, { vector: randomVector(random), phrases: ['rare phrase'], exactRows: 50 })
+  t.is(found.strategy, 'exact')
+  t.deepEqual(idsOf(found).toSorted(), ids.slice(0, 3).toSorted())
+})
+
 test.serial('vectors of another model are never compared', async (t) => {
   const vector = randomVector(random)
   const { scope, userId } = await owning([{ vector }])
