@@ -6,10 +6,13 @@ const MAX_SENTENCES = 400
 const MAX_QUOTED = 4
 /** Below this likeness of question and sentence nothing is quoted. */
 const LEAST = 0.1
-/** Sentences of a word or two say little by themselves. */
-const SHORT = -0.05
+/** Sentences that share less of the question's words, by weight, are about something else. */
+const LEAST_COVERED = 0.3
+/** Sentences of a word or two, and list items that are none, say little by themselves. */
+const SLIGHT = -0.06
+const isSlight = (text: string, { features }: Sketch) => features.size < 8 || !/[.!?]$/.test(text)
 
-type Candidate = { n: number; order: number; text: string; sketch: Sketch; score: number }
+type Candidate = { n: number; order: number; text: string; sketch: Sketch; title: Sketch; score: number }
 
 /**
  * One to four sentences of the passages that best overlap with a question, in the order of their sources, each with
@@ -17,22 +20,36 @@ type Candidate = { n: number; order: number; text: string; sketch: Sketch; score
  * @returns `undefined` when nothing in the passages has to do with the question
  */
 export function quoteAnswer(question: string, passages: readonly Passage[]): string | undefined {
-  const chosen = choose(rate(question, passages))
-  if (chosen.length === 0) return undefined
+  const asked = sketch(question)
+  const chosen = choose(rate(asked, passages))
+  if (chosen.length === 0 || covered(asked, chosen) < LEAST_COVERED) return undefined
   return chosen.map(({ text, n }) => cited(text, n)).join(' ')
 }
 
-function rate(question: string, passages: readonly Passage[]): Candidate[] {
-  const asked = sketch(question)
+/** The share of the question's words, by weight, that the chosen sentences or the titles above them have. */
+function covered(asked: Sketch, chosen: readonly Candidate[]): number {
+  let all = 0
+  let met = 0
+  for (const [name, weight] of asked.features) {
+    if (!name.startsWith('w')) continue
+    all += weight
+    if (chosen.some(({ sketch: own, title }) => own.features.has(name) || title.features.has(name))) met += weight
+  }
+  return all === 0 ? 0 : met / all
+}
+
+function rate(asked: Sketch, passages: readonly Passage[]): Candidate[] {
   const candidates: Candidate[] = []
-  for (const { n, title, content } of passages) {
-    const place = title ? likeness(asked, sketch(title)) : 0
+  for (const { n, title, content, type } of passages) {
+    if (type === 'code_snapshot') continue // has no sentences
+    const above = sketch(title)
+    const place = title ? likeness(asked, above) : 0
     for (const text of sentencesOf(content)) {
       if (candidates.length >= MAX_SENTENCES) break
-      if (speaksToModel(text)) continue
+      if (speaksToModel(text) || text === title) continue
       const own = sketch(text)
-      const score = likeness(asked, own) + 0.3 * place + (own.features.size < 8 ? SHORT : 0)
-      candidates.push({ n, order: candidates.length, text, sketch: own, score })
+      const score = likeness(asked, own) + 0.3 * place + (isSlight(text, own) ? SLIGHT : 0)
+      candidates.push({ n, order: candidates.length, text, sketch: own, title: above, score })
     }
   }
   return candidates

@@ -8,7 +8,8 @@ const MAX_WORD = 40
 /** Feature names with their weights, in no particular order. */
 type Features = Map<string, number>
 
-type Word = { surface: string; stem: string }
+/** `share`: 1 for a word; the parts of an identifier and its whole have less each. */
+type Word = { surface: string; stem: string; share: number; whole: boolean }
 
 /** Weight of a pair of stems, and of all letter groups of a word together, against the word itself. */
 const PAIR = 0.3
@@ -18,11 +19,15 @@ const DAMPING = 0.45
 /** Titles and first sentences say what a text is about: the first word counts double, the 32nd once. */
 const LEAD_WORDS = 32
 
+/** Weight of each part of an identifier, and of its whole, against a word. */
+const PART = 0.8
+
 /** Scripts that write without spaces: each of their characters is a word, and pairs make up for the rest. */
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/gu
 
 /**
- * The words of a text: diacritics off, identifiers split at case, digit and underscore, lower case, with their stems.
+ * The words of a text: diacritics off, lower case, with their stems. Identifiers are split at case, digit and
+ * underscore, and stand as a whole besides, so that `JavaScript` meets both `java script` and `javascript`.
  */
 export function wordsOf(text: string): Word[] {
   const plain = text
@@ -31,13 +36,23 @@ export function wordsOf(text: string): Word[] {
     .replace(/\p{M}+/gu, '')
     .replace(/['’]/g, '')
     .replace(UNSPACED, ' $& ')
-  const split = plain.replace(/(\p{Ll}|\d)(\p{Lu})/gu, '$1 $2').replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1 $2')
   const words: Word[] = []
-  for (const match of split.toLowerCase().matchAll(/\p{L}+|\p{N}+/gu)) {
-    const surface = match[0].slice(0, MAX_WORD)
-    words.push({ surface, stem: stem(surface) })
+  const add = (letters: string, share: number, whole = false) => {
+    const surface = letters.toLowerCase().slice(0, MAX_WORD)
+    words.push({ surface, stem: stem(surface), share, whole })
+  }
+  for (const [run] of plain.matchAll(/[\p{L}\p{N}]+(?:_+[\p{L}\p{N}]+)*/gu)) {
+    const parts = /[_\p{Lu}\p{N}]/u.test(run) ? partsOf(run) : [run]
+    for (const part of parts) add(part, parts.length > 1 ? PART : 1)
+    if (parts.length > 1 && parts.length < 6) add(parts.join(''), PART, true)
   }
   return words
+}
+
+/** `parseHTTPBody_v2` → parse, HTTP, Body, v, 2 */
+function partsOf(run: string): string[] {
+  const spaced = run.replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2').replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1 $2')
+  return spaced.match(/\p{L}+|\p{N}+/gu) ?? []
 }
 
 /** What an embedding is made of: stems, pairs of neighbouring stems, and letter groups of each word. */
@@ -50,10 +65,10 @@ export function featuresOf(text: string): Features {
   }
   let previous: Word | undefined
   for (const [index, word] of wordsOf(text).entries()) {
-    const weight = wordWeight(word.surface)
+    const weight = word.share * wordWeight(word.surface)
     const share = 1 + Math.max(0, 1 - index / LEAD_WORDS)
     add(`w${word.stem}`, weight, share)
-    if (isFunctionWord(word.surface)) continue
+    if (word.whole || isFunctionWord(word.surface)) continue
     const groups = letterGroups(word.stem)
     for (const group of groups) add(group, (GROUPS * weight) / Math.sqrt(groups.length), share)
     if (previous) add(`b${previous.stem} ${word.stem}`, PAIR * Math.sqrt(weight * wordWeight(previous.surface)), share)

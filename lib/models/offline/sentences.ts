@@ -2,6 +2,7 @@
 export function sentencesOf(text: string): string[] {
   const prose = text
     .replace(/```[\s\S]*?(?:```|$)/g, '\n\n')
+    .replace(/^[ \t]*~{3,}.*$/gm, '')
     .replace(/!\[[^\]\n]{0,300}\]\([^)\n]{0,500}\)/g, '')
     .replace(/\[([^\]\n]{1,300})\](?:\([^)\n]{0,500}\)|\[[^\]\n]{0,300}\])/g, '$1')
     .replace(/https?:\/\/\S+/g, '')

@@ -19,7 +19,8 @@ const COURSE_STEMS = new Set(
     'about argument basic boolean bool case char class code const constructor create def default def description elif example exercise export expect ' +
     'false final float following function get given import input instruction int integer interface issue lambda len method module must ' +
     'new none note null number object output param parameter pass print private program public raise require return self set simple ' +
-    'solution static str string struct task test this true type undefined use using value var variable void want way work write'
+    'solution static str string struct task test this true type undefined use using value var variable void want way work write ' +
+    'language java javascript python ruby rust script typescript'
   )
     .split(' ')
     .map(stem)
@@ -46,6 +47,7 @@ export function wordWeight(word: string): number {
 const weights = new Map<string, number>()
 
 function computeWeight(word: string): number {
+  if (/^\p{N}/u.test(word)) return Math.min(0.7, 0.15 * word.length)
   const rank = Math.min(Math.max(vocabularyRank(word.slice(0, 40)), LOWEST_RANK), HIGHEST_RANK * 3)
   const rarity = (Math.log(rank) - Math.log(LOWEST_RANK)) / (Math.log(HIGHEST_RANK) - Math.log(LOWEST_RANK))
   const base = 0.15 + 0.85 * rarity

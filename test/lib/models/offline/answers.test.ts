@@ -41,6 +41,15 @@ test('an answer quotes the sentences that fit, each with the number of its passa
   t.notRegex(promise, /\[1\]/)
 })
 
+test('neither titles nor code are quoted as sentences', async (t) => {
+  const counting = `Answer from these passages.
+<passage n="1" type="document" title="Counting with a Map">Counting with a Map
+
+A Map keeps the count of each word.</passage>
+<passage n="2" type="code_snapshot" title="Count words">const counts = new Map() for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1)</passage>`
+  t.is(await ask(t, [system(counting), user('Counting words with a Map?')]), 'A Map keeps the count of each word [1].')
+})
+
 test('passages may be numbered lines or hits of a tool', async (t) => {
   const lines =
     'Sources:\n[1] Closures\nA closure keeps the variables of its function.\n\n[2] Loops\nA loop runs code again.\n\nQuestion: What does a closure keep?'
