@@ -18,6 +18,8 @@ export const embeddingDimensions = 1536
 /** Largest request of the embeddings endpoint (its API reference): inputs, and tokens in all. */
 const maxInputs = 2_048
 const maxTokens = 300_000
+/** Failures of one member of a gathered call, found before the call is made. */
+const ownFailures = new Set(['budget_exhausted', 'run_lost'])
 /** Calls that come within this time share one request: far below what anyone notices, enough to catch a burst. */
 const defaultGatherMs = 4
 
@@ -146,8 +148,8 @@ export function createEmbed({
       await guard.report(model, undefined)
       members.forEach((member, index) => member.resolve(answers[index] as number[][]))
     } catch (error) {
-      // A budget that is empty is one member's own: the others are asked for without it.
-      if (members.length > 1 && error instanceof JobError && error.code === 'budget_exhausted') {
+      // An empty budget and a lost run are one member's own: the others are asked for without it.
+      if (members.length > 1 && error instanceof JobError && ownFailures.has(error.code)) {
         await Promise.all(members.map((member) => send([member])))
         return
       }

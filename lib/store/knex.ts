@@ -13,6 +13,12 @@ export type DatabaseSettings = {
 }
 
 /**
+ * Our transactions never wait for anything but the database. One whose process says nothing for this long is frozen or
+ * cut off; PostgreSQL ends it, so that whoever takes its work over does not wait for its locks.
+ */
+const idleInTransactionMs = 4_000
+
+/**
  * Settings of a Knex instance whose unqualified names mean our schema; `public` follows for the vector type.
  * Times come back as `Date`, 64-bit integers as strings (money is parsed to `bigint` by the stores).
  */
@@ -29,7 +35,8 @@ export function knexSettings({
       application_name: applicationName,
       // A database that accepts the connection and then says nothing must not hold a request for ever.
       connectionTimeoutMillis: 5_000,
-      keepAlive: true
+      keepAlive: true,
+      idle_in_transaction_session_timeout: idleInTransactionMs
     },
     searchPath: schema === 'public' ? ['public'] : [schema, 'public'],
     pool: {

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { JobError } from '../jobs/job-error.ts'
 import { auditLateSettlement } from './audits.ts'
 import type { BudgetStore } from './budgets.ts'
 import type { UsageScope } from '../usage/tracker.ts'
@@ -60,6 +61,7 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
 
     /**
      * Commits that a call is about to be made.
+     * @throws JobError `run_lost` when a share's run is no longer in charge of its job: it has nothing to call for
      * @param admit decides in the same transaction what may be spent: returns the shares as granted, or throws
      */
     async intend(
@@ -67,6 +69,7 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
       admit: (trx: Knex.Transaction, shares: Share[]) => Promise<Share[]> = async (_trx, shares) => shares
     ): Promise<Share[]> {
       return await knex.transaction(async (trx) => {
+        await requireRunning(trx, call.shares)
         const shares = await admit(trx, call.shares)
         for (const { scope, step, inputHash } of shares) {
           await trx('model_calls')
@@ -163,6 +166,25 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
       )
       return rows[0] as { prompt_tokens: string; completion_tokens: string; cost_pico: string; model: string | null }
     }
+  }
+}
+
+/**
+ * Locks the jobs of these shares, in order of id, and looks whether each is still run by the run that asks. So a run
+ * that was cancelled, or frozen and overtaken, makes no call any more.
+ */
+async function requireRunning(trx: Knex.Transaction, shares: Share[]): Promise<void> {
+  const rows = await trx('jobs')
+    .whereIn(
+      'id',
+      shares.map(({ scope }) => scope.jobId)
+    )
+    .orderBy('id')
+    .forUpdate()
+    .select('id', 'run', 'status')
+  const runs = new Map(rows.map(({ id, run, status }) => [id as string, status === 'active' ? (run as number) : -1]))
+  if (shares.some(({ scope }) => runs.get(scope.jobId) !== scope.run)) {
+    throw new JobError('run_lost', 'another run has taken this job over, or it has ended', { retryable: false })
   }
 }
 

@@ -3,7 +3,9 @@ import { newId } from '../../lib/ids.ts'
 import { createModels, createOpenAi } from '../../lib/models/client.ts'
 import { createOfflineProvider, type OfflineProviderOptions } from '../../lib/models/offline/provider.ts'
 import { createProviderGuard } from '../../lib/models/provider-guard.ts'
-import { createUsageTracker } from '../../lib/usage/tracker.ts'
+import type { AiAction } from '../../lib/schemas/actions.ts'
+import { createUsageTracker, type UsageScope } from '../../lib/usage/tracker.ts'
+import { newUser } from './context.ts'
 
 /**
  * A model client over an offline provider of its own: its invoice holds this client's requests alone, and no other
@@ -45,4 +47,23 @@ export function offlineModels(
     ...(gatherMs === undefined ? {} : { gatherMs })
   })
   return { provider, tracker, models }
+}
+
+/** A job that is being run, for calls that are made without a worker. @returns the scope that books them to it */
+export async function runningJob(
+  context: Context,
+  { userId, action = 'chat_completion', input = {} }: { userId?: string; action?: AiAction; input?: unknown } = {}
+): Promise<UsageScope> {
+  const owner = userId ?? (await newUser(context))
+  const { job } = await context.jobs.admit({ actor: { id: owner }, action, input })
+  const started = await context.lifecycle.start(job.id, `test-${job.id}`)
+  if (started.kind !== 'started') throw new Error('the job could not be started')
+  return { jobId: job.id, userId: owner, action, run: started.job.run }
+}
+
+/** Starts the next run of a job, as if its worker had died. */
+export async function nextRun({ lifecycle }: Context, scope: UsageScope): Promise<UsageScope> {
+  const started = await lifecycle.start(scope.jobId, `test-${newId()}`)
+  if (started.kind !== 'started') throw new Error('the job could not be started again')
+  return { ...scope, run: started.job.run }
 }

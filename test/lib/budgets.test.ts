@@ -4,7 +4,7 @@ import { newId } from '../../lib/ids.ts'
 import type { JobError } from '../../lib/jobs/job-error.ts'
 import { parseUsd } from '../../lib/usage/money.ts'
 import { contextForFile, eventually, newUser } from '../helpers/context.ts'
-import { offlineModels } from '../helpers/models.ts'
+import { offlineModels, runningJob } from '../helpers/models.ts'
 import { startTestWorker } from '../helpers/workers.ts'
 
 const context = contextForFile(test)
@@ -101,15 +101,10 @@ test.serial(
 )
 
 test('a call that what may be spent does not pay for is shortened, and refused when nothing useful is left', async (t) => {
-  const { jobs, knex } = context()
+  const { knex } = context()
   const { provider, tracker, models } = offlineModels(context())
   const userId = await newUser(context())
-  const { job } = await jobs.admit({
-    actor: { id: userId },
-    action: 'chat_completion',
-    input: { message: 'Hello', maxCostUsd: 0.0003 }
-  })
-  const scope = { jobId: job.id, userId, action: 'chat_completion' as const, run: 1 }
+  const scope = await runningJob(context(), { userId, input: { message: 'Hello', maxCostUsd: 0.0003 } })
   const ask = (step: string) =>
     tracker.runInScope(scope, () =>
       models.chat({ step, messages: [{ role: 'user', content: 'Tell me all about budgets.' }], signal })
@@ -117,12 +112,12 @@ test('a call that what may be spent does not pay for is shortened, and refused w
   await ask('first')
   const [call] = await knex('model_calls as c')
     .join('model_call_shares as s', 's.call_id', 'c.id')
-    .where('s.job_id', job.id)
+    .where('s.job_id', scope.jobId)
     .select('c.worst_case_pico')
   t.true(BigInt(call.worst_case_pico) <= parseUsd('0.0003'))
 
   await knex('model_call_shares')
-    .where({ job_id: job.id })
+    .where({ job_id: scope.jobId })
     .update({ cost_pico: parseUsd('0.000299').toString() })
   t.like(await t.throwsAsync<JobError>(ask('second')), { code: 'budget_exhausted', retryable: false })
   t.is(provider.invoice().length, 1)
@@ -131,9 +126,8 @@ test('a call that what may be spent does not pay for is shortened, and refused w
 test('a call settled after its job had ended corrects what was counted as spent', async (t) => {
   const { ledger, lifecycle } = context()
   const userId = await userWithBudget('1')
-  const { job } = await admit(userId, 1_000)
+  const scope = await runningJob(context(), { userId, action: 'embedding_generation', input: input(1_000) })
   const price = await ledger.priceOf('offline-embedding-small')
-  const scope = { jobId: job.id, userId, action: 'embedding_generation' as const, run: 1 }
   const id = newId()
   await ledger.intend({
     id,
@@ -142,7 +136,7 @@ test('a call settled after its job had ended corrects what was counted as spent'
     priceId: price?.priceId as string,
     shares: [{ scope, step: 's', inputHash: 'h', worstCasePico: 5_000n }]
   })
-  t.true(await lifecycle.cancelOpen(job.id))
+  t.true(await lifecycle.cancelOpen(scope.jobId))
   t.deepEqual((await usageOf(userId))[0], { period: 'day', reserved_pico: '0', spent_pico: '5000' })
   const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 0, reasoningTokens: 0 }
   await ledger.settle(id, {

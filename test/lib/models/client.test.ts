@@ -2,17 +2,16 @@ import test from 'ava'
 import { newId } from '../../../lib/ids.ts'
 import { JobError } from '../../../lib/jobs/job-error.ts'
 import type { OfflineProviderOptions } from '../../../lib/models/offline/provider.ts'
-import { contextForFile, eventually, newUser } from '../../helpers/context.ts'
-import { offlineModels } from '../../helpers/models.ts'
+import type { UsageScope } from '../../../lib/usage/tracker.ts'
+import { contextForFile, eventually } from '../../helpers/context.ts'
+import { nextRun, offlineModels, runningJob } from '../../helpers/models.ts'
 
 const context = contextForFile(test)
 
 const modelsWith = (provider: OfflineProviderOptions = {}, chatModel = 'offline-chat-mini') =>
   offlineModels(context(), { provider, chatModel, gatherMs: 300 })
 
-async function scope() {
-  return { jobId: newId(), userId: await newUser(context()), action: 'chat_completion' as const, run: 1 }
-}
+const scope = () => runningJob(context())
 
 const callsOf = (jobId: string) =>
   context()
@@ -53,22 +52,23 @@ test('a call is booked with the tokens of the invoice and its exact price', asyn
 test('a later run of the job uses the answer that was paid for and calls nobody', async (t) => {
   const { provider, tracker, models } = modelsWith()
   const job = await scope()
-  const ask = (run: number, step = 'answer') =>
-    tracker.runInScope({ ...job, run }, () => models.chat({ step, messages, signal }))
-  const first = await ask(1)
-  const second = await ask(2)
+  const ask = (run: UsageScope, step = 'answer') =>
+    tracker.runInScope(run, () => models.chat({ step, messages, signal }))
+  const first = await ask(job)
+  const later = await nextRun(context(), job)
+  const second = await ask(later)
   t.deepEqual(
     { content: second.content, reused: second.reused, cost: second.costPico },
     { content: first.content, reused: true, cost: 0n }
   )
   t.is(provider.invoice().length, 1)
-  await ask(2, 'another step')
+  await ask(later, 'another step')
   t.is(provider.invoice().length, 2)
 
-  const embed = (run: number) =>
-    tracker.runInScope({ ...job, run }, () => models.embed({ step: 'e', texts: ['one', 'two'], signal }))
-  const paid = await embed(1)
-  const again = await embed(2)
+  const embed = (run: UsageScope) =>
+    tracker.runInScope(run, () => models.embed({ step: 'e', texts: ['one', 'two'], signal }))
+  const paid = await embed(later)
+  const again = await embed(await nextRun(context(), later))
   t.is(again.reused, 2)
   t.deepEqual(
     again.vectors.map((v) => v.map(Math.fround)),
@@ -89,12 +89,13 @@ test('an intent that was never settled is marked unknown when the step is run ag
     priceId: price?.priceId as string,
     shares: [{ scope: job, step: 'dead', inputHash: 'h', worstCasePico: 1n }]
   })
+  const later = await nextRun(context(), job)
   await ledger.intend({
     id: newId(),
     kind: 'chat',
     model: 'offline-chat-mini',
     priceId: price?.priceId as string,
-    shares: [{ scope: { ...job, run: 2 }, step: 'dead', inputHash: 'h', worstCasePico: 1n }]
+    shares: [{ scope: later, step: 'dead', inputHash: 'h', worstCasePico: 1n }]
   })
   t.deepEqual(
     (await callsOf(job.jobId)).map(({ state }) => state),
@@ -102,7 +103,7 @@ test('an intent that was never settled is marked unknown when the step is run ag
   )
   t.is(provider.invoice().length, 0)
   const aborter = new AbortController()
-  const hanging = tracker.runInScope(job, () => models.chat({ step: 'x', messages, signal: aborter.signal }))
+  const hanging = tracker.runInScope(later, () => models.chat({ step: 'x', messages, signal: aborter.signal }))
   void eventually(async () => provider.invoice().length === 1).then(() => aborter.abort(new Error('cancelled')))
   await t.throwsAsync(hanging, { message: 'cancelled' })
   t.is((await callsOf(job.jobId)).at(-1)?.state, 'unknown')
@@ -213,4 +214,23 @@ test('one bad input in a shared request fails alone', async (t) => {
   const wrong = tracker.runInScope(bad, () => models.embed({ step: 'e', texts: ['word '.repeat(9_000)], signal }))
   t.like(await t.throwsAsync<JobError>(wrong), { retryable: false })
   t.is((await fine).vectors.length, 1)
+})
+
+test('a run that was overtaken or cancelled makes no call any more', async (t) => {
+  const { provider, tracker, models } = modelsWith()
+  const job = await scope()
+  await nextRun(context(), job)
+  const stale = tracker.runInScope(job, () => models.chat({ step: 'late', messages, signal }))
+  t.like(await t.throwsAsync<JobError>(stale), { code: 'run_lost', retryable: false })
+
+  const cancelled = await scope()
+  await context().lifecycle.cancelOpen(cancelled.jobId)
+  const kept = await scope()
+  const embed = (of: UsageScope) => tracker.runInScope(of, () => models.embed({ step: 'e', texts: ['x'], signal }))
+  const results = await Promise.allSettled([embed(cancelled), embed(kept)])
+  t.deepEqual(
+    results.map(({ status }) => status),
+    ['rejected', 'fulfilled']
+  )
+  t.is(provider.invoice().length, 1)
 })

@@ -1,9 +1,8 @@
 import test from 'ava'
-import { newId } from '../../../lib/ids.ts'
 import type { JobError } from '../../../lib/jobs/job-error.ts'
 import { readModelState } from '../../../lib/models/provider-guard.ts'
 import { contextForFile, eventually, newUser } from '../../helpers/context.ts'
-import { offlineModels } from '../../helpers/models.ts'
+import { offlineModels, runningJob } from '../../helpers/models.ts'
 
 const context = contextForFile(test)
 const signal = new AbortController().signal
@@ -12,8 +11,8 @@ const model = 'offline-chat-mini'
 async function asker(options: Parameters<typeof offlineModels>[1]) {
   const { provider, tracker, models } = offlineModels(context(), options)
   const userId = await newUser(context())
-  const ask = () =>
-    tracker.runInScope({ jobId: newId(), userId, action: 'chat_completion', run: 1 }, () =>
+  const ask = async () =>
+    await tracker.runInScope(await runningJob(context(), { userId }), () =>
       models.chat({ step: 'x', messages: [{ role: 'user', content: 'Hello' }], signal, maxOutputTokens: 16 })
     )
   return { provider, ask }

@@ -1,0 +1,138 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { pick } from './random.ts'
+import { type ProcessName, processNames, type Stage } from './stage.ts'
+
+/** One blow, and how long it took until the platform had made good for it. */
+export type Blow = { name: string; strike(stage: Stage, random: () => number): Promise<{ repairMs?: number }> }
+
+const longestRepairMs = 60_000
+
+/** Until no job is left that says it is run by a worker of that name which is gone. */
+async function untilTakenOver(stage: Stage, active: { id: string; run: number }[]): Promise<number> {
+  const from = performance.now()
+  while (performance.now() - from < longestRepairMs) {
+    const ids = active.map(({ id }) => id)
+    const rows = await stage
+      .knex('jobs')
+      .whereIn('id', ids)
+      .where({ status: 'active' })
+      .select('id', 'run')
+      .catch(() => undefined)
+    const stuck = rows?.some((row) => active.some(({ id, run }) => row.id === id && row.run === run))
+    if (rows && !stuck) return performance.now() - from
+    await delay(50)
+  }
+  return longestRepairMs
+}
+
+/** Jobs that a worker process runs, by its process id, which ends its name. */
+async function activeOf(stage: Stage, pid: number) {
+  return (await stage
+    .knex('jobs')
+    .where({ status: 'active' })
+    .where('worker', 'like', `%-${pid}`)
+    .select('id', 'run')) as {
+    id: string
+    run: number
+  }[]
+}
+
+/** Until every job that is due is in its queue again. */
+async function untilQueued(stage: Stage): Promise<number> {
+  const from = performance.now()
+  while (performance.now() - from < longestRepairMs) {
+    const due = await stage
+      .knex('jobs')
+      .where({ status: 'queued' })
+      .where('run_at', '<', stage.knex.raw(`now() - interval '1 second'`))
+      .select('id', 'action')
+      .limit(200)
+      .catch(() => undefined)
+    if (due) {
+      const known = await Promise.all(due.map(({ id, action }) => stage.redis.exists(`{goals}:${action}:${id}`)))
+      if (known.every((there) => there === 1)) return performance.now() - from
+    }
+    await delay(100)
+  }
+  return longestRepairMs
+}
+
+const kill = (pid: number, signal: NodeJS.Signals) => process.kill(pid, signal)
+const apis = processNames.filter((name) => name.startsWith('api'))
+const workers = processNames.filter((name) => name.startsWith('workers'))
+
+export const blows: Blow[] = [
+  {
+    name: 'kill -9 of a worker',
+    async strike(stage, random) {
+      const pid = await stage.pidOf(pick(random, workers))
+      const active = await activeOf(stage, pid)
+      kill(pid, 'SIGKILL')
+      return { repairMs: await untilTakenOver(stage, active) }
+    }
+  },
+  {
+    name: 'kill -9 of an API',
+    async strike(stage, random) {
+      kill(await stage.pidOf(pick(random, apis)), 'SIGKILL')
+      return {}
+    }
+  },
+  {
+    name: 'FLUSHALL',
+    async strike(stage) {
+      await stage.redis.flushall()
+      return { repairMs: await untilQueued(stage) }
+    }
+  },
+  {
+    name: 'worker frozen past its lock',
+    async strike(stage, random) {
+      const pid = await stage.pidOf(pick(random, workers))
+      const active = await activeOf(stage, pid)
+      kill(pid, 'SIGSTOP')
+      const repairMs = await untilTakenOver(stage, active)
+      await delay(1_000)
+      kill(pid, 'SIGCONT')
+      return { repairMs }
+    }
+  },
+  {
+    name: 'RabbitMQ killed, back after 5 s and its start',
+    async strike(stage) {
+      kill(await stage.servicePid('rabbitmq'), 'SIGKILL')
+      await delay(5_000)
+      await stage.revive()
+      return {}
+    }
+  },
+  {
+    name: 'PostgreSQL restarted',
+    async strike(stage) {
+      kill(await stage.servicePid('postgres'), 'SIGINT')
+      await delay(2_000)
+      await stage.revive()
+      return {}
+    }
+  },
+  {
+    name: 'Redis killed, back empty',
+    async strike(stage) {
+      kill(await stage.servicePid('redis'), 'SIGKILL')
+      await delay(500)
+      await stage.emptyRedisFolder()
+      await stage.revive()
+      return { repairMs: await untilQueued(stage) }
+    }
+  },
+  {
+    name: 'rolling restart',
+    async strike(stage, random) {
+      const order: ProcessName[] = random() < 0.5 ? ['api-1', 'workers-1'] : ['workers-2', 'api-2']
+      for (const name of order) {
+        if (!(await stage.restart(name))) throw new Error(`${name} had to be killed when it was asked to drain`)
+      }
+      return {}
+    }
+  }
+]

@@ -1,0 +1,181 @@
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Redis } from 'ioredis'
+import type { Knex } from 'knex'
+import { prepareAdmin } from '../../lib/auth/administrator.ts'
+import { loadConfig } from '../../lib/config.ts'
+import { createOfflineProvider, type OfflineProvider } from '../../lib/models/offline/provider.ts'
+import { createKnex, migrateLatest } from '../../lib/store/knex.ts'
+import { startServices, type Services } from '../services/index.ts'
+import { createSupervisor, type Supervisor } from '../start/supervisor.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+export type ProcessName = 'api-1' | 'api-2' | 'workers-1' | 'workers-2'
+export const processNames: ProcessName[] = ['api-1', 'api-2', 'workers-1', 'workers-2']
+
+/** Everything the storm blows at: private services, four processes and a provider that keeps its invoice here. */
+export type Stage = {
+  urls: { databaseUrl: string; redisUrl: string; rabbitmqUrl: string }
+  /** of the two API processes; they keep their ports when they are started again */
+  apiUrls: string[]
+  adminKey: string
+  knex: Knex
+  redis: Redis
+  provider: OfflineProvider
+  /** the process's id now */
+  pidOf(name: ProcessName): Promise<number>
+  servicePid(name: 'postgres' | 'redis' | 'rabbitmq'): Promise<number>
+  /** Starts whichever private service is dead, at its old address. */
+  revive(): Promise<void>
+  /** Deletes what Redis keeps on disk: it comes back empty. */
+  emptyRedisFolder(): Promise<void>
+  /** Ends one process in order and starts it again, as a rolling restart does. @returns its exit was orderly */
+  restart(name: ProcessName): Promise<boolean>
+  /** folder of the processes' logs */
+  logs: string
+  /** @param keepLogs leaves the logs where they are */
+  stop(keepLogs?: boolean): Promise<void>
+}
+
+const limits = JSON.stringify(
+  Object.fromEntries(
+    [
+      'api_call',
+      'embedding_generation',
+      'chat_completion',
+      'code_validation',
+      'rag_search',
+      'bulk_create',
+      'address',
+      'auth'
+    ].map((name) => [name, { limitPerMinute: 600_000, burst: 1 }])
+  )
+)
+
+export async function buildStage({
+  latencyMs,
+  step
+}: {
+  latencyMs: number
+  step: <T>(title: string, work: () => Promise<T>) => Promise<T>
+}): Promise<Stage> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'goals-chaos-'))
+  const logs = join(dataDir, 'logs')
+  const closers: (() => Promise<unknown>)[] = []
+  await mkdir(logs, { recursive: true })
+  const stop = async (keepLogs = false) => {
+    for (const close of closers.toReversed()) await close().catch(() => undefined) // the next one still has to go
+    const names = await readdir(dataDir)
+    for (const name of names) {
+      if (!keepLogs || name !== 'logs') await rm(join(dataDir, name), { recursive: true, force: true })
+    }
+    if (!keepLogs) await rm(dataDir, { recursive: true, force: true })
+  }
+  try {
+    const services: Services = await startServices({
+      dataDir,
+      wanted: {},
+      durable: true,
+      step: (title, work) => step(title, () => work(() => undefined)),
+      env: process.env
+    })
+    closers.push(services.stop)
+    const { databaseUrl, redisUrl, rabbitmqUrl } = services
+    const provider = createOfflineProvider({ latencyMs })
+    const listening = await provider.listen()
+    closers.push(() => listening.close())
+
+    const env = {
+      ...process.env,
+      DATABASE_URL: databaseUrl,
+      REDIS_URL: redisUrl,
+      RABBITMQ_URL: rabbitmqUrl,
+      OPENAI_BASE_URL: listening.url,
+      OPENAI_API_KEY: 'chaos',
+      CHAT_MODEL: 'offline-chat-mini',
+      EMBEDDING_MODEL: 'offline-embedding-small',
+      JWT_SECRET: 'the storm signs with this and nothing else',
+      DATA_DIR: dataDir,
+      RATE_LIMITS: limits,
+      DRAIN_SECONDS: '5',
+      JOB_BACKOFF_MS: '200',
+      JOB_ATTEMPTS: '20',
+      RECONCILE_SECONDS: '2',
+      LOG_LEVEL: 'warn',
+      NODE_COMPILE_CACHE: join(dataDir, 'cache'),
+      PORT: '0'
+    }
+    const config = loadConfig(env)
+    await step('migrate', () => migrateLatest(config))
+    const { apiKey } = await step('make the key', () => prepareAdmin(config))
+
+    const ports = new Map<ProcessName, string>()
+    const supervisors = new Map<ProcessName, Supervisor>()
+    const pidFile = (name: ProcessName) => join(dataDir, `${name}.json`)
+    const supervise = (name: ProcessName): Supervisor =>
+      createSupervisor(
+        {
+          title: name,
+          file: join(root, name.startsWith('api') ? 'api/server.ts' : 'workers/main.ts'),
+          env: () => ({ ...env, PORT: ports.get(name) ?? '0' }),
+          logFile: join(logs, `${name}.log`),
+          pidFile: pidFile(name),
+          readyTimeoutMs: 60_000,
+          stopTimeoutMs: 15_000,
+          backoff: { first: 200, max: 2_000, calm: 3_000 }
+        },
+        () => undefined
+      )
+    closers.push(async () => {
+      await Promise.all([...supervisors.values()].map((supervisor) => supervisor.stop()))
+    })
+    const apiUrls: string[] = []
+    await step('start two APIs and two workers', async () => {
+      for (const name of processNames) {
+        const supervisor = supervise(name)
+        supervisors.set(name, supervisor)
+        const { url } = await supervisor.start()
+        if (url) {
+          ports.set(name, new URL(url).port)
+          apiUrls.push(url)
+        }
+      }
+    })
+    const knex = createKnex({ databaseUrl, schema: 'public', poolMax: 4, applicationName: 'goals-chaos' })
+    closers.push(() => knex.destroy())
+    const redis = new Redis(redisUrl, { maxRetriesPerRequest: null })
+    redis.on('error', () => undefined) // it is meant to fail
+    closers.push(async () => redis.disconnect())
+
+    const readPid = async (file: string) => (JSON.parse(await readFile(file, 'utf8')) as { pid: number }).pid
+    return {
+      urls: { databaseUrl, redisUrl, rabbitmqUrl },
+      apiUrls,
+      adminKey: apiKey,
+      logs,
+      knex,
+      redis,
+      provider,
+      pidOf: (name) => readPid(pidFile(name)),
+      servicePid: (name) => readPid(join(dataDir, name, 'pid.json')),
+      async revive() {
+        await services.revive()
+      },
+      emptyRedisFolder: () => rm(join(dataDir, 'redis', 'appendonlydir'), { recursive: true, force: true }),
+      async restart(name) {
+        const orderly = await (supervisors.get(name) as Supervisor).stop()
+        const next = supervise(name)
+        supervisors.set(name, next)
+        await next.start()
+        return orderly
+      },
+      stop
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
