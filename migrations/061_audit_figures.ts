@@ -5,7 +5,8 @@ import type { Knex } from 'knex'
  * to an append-only table of deltas in the same transaction, a worker folds deltas into the roll-ups, and a reader adds
  * both in one snapshot. Nobody waits for anybody: writers only insert, and one folder updates.
  *
- * Minutes and hours hold everybody's figures by action, user hours and user days those of people. All are of UTC.
+ * Minutes and hours hold everybody's figures by action, user hours and user days those of people. All are of UTC. Pages
+ * of the roll-ups keep room, because the newest rows are added to again and again.
  */
 const sums = [
   'requests',
@@ -89,20 +90,20 @@ export async function up(knex: Knex): Promise<void> {
     ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
     create table audit_minutes (
       minute timestamptz, action rate_limit_action, ${sumColumns}, primary key (minute, action)
-    );
+    ) with (fillfactor = 70);
     create index audit_minutes_empty on audit_minutes (minute) where requests = 0;
     create table audit_hours (
       hour timestamptz, action rate_limit_action, ${sumColumns}, primary key (hour, action)
-    );
+    ) with (fillfactor = 70);
     create index audit_hours_empty on audit_hours (hour) where requests = 0;
     create table audit_user_hours (
       user_id uuid, hour timestamptz, action rate_limit_action, ${sumColumns}, primary key (user_id, hour, action)
-    );
+    ) with (fillfactor = 70);
     create index audit_user_hours_hour on audit_user_hours (hour);
     create index audit_user_hours_empty on audit_user_hours (hour) where requests = 0;
     create table audit_user_days (
       user_id uuid, day timestamptz, ${sumColumns}, primary key (user_id, day)
-    );
+    ) with (fillfactor = 70);
     create index audit_user_days_day on audit_user_days (day);
     create index audit_user_days_empty on audit_user_days (day) where requests = 0;
 
@@ -116,12 +117,12 @@ export async function up(knex: Knex): Promise<void> {
       minute timestamptz, model text,
       calls bigint not null, prompt_tokens bigint not null, completion_tokens bigint not null, cost_pico bigint not null,
       primary key (minute, model)
-    );
+    ) with (fillfactor = 70);
     create table ledger_hours (
       hour timestamptz, model text,
       calls bigint not null, prompt_tokens bigint not null, completion_tokens bigint not null, cost_pico bigint not null,
       primary key (hour, model)
-    );
+    ) with (fillfactor = 70);
 
     ${follow('rate_limit_audits', 'note_audit_figures', auditDeltas, auditRows, [
       'audit_deltas',
