@@ -136,9 +136,14 @@ const variables = {
     'HS256 key of at least 32 bytes',
     'random, kept in DATA_DIR'
   ],
-  ADMIN_EMAIL: [z.email().optional(), 'e-mail of the first administrator', 'admin@localhost'],
+  ADMIN_EMAIL: [
+    // what browsers take for one, which allows for a host without dots
+    z.email({ pattern: z.regexes.html5Email, error: 'must be an e-mail address' }).max(254).optional(),
+    'e-mail of the first administrator',
+    'admin@localhost'
+  ],
   ADMIN_PASSWORD: [
-    z.string().min(10, 'must have at least 10 characters').max(200).optional(),
+    z.string().min(10, 'must have at least 10 characters').max(200, 'must have at most 200 characters').optional(),
     'password of the first administrator, 10 to 200 characters',
     'random'
   ],

@@ -21,7 +21,8 @@ export function fieldErrors({ issues }: { issues: Issue[] }): FieldError[] {
           message: 'is not a field here'
         }))
       }
-      return [{ path: pathOf(issue.path), message: issue.message.slice(0, maxMessageLength) }]
+      const message = isMissing(issue) && issue.path.length > 0 ? 'is required' : issue.message
+      return [{ path: pathOf(issue.path), message: message.slice(0, maxMessageLength) }]
     })
     .slice(0, maxErrors)
 }
@@ -33,13 +34,15 @@ export function fieldErrors({ issues }: { issues: Issue[] }): FieldError[] {
 function nearest(branches: Issue[][]): Issue[] {
   const distance = (issue: Issue) => {
     if (issue.code === 'unrecognized_keys') return 10 * issue.keys.length
-    // zod takes the value itself out of its issues, so that a missing one shows in the message alone
-    const otherShape =
-      issue.code === 'invalid_type' && (issue.path.length === 0 || issue.message.endsWith('received undefined'))
+    const otherShape = issue.code === 'invalid_type' && (issue.path.length === 0 || isMissing(issue))
     return otherShape ? 10 : 1
   }
   const wrong = (branch: Issue[]) => branch.reduce((sum, issue) => sum + distance(issue), 0)
   return branches.reduce((best, branch) => (wrong(branch) < wrong(best) ? branch : best))
 }
+
+/** zod takes the value itself out of its issues, so that a missing one shows in the message alone. */
+const isMissing = ({ code, message }: Issue): boolean =>
+  code === 'invalid_type' && message.endsWith('received undefined')
 
 const pathOf = (path: PropertyKey[]): string => path.map(String).join('.')

@@ -1,7 +1,9 @@
 import test from 'ava'
+import { codeSnapshotCreateSchema } from '../../../lib/schemas/code-snapshot.ts'
 import { codeValidationInputSchema } from '../../../lib/schemas/code-validation.ts'
 import { embeddingInputSchema } from '../../../lib/schemas/embedding.ts'
 import { fieldErrors } from '../../../lib/schemas/field-errors.ts'
+import { goalCreateSchema } from '../../../lib/schemas/goal.ts'
 import { ragInputSchema } from '../../../lib/schemas/rag.ts'
 
 const pathsOf = (
@@ -28,4 +30,15 @@ test('a tool that is not one is named, and each tool names its own wrong fields'
   t.deepEqual(pathsOf(ragInputSchema, { tool: 'get_similar_goals' }), ['query'])
   t.deepEqual(pathsOf(ragInputSchema, { query: 'x', scope: 'course' }), ['courseId'])
   t.is(pathsOf(ragInputSchema, { query: 'x' }), 'fine')
+})
+
+test('a field that is missing is called required, whatever it should have been', (t) => {
+  const messages = (schema: typeof goalCreateSchema | typeof codeSnapshotCreateSchema, body: unknown) => {
+    const { error } = schema.safeParse(body)
+    return error && Object.fromEntries(fieldErrors(error).map(({ path, message }) => [path, message]))
+  }
+  t.deepEqual(messages(goalCreateSchema, {}), { title: 'is required' })
+  t.deepEqual(messages(codeSnapshotCreateSchema, {}), { language: 'is required', source: 'is required' })
+  t.not(messages(goalCreateSchema, undefined)?.[''], 'is required')
+  t.not(messages(goalCreateSchema, { title: null })?.title, 'is required')
 })
