@@ -2,7 +2,7 @@ import type { Context } from '../lib/context.ts'
 import { createPublisher } from '../lib/events/publisher.ts'
 import { createRelay } from '../lib/events/relay.ts'
 import { createDecisionReader } from '../lib/gate/decision-reader.ts'
-import { gateRedisOptions } from '../lib/gate/redis-options.ts'
+import { readerRedisOptions } from '../lib/gate/redis-options.ts'
 import { createReconciler } from '../lib/jobs/reconciler.ts'
 import { openModels } from '../lib/models/open-models.ts'
 import { createProviderGuard } from '../lib/models/provider-guard.ts'
@@ -64,7 +64,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
   })
   webhookPool.start()
   const decisionReader = createDecisionReader({
-    redis: openRedis('commands', 'audits', gateRedisOptions),
+    redis: openRedis('commands', 'audits', readerRedisOptions),
     prefix,
     onBatch: createAuditWriter({ transaction, audits, events }),
     log

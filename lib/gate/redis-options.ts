@@ -16,3 +16,6 @@ export const gateRedisOptions = {
   retryStrategy: () => 200,
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY')
 } satisfies RedisOptions
+
+/** Options of the reader's client: nobody waits for it, so its first command may wait for the connection. */
+export const readerRedisOptions = { ...gateRedisOptions, enableOfflineQueue: true } satisfies RedisOptions

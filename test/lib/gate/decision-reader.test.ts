@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import type { Redis } from 'ioredis'
+import { Redis } from 'ioredis'
 import { v7 as newId } from 'uuid'
 import type { DecisionRecord } from '../../../lib/gate/decision.ts'
 import { createDecisionReader, type DecisionReaderOptions } from '../../../lib/gate/decision-reader.ts'
 import { createGateKeys } from '../../../lib/gate/keys.ts'
+import { readerRedisOptions } from '../../../lib/gate/redis-options.ts'
 import { storeBatch } from '../../../lib/gate/store-batch.ts'
 import { connected, eventually, facts, gateFor, ownPrefix, privateRedis, quiet, user } from '../../helpers/gate.ts'
 
@@ -269,4 +270,18 @@ test('a batch is taken apart until what fails stands alone, and left alone when 
   })
   t.deepEqual([down.stored.length, down.failed.length], [0, 3])
   t.true(calls <= 12, `${calls} calls`)
+})
+
+test('a reader that starts before its client is connected waits for it and has nothing to complain of', async (t) => {
+  const place = await ownPrefix(t)
+  const [id = ''] = await decide(place, 1)
+  const redis = new Redis(place.url, readerRedisOptions)
+  t.teardown(() => redis.disconnect())
+  const table = createTable()
+  const complaints: string[] = []
+  const complain = (_facts: object, message: string) => void complaints.push(message)
+  const log = { ...quiet, warn: complain, error: complain }
+  readerFor(t, { ...place, redis }, { onBatch: table.onBatch, log }).start()
+  await eventually('it is stored', () => table.rows.has(id))
+  t.deepEqual(complaints, [])
 })
