@@ -1,5 +1,7 @@
+import { parseArgs } from 'node:util'
 import { loadConfig } from '../lib/config.ts'
 import { startServices } from './services/index.ts'
+import { startError } from './services/start-error.ts'
 import { createClosers } from './start/closers.ts'
 import { lockFolder } from './start/folder-lock.ts'
 import { createProgress } from './start/progress.ts'
@@ -7,7 +9,26 @@ import { explain } from './start/report.ts'
 import { untilSignal } from './start/until-signal.ts'
 
 /** `npm run services:up`: the private services alone, in the foreground, for `npm run api` and `npm run workers`. */
+
+const usage = `npm run services:up
+
+Starts PostgreSQL, Redis and RabbitMQ under DATA_DIR (.data), those of them for which DATABASE_URL, REDIS_URL or
+RABBITMQ_URL names no other, and prints the variables that \`npm run api\` and \`npm run workers\` need. Ctrl-C stops them.
+`
+
+function wantsHelp(): boolean {
+  try {
+    return parseArgs({ options: { help: { type: 'boolean', short: 'h', default: false } } }).values.help
+  } catch (error) {
+    throw startError(`${(error as Error).message}\n\n${usage}`, error)
+  }
+}
+
 async function main(): Promise<void> {
+  if (wantsHelp()) {
+    console.log(usage)
+    return
+  }
   const env = process.env
   const { dataDir, databaseUrl, redisUrl, rabbitmqUrl } = loadConfig(env)
   const { step, print } = createProgress(process.stdout)
