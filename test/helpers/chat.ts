@@ -1,11 +1,13 @@
 import type { TestFn } from 'ava'
 import type { DeltaWriter } from '../../lib/events/delta-writer.ts'
 import type { Deltas } from '../../lib/events/deltas.ts'
+import { countTokens } from '../../lib/models/tokens.ts'
 import { createRag } from '../../lib/rag/rag.ts'
 import type { ChatInput, ChatResult } from '../../lib/schemas/chat.ts'
 import type { JobView } from '../../lib/schemas/job.ts'
 import { createJobSpending } from '../../lib/store/job-spending.ts'
 import { type Checkpoints, createCheckpoints } from '../../workers/agents/checkpoints.ts'
+import { loadAgents } from '../../workers/agents/graph.ts'
 import type { RunLimits } from '../../workers/agents/purse.ts'
 import type { Processor } from '../../workers/processor.ts'
 import { chatCompletionProcessor } from '../../workers/processors/chat-completion.ts'
@@ -56,6 +58,16 @@ export async function createChatStage(
   const rag = createRag({ knex, access: records.access, models: stage.models, log })
   const checkpoints =
     shared ?? createCheckpoints({ databaseUrl: isolation.databaseUrl, schema: isolation.schema, knex, log })
+  // Waited for with the delivery, so that no test ends before they do.
+  const forgotten: Promise<void>[] = []
+  const remembering: Checkpoints = {
+    ...checkpoints,
+    forget(jobId) {
+      const done = checkpoints.forget(jobId)
+      forgotten.push(done)
+      return done
+    }
+  }
   const deltas = recordingDeltas()
   const processor = (changes: Partial<Parameters<typeof chatCompletionProcessor>[0]> = {}) =>
     chatCompletionProcessor({
@@ -67,7 +79,7 @@ export async function createChatStage(
       users,
       threads,
       deltas,
-      checkpoints,
+      checkpoints: remembering,
       transaction,
       limits,
       ...changes
@@ -102,7 +114,11 @@ export async function createChatStage(
     submitChat: (input: Partial<ChatInput> & { message: string }): Promise<string> =>
       stage.submit(userId, 'chat_completion', { agent: 'auto', allowWrites: false, ...input }, input.threadId),
 
-    deliverChat: (id: string, with_ = processor()): Promise<JobView> => stage.deliver(id, 'chat_completion', with_),
+    async deliverChat(id: string, with_ = processor()): Promise<JobView> {
+      const job = await stage.deliver(id, 'chat_completion', with_)
+      await Promise.all(forgotten.splice(0))
+      return job
+    },
 
     /** Asks, and waits for the answer. */
     async ask(input: Partial<ChatInput> & { message: string }): Promise<{ job: JobView; result: ChatResult }> {
@@ -153,6 +169,11 @@ export async function createLesson({ records, person }: Pick<ChatStage, 'records
 export function chatForFile(test: TestFn) {
   const context = contextForFile(test)
   let checkpoints: Checkpoints | undefined
+  // Loading them holds everything up for a while, transactions included.
+  test.before(async () => {
+    await loadAgents()
+    countTokens('warm')
+  })
   test.after.always(() => checkpoints?.close())
   return {
     context,

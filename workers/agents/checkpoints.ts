@@ -29,7 +29,8 @@ export function createCheckpoints({
   knex: Knex
   log: Logger
 }): Checkpoints {
-  const store = createCheckpointStore({ knex })
+  const store = createCheckpointStore({ knex, schema })
+  const dropping = new Set<Promise<void>>()
   let opened: ReturnType<typeof open> | undefined
 
   async function open() {
@@ -63,21 +64,29 @@ export function createCheckpoints({
   return {
     saver: async () => (await current()).saver,
 
-    async forget(jobId) {
-      try {
-        const { saver } = await current()
-        for (const id of [jobId, ...(await store.endedJobs(sweptAtOnce))]) await saver.deleteThread(id)
-      } catch (error) {
-        log.warn({ err: error }, 'checkpoints could not be dropped, a later run will do it')
-      }
+    forget(jobId) {
+      const done = drop(jobId).finally(() => dropping.delete(done))
+      dropping.add(done)
+      return done
     },
 
     async close() {
+      await Promise.all(dropping)
       const last = opened
       opened = undefined
       // One that never opened has nothing to close.
       const open = await last?.catch(() => undefined)
       await open?.pool.end()
+    }
+  }
+
+  async function drop(jobId: string): Promise<void> {
+    try {
+      const { saver } = await current()
+      await saver.deleteThread(jobId)
+      await store.dropEnded(sweptAtOnce)
+    } catch (error) {
+      log.warn({ err: error }, 'checkpoints could not be dropped, a later run will do it')
     }
   }
 }

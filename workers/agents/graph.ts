@@ -1,11 +1,18 @@
 import type { ChatState, Node, NodeName } from './state.ts'
 
 /**
- * `route → retrieve → respond ⇄ tools → finish`, over nodes that are given. LangGraph is loaded here and not before: it
- * takes half a second and 125 MB.
+ * Loads LangGraph, which takes half a second and 125 MB, so nobody does who runs no agents. Nothing else happens
+ * meanwhile: a process that is to run them had better load it before it takes its first job.
+ */
+export async function loadAgents() {
+  return await import('@langchain/langgraph')
+}
+
+/**
+ * `route → retrieve → respond ⇄ tools → finish`, over nodes that are given.
  */
 export async function createChatGraph(nodes: Record<NodeName, Node>) {
-  const { Annotation, END, START, StateGraph } = await import('@langchain/langgraph')
+  const { Annotation, END, START, StateGraph } = await loadAgents()
   const State = Annotation.Root({
     agent: Annotation<ChatState['agent']>(),
     mayWrite: Annotation<ChatState['mayWrite']>(),

@@ -1,3 +1,4 @@
+import { JobError } from '../../lib/jobs/job-error.ts'
 import type { ChatMessage, ChatTool } from '../../lib/models/client.ts'
 import { countTokens } from '../../lib/models/tokens.ts'
 import type { JobSpending } from '../../lib/store/job-spending.ts'
@@ -26,6 +27,10 @@ const leastAnswerTokens = 16
 /** Tokenizers differ in how they frame messages and tools. */
 const promptMargin = 1.04
 const framingTokens = 16
+
+/** Whether a model call was refused because the user's budget has no room for it. */
+export const isBudgetExhausted = (error: unknown): boolean =>
+  error instanceof JobError && error.code === 'budget_exhausted'
 
 export type Request = { messages: ChatMessage[]; tools?: ChatTool[]; schema?: object }
 /** How many tokens an answer may have; or which limit leaves it none. */

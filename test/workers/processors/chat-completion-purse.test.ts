@@ -3,7 +3,7 @@ import { parseUsd } from '../../../lib/usage/money.ts'
 import { type ChatStage, chatForFile, createLesson, joined } from '../../helpers/chat.ts'
 
 const test = anyTest as TestFn<{ stage: ChatStage }>
-const { stage: newStage } = chatForFile(test as unknown as TestFn)
+const { context, stage: newStage } = chatForFile(test as unknown as TestFn)
 
 test.beforeEach(async (t) => {
   t.context.stage = await newStage()
@@ -85,10 +85,10 @@ for (const maxOutputTokens of [1, 7, 40, 200]) {
 
 test('a run that takes too long ends with the text it has', async (t) => {
   const { stage } = t.context
-  stage.provider.settings.set({ tokenMs: 15 })
+  stage.provider.settings.set({ tokenMs: 20 })
   stage.provider.script({ content: 'one two three four five six seven eight nine ten '.repeat(100) })
   const id = await stage.submitChat({ message: 'Count', agent: 'tutor' })
-  const job = await stage.deliverChat(id, stage.processor({ limits: { timeMs: 3_000 } }))
+  const job = await stage.deliverChat(id, stage.processor({ limits: { timeMs: 8_000 } }))
   t.is(job.status, 'completed')
   t.like(job.result, { limitReached: 'time' })
   const { content } = (job.result as { message: { content: string } }).message
@@ -108,6 +108,19 @@ test('money that a lost call may have cost is taken off the purse', async (t) =>
   while (job.status === 'queued') job = await stage.deliverChat(id)
   t.is(job.status, 'completed')
   t.true(billed(stage).costPico <= parseUsd(maxCostUsd))
+})
+
+test("a run that uses up its user's budget ends with what it has", async (t) => {
+  const { stage } = t.context
+  const dailyPico = parseUsd('0.0099')
+  await context().budgetStore.setBudget(stage.userId, { dailyPico, monthlyPico: null })
+  stage.provider.script({ ...endless, content: 'word '.repeat(2_500), match: (_last, call) => call.tools.length > 0 })
+  stage.provider.script({ content: 'This is what I have.' })
+  const id = await stage.submitChat({ message: 'Go on', agent: 'tutor' })
+  const job = await stage.deliverChat(id, stage.processor({ limits: { steps: 90, tokens: 1_000_000 } }))
+  t.is(job.status, 'completed')
+  t.like(job.result, { limitReached: 'cost' })
+  t.true(billed(stage).costPico <= dailyPico)
 })
 
 test('an answer within its limits reaches none', async (t) => {

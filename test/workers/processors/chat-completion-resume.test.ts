@@ -22,7 +22,7 @@ const untilEnded = (stage: ChatStage, id: string) =>
   eventually(async () => {
     const job = await stage.deliverChat(id)
     return ['completed', 'failed', 'cancelled'].includes(job.status) && job
-  })
+  }, 60_000)
 
 const createsTask = (goalId: string) => ({
   toolCalls: [{ name: 'create_task', arguments: { goalId, title: 'Only once' } }]
@@ -138,7 +138,7 @@ test('a cancelled run stops, keeps the text it had, and leaves no turn behind', 
   stage.provider.script({ content: 'one two three four five six seven eight nine ten '.repeat(40) })
   const id = await stage.submitChat({ message: 'Count', agent: 'tutor' })
   const delivered = stage.deliverChat(id)
-  await eventually(async () => joined(stage.told(id)).length > 20)
+  await eventually(async () => joined(stage.told(id)).length > 20, 60_000)
   await context().jobs.cancel({ id: stage.userId, role: 'user', credential: { kind: 'api_key', id: randomUUID() } }, id)
   stage.running.abort(id, 'lost')
   const job = await delivered
@@ -184,10 +184,10 @@ test('who follows a run hears the answer while it is written, and joined it is t
   void delivered.finally(() => {
     ended = true
   })
-  await eventually(async () => text !== '')
+  await eventually(async () => text !== '', 60_000)
   t.false(ended)
   const { content } = ((await delivered).result as ChatResult).message
-  await eventually(async () => text === content)
+  await eventually(async () => text === content, 60_000)
   t.deepEqual(
     seqs,
     seqs.toSorted((a, b) => a - b)

@@ -3,6 +3,7 @@ import { AppError } from '../../../lib/errors.ts'
 import { JobError } from '../../../lib/jobs/job-error.ts'
 import type { ChatMessage, ToolCall } from '../../../lib/models/client.ts'
 import { addHits, passages } from '../hits.ts'
+import { isBudgetExhausted } from '../purse.ts'
 import type { ChatState, Node, Step } from '../state.ts'
 import type { AgentTool, ToolOutcome } from '../tools/tool.ts'
 import type { Run } from './run.ts'
@@ -105,6 +106,6 @@ function problemOf(error: unknown): Problem | undefined {
   if (error instanceof JobError && ['not_found', 'invalid_input'].includes(error.code)) {
     return { code: error.code, message: error.message }
   }
-  if (error instanceof JobError && error.code === 'budget_exhausted') return { code: 'limit', message: error.message }
+  if (isBudgetExhausted(error)) return { code: 'limit', message: 'the budget of the user is used up' }
   return undefined
 }

@@ -1,6 +1,7 @@
 import { JobError } from '../../../lib/jobs/job-error.ts'
 import type { ChatAnswer, ChatMessage } from '../../../lib/models/client.ts'
 import { createAnswerFilter } from '../answer-filter.ts'
+import { isBudgetExhausted } from '../purse.ts'
 import { linksIn } from '../links.ts'
 import type { ChatState, Limit, Node } from '../state.ts'
 import type { Run } from './run.ts'
@@ -18,6 +19,7 @@ export function respondNode(run: Run): Node {
       : { messages: state.messages, tools }
     const allowance = await purse.allow(state, request)
     if (!allowance.ok) return end('', allowance.limit)
+    const { maxOutputTokens: allowed, bound } = allowance
 
     const time = purse.timeSignal(state, startedAt)
     const writing = stream.begin(answerFilterOf(run, state))
@@ -26,14 +28,14 @@ export function respondNode(run: Run): Node {
       answer = await models.chat({
         step: `respond:${state.rounds + 1}`,
         ...request,
-        maxOutputTokens: allowance.maxOutputTokens,
+        maxOutputTokens: allowed,
         signal: AbortSignal.any([signal, time]),
         onDelta: writing.push
       })
     } catch (error) {
       signal.throwIfAborted()
       if (time.aborted) return end(writing.text(), 'time')
-      if (error instanceof JobError && error.code === 'budget_exhausted') return end(writing.text(), 'cost')
+      if (isBudgetExhausted(error)) return end(writing.text(), 'cost')
       throw error
     }
     if (answer.refusal !== null || answer.finishReason === 'content_filter') {
@@ -44,7 +46,12 @@ export function respondNode(run: Run): Node {
       stream.reset()
       return { calls: answer.toolCalls, messages: [...state.messages, called(answer)], rounds: state.rounds + 1 }
     }
-    return end(answer.content, mustEnd ?? (answer.finishReason === 'length' ? allowance.bound : undefined))
+    return end(answer.content, mustEnd ?? (answer.finishReason === 'length' ? cutBy(answer) : undefined))
+
+    /** Cut shorter than it was allowed to be: the user's budget had room for no more. */
+    function cutBy({ usage }: ChatAnswer): Limit {
+      return usage.completionTokens < allowed ? 'cost' : bound
+    }
 
     function end(draft: string, limit: Limit | undefined): Partial<ChatState> {
       return { calls: [], draft, rounds: state.rounds + 1, limitReached: limit ?? state.limitReached }

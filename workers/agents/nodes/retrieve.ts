@@ -6,7 +6,8 @@ import { asData } from '../as-data.ts'
 import { addHits, type Found, passages } from '../hits.ts'
 import { historyMessages, splitHistory, summaryRequest, summaryTokens } from '../memory.ts'
 import { systemPrompt } from '../specialists.ts'
-import type { ChatState, Hit, Node } from '../state.ts'
+import { isBudgetExhausted } from '../purse.ts'
+import type { ChatState, Hit, Limit, Node } from '../state.ts'
 import type { Run } from './run.ts'
 
 const queryChars = 2_000
@@ -21,8 +22,9 @@ export function retrieveNode(run: Run): Node {
     const { summary, history } = await remember(run, state)
     const query = queryFor(input.message, memory?.messages ?? [])
     const agent = state.agent ?? 'tutor'
-    const limit = await purse.searchLimit(state, query)
-    const { hits } = addHits([], limit ? [] : await found(agent, query))
+    const first = (await purse.searchLimit(state, query)) ?? (await found(agent, query))
+    const limit = typeof first === 'string' ? first : undefined
+    const { hits } = addHits([], typeof first === 'string' ? [] : first)
     const known = summary?.text ?? memory?.summary
     const facts = [
       referencesOf(input),
@@ -40,10 +42,11 @@ export function retrieveNode(run: Run): Node {
     }
   }
 
-  async function found(agent: AgentName, query: string): Promise<Found[]> {
+  async function found(agent: AgentName, query: string): Promise<Found[] | Limit> {
     try {
       return await findFirst(agent, query, { step: 'retrieve', signal })
     } catch (error) {
+      if (isBudgetExhausted(error)) return 'cost'
       // What a reference named may be gone by now; the question is still there.
       const gone =
         error instanceof AppError ? error.status < 500 : error instanceof JobError && error.code === 'not_found'
@@ -81,8 +84,14 @@ async function remember({ memory, models, purse, signal, log }: Run, state: Chat
   const allowance = await purse.allow(state, { messages })
   if (!allowance.ok) return { ...none, history }
   const maxOutputTokens = Math.min(summaryTokens * 2, allowance.maxOutputTokens)
-  const { content } = await models.chat({ step: 'summary', messages, maxOutputTokens, signal })
-  log.info({ messages: old.length }, 'older messages were summarised')
-  const text = content.replaceAll('\u0000', '').toWellFormed().trim()
-  return { summary: text === '' ? null : { text, through: last.ordinal }, history }
+  try {
+    const { content } = await models.chat({ step: 'summary', messages, maxOutputTokens, signal })
+    log.info({ messages: old.length }, 'older messages were summarised')
+    const text = content.replaceAll('\u0000', '').toWellFormed().trim()
+    return { summary: text === '' ? null : { text, through: last.ordinal }, history }
+  } catch (error) {
+    // Then they are left out: what is left of the money is for the answer.
+    if (!isBudgetExhausted(error)) throw error
+    return { ...none, history }
+  }
 }
