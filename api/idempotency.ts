@@ -33,33 +33,49 @@ export function readIdempotency(req: Request): Idempotency | undefined {
 
 export type SerializeKey = <T>(userId: string, key: string, work: () => Promise<T>) => Promise<T>
 
+/** What the lock says when the first request of the key has been accepted. */
+const accepted = 'accepted'
+
 /**
- * Runs the requests of one key one after another, across processes, so that a hundred at once take one token: the first
- * makes the job, the others find it. The lock lives in Redis for at most ten seconds; without Redis the unique index in
- * Postgres still lets only one job be made.
+ * Runs the first of the requests of one key before the others, across processes, so that a hundred at once take one
+ * token: one makes the job, and when it has, all the others find it at the same time. The lock lives in Redis for at
+ * most ten seconds; without Redis the unique index in Postgres still lets only one job be made.
  */
 export function createKeySerializer({ redis, prefix }: { redis: Redis; prefix: string }): SerializeKey {
+  const replace = `if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+    if ARGV[2] == '' then return redis.call('del', KEYS[1]) end
+    redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3])
+    return 1`
+
   return async (userId, key, work) => {
     const name = `${prefix}:idempotency:${userId}:${createHash('sha256').update(key).digest('base64url')}`
     const token = newId()
-    const deadline = Date.now() + lockMs
-    let held = false
+    // A lock that cannot be released runs out by itself.
+    const release = (mark: string) => redis.eval(replace, 1, name, token, mark, lockMs).catch(() => undefined)
+
+    if (!(await acquire(name, token))) return await work()
     try {
-      while (!held && Date.now() < deadline) {
-        held = (await redis.set(name, token, 'PX', lockMs, 'NX')) === 'OK'
-        if (!held) await new Promise((resolve) => setTimeout(resolve, pollMs))
+      const done = await work()
+      await release(accepted)
+      return done
+    } catch (error) {
+      await release('')
+      throw error
+    }
+  }
+
+  /** @returns false when the work needs no lock, or there is none to be had */
+  async function acquire(name: string, token: string): Promise<boolean> {
+    const deadline = Date.now() + lockMs
+    try {
+      while (Date.now() < deadline) {
+        if ((await redis.set(name, token, 'PX', lockMs, 'NX')) === 'OK') return true
+        if ((await redis.get(name)) === accepted) return false
+        await new Promise((resolve) => setTimeout(resolve, pollMs))
       }
     } catch {
       // Redis is away: go on without the lock
     }
-    try {
-      return await work()
-    } finally {
-      if (held) {
-        await redis
-          .eval(`if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end`, 1, name, token)
-          .catch(() => undefined) // it expires by itself
-      }
-    }
+    return false
   }
 }

@@ -43,12 +43,15 @@ export function createProbes({ knex, redis, queues, liveWorkers, rabbitmqUrl }: 
   return { probes, close: broker.close }
 }
 
-/** Depth of each queue by BullMQ's states. */
+const states = ['waiting', 'prioritized', 'active', 'delayed', 'failed'] as const
+
+/** Depth of each queue by BullMQ's states; those with a priority wait like the others. */
 export async function countJobs(queues: Queue[]): Promise<Record<string, Record<string, number>>> {
   const counts = await Promise.all(
-    queues.map(
-      async (queue) => [queue.name, await queue.getJobCounts('waiting', 'active', 'delayed', 'failed')] as const
-    )
+    queues.map(async (queue) => {
+      const { prioritized = 0, ...others } = await queue.getJobCounts(...states)
+      return [queue.name, { ...others, waiting: (others.waiting ?? 0) + prioritized }] as const
+    })
   )
   return Object.fromEntries(counts)
 }

@@ -52,14 +52,18 @@ export function aiEndpoints({ jobs, awaitJob, serializeKey, checks }: Needs): En
         }
       },
       async around({ actor, body, req, res }, proceed) {
-        if (action !== 'bulk_create') await checks[action](actor, body as never)
+        const submit = async () => {
+          if (action !== 'bulk_create') await checks[action](actor, body as never)
+          return await proceed()
+        }
         const idempotency = readIdempotency(req)
+        // A repetition is looked up first: what it referred to may have been deleted since.
         const reply = idempotency
           ? await serializeKey(actor.id, idempotency.key, async () => {
               const earlier = await jobs.replayOf(actor.id, idempotency)
-              return earlier ? accepted(earlier) : await proceed()
+              return earlier ? accepted(earlier) : await submit()
             })
-          : await proceed()
+          : await submit()
         if (reply === 'streamed') return reply
         const submitted = reply.body as JobView
         const { job, headers } = await awaitJob(req, res, submitted, () => jobs.find(actor, submitted.id))

@@ -44,8 +44,8 @@ export function createAdmission({
   maxAttempts: number
   log: Logger
 }) {
-  async function enqueue(action: AiAction, id: string, delayMs = 0): Promise<void> {
-    const add = queues.add(action, id, delayMs).catch((error: unknown) => {
+  async function enqueue(action: AiAction, id: string): Promise<void> {
+    const add = queues.add(action, id, { origin: 'user' }).catch((error: unknown) => {
       log.warn({ jobId: id, action, err: error }, 'job could not be added to its queue, the reconciler will')
     })
     await Promise.race([add, new Promise((resolve) => setTimeout(resolve, addPatienceMs).unref())])
@@ -127,7 +127,8 @@ export function createAdmission({
         }))
       )
       for (const id of ids) {
-        transaction.afterCommit(trx, `job:${id}`, () => queues.add('embedding_generation', id, embeddingDelayMs))
+        const queuedAs = { delayMs: embeddingDelayMs, origin: 'system' as const }
+        transaction.afterCommit(trx, `job:${id}`, () => queues.add('embedding_generation', id, queuedAs))
       }
     }
   }

@@ -36,12 +36,12 @@ export function createReconciler({
     for (;;) {
       const jobs = await store.open(after, pageSize, workerAliveMs)
       const states = await Promise.all(jobs.map(({ action, id }) => queues.of(action).getJobState(id)))
-      for (const [index, { id, action, early_ms, held }] of jobs.entries()) {
+      for (const [index, { id, action, origin, early_ms, held }] of jobs.entries()) {
         const state = states[index]
         if (held) continue // it is being run; when its worker dies this pass will see it again
         if (state === 'completed' || state === 'failed') await queues.of(action).remove(id)
         else if (state !== 'unknown') continue
-        await queues.add(action, id, Math.max(0, Number(early_ms)))
+        await queues.add(action, id, { delayMs: Math.max(0, Number(early_ms)), origin })
         repaired += 1
       }
       if (jobs.length < pageSize) break

@@ -17,6 +17,11 @@ export const jobDefaults = {
   removeOnFail: { age: 7 * 24 * hour, count: 5_000 }
 } as const satisfies QueueOptions['defaultJobOptions']
 
+export type QueuedAs = { delayMs?: number; origin: 'user' | 'system' }
+
+/** BullMQ runs jobs without a priority first. */
+const systemPriority = 10
+
 export type Queues = ReturnType<typeof createQueues>
 
 /** One BullMQ queue for each action, for adding, looking and removing. Workers are opened by the pool. */
@@ -39,9 +44,10 @@ export function createQueues({ redis, redisPrefix }: { redis: Redis; redisPrefix
   return {
     of,
     all: (): Queue<QueuedJob>[] => [...queues.values()],
-    /** Adds under the row's id: adding twice is harmless. */
-    async add(action: AiAction, jobId: string, delayMs = 0): Promise<void> {
-      await of(action).add(action, { jobId }, { jobId, ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}) })
+    /** Adds under the row's id: adding twice is harmless. What a person waits for goes before the platform's own jobs. */
+    async add(action: AiAction, jobId: string, { delayMs = 0, origin }: QueuedAs): Promise<void> {
+      const options = { jobId, ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}) }
+      await of(action).add(action, { jobId }, origin === 'system' ? { ...options, priority: systemPriority } : options)
     },
     async close(): Promise<void> {
       await Promise.all([...queues.values()].map((queue) => queue.close()))

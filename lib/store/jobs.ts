@@ -301,7 +301,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
     /** Open jobs in order of id, for the reconciler; `held` ones are being run by a worker that lives. */
     async open(after: string | undefined, limit: number, aliveMs: number) {
       const { rows } = await knex.raw(
-        `select j.id, j.action, j.status, j.run_at, extract(epoch from (j.run_at - now())) * 1000 as early_ms,
+        `select j.id, j.action, j.origin, j.status, j.run_at, extract(epoch from (j.run_at - now())) * 1000 as early_ms,
                 (j.status = 'active' and exists (
                   select from workers w where w.id = j.worker and w.seen_at > now() - ? * interval '1 ms')) as held
          from jobs j
@@ -309,7 +309,14 @@ export function createJobStore({ knex }: { knex: Knex }) {
          order by j.id limit ?`,
         [aliveMs, after ?? '00000000-0000-0000-0000-000000000000', limit]
       )
-      return rows as { id: string; action: AiAction; status: JobStatus; early_ms: string; held: boolean }[]
+      return rows as {
+        id: string
+        action: AiAction
+        origin: 'user' | 'system'
+        status: JobStatus
+        early_ms: string
+        held: boolean
+      }[]
     },
 
     /** Ids of open jobs of a user, to be cancelled with their owner. */

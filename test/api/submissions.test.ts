@@ -1,0 +1,80 @@
+import test from 'ava'
+import type { JobView } from '../../lib/schemas/job.ts'
+import { runningApiForFile } from '../helpers/running-api.ts'
+
+const { api, another } = runningApiForFile(test)
+
+type Problem = { code: string; errors: { path: string }[] }
+
+test('a hundred equal requests with one Idempotency-Key at two processes make one job and take one token', async (t) => {
+  const second = await another()
+  const { key, send } = await api().newClient()
+  const body = { message: 'What is recursion?' }
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, async (_, index) => {
+      const { url } = index % 2 ? second : api()
+      const response = await fetch(`${url}/api/v1/chat`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'idempotency-key': '"once"' },
+        body: JSON.stringify(body)
+      })
+      return { status: response.status, job: (await response.json()) as JobView }
+    })
+  )
+  t.deepEqual([...new Set(answers.map(({ status }) => status))], [202])
+  t.is(new Set(answers.map(({ job }) => job.id)).size, 1)
+  t.is((await send<{ data: unknown[] }>('GET', '/jobs')).body.data.length, 1)
+  const limits = (await send('POST', '/chat', body, { 'idempotency-key': 'once' })).headers.get('ratelimit')
+  t.regex(limits ?? '', /"chat_completion";r=9;/)
+})
+
+test('a repetition is answered with the first job also when what it referred to is gone, and 200 when it has ended', async (t) => {
+  const { send } = await api().newClient()
+  const { body: goal } = await send<{ id: string }>('POST', '/goals', { title: 'Recursion' })
+  const ask = () => send<JobView>('POST', '/chat', { message: 'Why?', goalId: goal.id }, { 'idempotency-key': '"k"' })
+  const first = await ask()
+  t.is(first.status, 202)
+  t.is((await send('DELETE', `/goals/${goal.id}`)).status, 204)
+  const again = await ask()
+  t.like(again, { status: 202, body: { id: first.body.id } })
+  await send('POST', `/jobs/${first.body.id}/cancel`)
+  const ended = await ask()
+  t.like(ended, { status: 200, body: { id: first.body.id, status: 'cancelled' } })
+  t.is(ended.headers.get('location'), `/api/v1/jobs/${first.body.id}`)
+})
+
+test('a key belongs to its user, method, path and body, and may be quoted or bare', async (t) => {
+  const [ada, bob] = [await api().newClient(), await api().newClient()]
+  const search = (send: typeof ada.send, query: string, key: string) =>
+    send<JobView & Problem>('POST', '/rag/search', { query, limit: 3 }, { 'idempotency-key': key })
+  const first = await search(ada.send, 'stack', '"k"')
+  t.is((await search(ada.send, 'stack', 'k')).body.id, first.body.id)
+  const reordered = await ada.send('POST', '/rag/search', { limit: 3, query: 'stack' }, { 'idempotency-key': 'k' })
+  t.is(reordered.body.id, first.body.id)
+  t.like(await search(ada.send, 'queue', 'k'), { status: 422, body: { code: 'idempotency_mismatch' } })
+  t.is((await ada.send('POST', '/embeddings', { input: 'stack' }, { 'idempotency-key': 'k' })).status, 422)
+  const other = await search(bob.send, 'stack', 'k')
+  t.is(other.status, 202)
+  t.not(other.body.id, first.body.id)
+  t.is((await search(ada.send, 'stack', 'x'.repeat(255))).status, 202)
+  t.is((await search(ada.send, 'other', `"${'y'.repeat(255)}"`)).status, 202)
+  for (const wrong of ['x'.repeat(256), `"${'x'.repeat(256)}"`, '""', '']) {
+    const answer = await search(ada.send, 'stack', wrong)
+    t.like(answer, { status: 422, body: { errors: [{ path: 'Idempotency-Key' }] } }, wrong)
+  }
+})
+
+test('only an accepted submission uses up its key', async (t) => {
+  const { send } = await api().newClient()
+  const header = { 'idempotency-key': 'k' }
+  t.is((await send('POST', '/bulk', { goals: [] }, header)).status, 422)
+  t.is(
+    (await send('POST', '/chat', { message: 'x', threadId: '01900000-0000-7000-8000-000000000000' }, header)).status,
+    422
+  )
+  for (let taken = 0; taken < 5; taken++) await send('POST', '/bulk', { goals: [{ title: 'x' }] })
+  t.is((await send('POST', '/bulk', { goals: [{ title: 'x' }] }, header)).status, 429)
+  const accepted = await send<JobView>('POST', '/rag/search', { query: 'x' }, header)
+  t.is(accepted.status, 202)
+  t.is((await send('POST', '/rag/search', { query: 'x' }, header)).body.id, accepted.body.id)
+})

@@ -1,0 +1,37 @@
+import test from 'ava'
+import { Worker } from 'bullmq'
+import { newId } from '../../../lib/ids.ts'
+import { type QueuedJob, queuePrefix } from '../../../lib/queues/queues.ts'
+import { contextForFile, eventually } from '../../helpers/context.ts'
+
+const context = contextForFile(test)
+
+test('what a person waits for is run before what the platform has queued for itself', async (t) => {
+  const { queues, prefix, openRedis } = context()
+  const own = Array.from({ length: 3 }, () => newId())
+  const [wanted, delayed] = [newId(), newId()]
+  for (const id of own) await queues.add('embedding_generation', id, { origin: 'system' })
+  await queues.add('embedding_generation', delayed, { origin: 'system', delayMs: 1 })
+  await queues.add('embedding_generation', wanted, { origin: 'user' })
+
+  const order: string[] = []
+  const worker = new Worker<QueuedJob>(
+    'embedding_generation',
+    async ({ data }) => {
+      order.push(data.jobId)
+    },
+    { connection: openRedis('blocking', 'worker') as never, prefix: queuePrefix(prefix), concurrency: 1 }
+  )
+  t.teardown(() => worker.close())
+  await eventually(async () => order.length === 5)
+  t.deepEqual(order.slice(0, 4), [wanted, ...own])
+})
+
+test('adding a job twice makes one', async (t) => {
+  const { queues } = context()
+  const id = newId()
+  await queues.add('rag_search', id, { origin: 'user' })
+  await queues.add('rag_search', id, { origin: 'system' })
+  t.is((await queues.of('rag_search').getJobCounts('waiting', 'prioritized')).waiting, 1)
+  t.is(await queues.of('rag_search').getJobState(id), 'waiting')
+})
