@@ -137,12 +137,21 @@ async function syntaxResult(
   const verdict = await syntax.check(language, source)
   if (!verdict.checked || !verdict.problem) return undefined
   const { line, column, message } = verdict.problem
+  const other = await otherLanguage(syntax, language, source)
   return {
     verdict: 'fail',
     score: 0,
-    summary: `The code is not valid ${nameOf(language)}: there is a syntax error in line ${line}.`,
+    summary: `The code is not valid ${nameOf(language)}: there is a syntax error in line ${line}.${other ? ` It looks like ${nameOf(other)}.` : ''}`,
     issues: [{ line, severity: 'error', message: storable(`${message} (column ${column})`) }]
   }
+}
+
+/** The language that the code is in after all, when it is good code there. */
+async function otherLanguage(syntax: SyntaxChecker, declared: string, source: string): Promise<string | undefined> {
+  const likely = detectLanguage({ source })
+  if (likely === declared) return undefined
+  const verdict = await syntax.check(likely, source)
+  return verdict.checked && !verdict.problem ? likely : undefined
 }
 
 const nameOf = (language: string) =>

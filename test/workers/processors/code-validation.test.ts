@@ -68,6 +68,15 @@ test('the language is found out when it was not said', async (t) => {
   t.regex(result.summary, /Python/)
 })
 
+test('code in another language than was said is told so', async (t) => {
+  const { result } = await validate(t.context, {
+    language: 'javascript',
+    source: 'def f(x):\n    return x\n\nprint(f(1))\n'
+  })
+  t.like(result, { verdict: 'fail', issues: [{ line: 1 }] })
+  t.regex(result.summary, /looks like Python/)
+})
+
 test('the task of a snapshot is shown to the model, as data that cannot end itself', async (t) => {
   const { stage, userId } = t.context
   const snapshot = await stage.records.run(async (trx) => {

@@ -22,8 +22,11 @@ export function createToolset({
     const { readsCode, writes } = specialists[agent]
     return [...search, ...goals, ...(readsCode ? snapshots : []), ...(mayWrite ? writes.map((op) => writing[op]) : [])]
   }
+  const all = [...search, ...goals, ...snapshots, ...Object.values(writing)]
+  const definitions = new Map<AgentTool, ChatTool>(all.map((tool) => [tool, offered(tool)]))
   return {
-    offered: (agent: AgentName, mayWrite: boolean): ChatTool[] => toolsOf(agent, mayWrite).map(offered),
+    offered: (agent: AgentName, mayWrite: boolean): ChatTool[] =>
+      toolsOf(agent, mayWrite).map((tool) => definitions.get(tool) as ChatTool),
     find: (agent: AgentName, mayWrite: boolean, name: string): AgentTool | undefined =>
       toolsOf(agent, mayWrite).find((tool) => tool.name === name)
   }
