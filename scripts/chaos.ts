@@ -121,11 +121,13 @@ async function untilQuiet(stage: Stage): Promise<void> {
     const { rows } = await stage.knex.raw(
       `select (select count(*) from jobs where status in ('queued', 'active'))
             + (select count(*) from events where position is null)
-            + (select coalesce(sum((select last_position from relay) - position), 0) from relay_cursors) as n`
+            + (select coalesce(sum((select last_position from relay) - position), 0) from relay_cursors) as n,
+              (select count(*) from jobs where status = 'queued' and run_at > now()) as waiting`
     )
     const now = Number(rows[0].n)
     if (now === 0) return
-    if (now !== left) movedAt = performance.now()
+    // A job that waits for its next attempt is not stuck.
+    if (now !== left || Number(rows[0].waiting) > 0) movedAt = performance.now()
     left = now
     if (performance.now() - movedAt > 45_000) {
       say(`nothing moves any more, ${now} still open`)

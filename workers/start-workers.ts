@@ -36,7 +36,13 @@ export async function startWorkers({ context, name }: { context: Context; name: 
   const handlers = createHandlers({ context, models })
   const runJob = createRunJob({ lifecycle, store: jobStore, progress, tracker, running, handlers, worker: name, log })
 
-  const heartbeat = createHeartbeat({ store: jobStore, worker: name, queues: config.workerQueues, log })
+  const heartbeat = createHeartbeat({
+    store: jobStore,
+    worker: name,
+    queues: config.workerQueues,
+    database: { databaseUrl: config.databaseUrl, schema: config.databaseSchema },
+    log
+  })
   await heartbeat.start()
   const watch = createRunWatch({ store: jobStore, running, subscriber, prefix, log })
   watch.start()

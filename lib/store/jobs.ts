@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobStatus, JobView } from '../schemas/job.ts'
 import { formatUsd } from '../usage/money.ts'
+import { heartbeatSql } from './heartbeat-sql.ts'
 
 /** What the worker needs of a started job. */
 export type StartedJob = {
@@ -353,11 +354,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
 
     /** Tells the others that this worker lives. */
     async heartbeat(worker: string, queues: readonly string[]): Promise<void> {
-      await knex.raw(
-        `insert into workers (id, queues) values (?, ?)
-         on conflict (id) do update set seen_at = now(), queues = excluded.queues`,
-        [worker, [...queues]]
-      )
+      await knex.raw(heartbeatSql.replace('$1', '?').replace('$2', '?'), [worker, [...queues]])
     },
 
     /** Takes the worker off the list; forgets others that have been silent for a day. */

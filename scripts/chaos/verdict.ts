@@ -86,13 +86,15 @@ export async function judge(
   const open = [...calls.values()].filter(({ state }) => state === 'intended').length
   // A call that was made after an equal one of the job had been settled; two that overlapped are the one window that
   // cannot be closed, a run that was taken for dead and was not.
-  const paidTwice = await one(
-    `select count(*) as n from model_call_shares s join model_calls c on c.id = s.call_id
-     where exists (
-       select from model_call_shares o join model_calls p on p.id = o.call_id
-       where o.job_id = s.job_id and o.step = s.step and o.input_hash = s.input_hash and o.call_id <> s.call_id
-         and p.state = 'settled' and p.error is null and p.settled_at < c.created_at)`
+  const { rows: again } = await knex.raw(
+    `select s.action, s.step, o.run as first, s.run as second
+     from model_call_shares s join model_calls c on c.id = s.call_id
+     join model_call_shares o on o.job_id = s.job_id and o.step = s.step and o.input_hash = s.input_hash
+       and o.call_id <> s.call_id
+     join model_calls p on p.id = o.call_id
+     where p.state = 'settled' and p.error is null and p.settled_at < c.created_at`
   )
+  const paidTwice = again.length
   const shares = await one(
     `select count(*) as n from (
        select c.id from model_calls c join model_call_shares s on s.call_id = c.id where c.state = 'settled'
@@ -137,7 +139,7 @@ export async function judge(
     { what: 'invoice lines without a ledger row', value: withoutRow, broken: withoutRow },
     { what: 'settled rows that differ from the invoice', value: different, broken: different },
     { what: 'calls whose shares do not add up', value: shares, broken: shares },
-    { what: 'answers paid twice', value: paidTwice, broken: paidTwice },
+    { what: 'answers paid twice', value: paidTwice, broken: paidTwice, detail: JSON.stringify(again.slice(0, 5)) },
     { what: 'unknown rows', value: unknown },
     { what: 'rows never settled', value: open, broken: open },
     { what: 'ended jobs with money reserved', value: reserved, broken: reserved },

@@ -34,7 +34,7 @@ export async function startTestWorker(
   processors: Partial<Record<AiAction, Processor>>,
   { tracker = createUsageTracker() } = {}
 ) {
-  const { lifecycle, jobStore, progress, log, prefix, openRedis } = context
+  const { config, lifecycle, jobStore, progress, log, prefix, openRedis } = context
   const worker = `test-${newId()}`
   const running = createRunningJobs()
   const actions = Object.keys(processors) as AiAction[]
@@ -48,7 +48,13 @@ export async function startTestWorker(
     worker,
     log
   })
-  const heartbeat = createHeartbeat({ store: jobStore, worker, queues: actions, log })
+  const heartbeat = createHeartbeat({
+    store: jobStore,
+    worker,
+    queues: actions,
+    database: { databaseUrl: config.databaseUrl, schema: config.databaseSchema },
+    log
+  })
   await heartbeat.start()
   const subscriber = openRedis('subscriber', worker)
   const watch = createRunWatch({ store: jobStore, running, subscriber, prefix, log })

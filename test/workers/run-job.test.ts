@@ -211,3 +211,17 @@ test.serial('many edits of a record queue one embedding job', async (t) => {
   t.is(rows.length, 1)
   t.like(rows[0], { origin: 'system', status: 'queued', action: 'embedding_generation' })
 })
+
+test.serial('a worker whose main thread is busy keeps its jobs: only one that is silent loses them', async (t) => {
+  const { jobs, lifecycle } = context()
+  const worker = await startTestWorker(context(), {})
+  t.teardown(worker.stop)
+  const userId = await newUser(context())
+  const { job } = await jobs.admit({ actor: { id: userId }, action: 'bulk_create', input: {} })
+  t.is((await lifecycle.start(job.id, worker.worker)).kind, 'started')
+  const until = Date.now() + 4_000
+  while (Date.now() < until) {
+    // busy: no timer of this thread runs
+  }
+  t.is((await lifecycle.start(job.id, 'another')).kind, 'later')
+})
