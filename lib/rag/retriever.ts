@@ -31,7 +31,11 @@ export function createRetriever({
       if (!isScope(scope)) throw new TypeError('a search needs a scope')
       if (scope.kind === 'none') return { strategy: 'exact', hits: [] }
       const languages = language === undefined ? undefined : codeLanguageNames(language)
-      const { strategy, hits } = await search.search(scope, { ...query, languages, model })
+      const find = (phrases: string[]) => search.search(scope, { ...query, phrases, languages, model })
+      const { phrases = [] } = query
+      const asked = await find(phrases)
+      // Quotation marks are not always meant so: a phrase that nobody wrote is better read as its words.
+      const { strategy, hits } = asked.hits.length === 0 && phrases.length > 0 ? await find([]) : asked
       const allowed = await search.within(scope, hits)
       const kept = hits.filter((hit) => allowed.has(keyOf(hit)))
       // Records that were deleted or moved between the two looks are dropped as well, so this may be a race and no fault.

@@ -207,6 +207,19 @@ test.serial('the knowledge base filters by type, course, task and language', asy
   t.deepEqual(await find({ language: 'en' }), [loose].toSorted())
 })
 
+test.serial('a quoted phrase must occur, but when nobody wrote it its words are searched', async (t) => {
+  const actor = await place().newActor()
+  const goalId = await create.goal(actor, 'Exercises')
+  const [share, sort] = [
+    await create.task(actor, goalId, 'Share', 'Say who gets the cake: one for you, one for me.'),
+    await create.task(actor, goalId, 'Sort', 'Sort the cakes by weight, one after another.')
+  ]
+  await place().embedQueued()
+  const search = (query: string) => run(actor, 'search_knowledge_base', { query, types: ['task'] })
+  t.deepEqual(ids(await search('say "gets the cake"')), [share])
+  t.deepEqual(ids(await search('say "One for X, one for me."')), [share, sort])
+})
+
 test.serial('words are matched in the language of the course', async (t) => {
   const actor = await place().newActor()
   const course = await create.course(actor, { language: 'de' })
