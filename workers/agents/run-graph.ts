@@ -37,12 +37,13 @@ export async function runGraph({
   const config = { configurable: { thread_id: jobId }, durability: 'sync' as const, recursionLimit }
   const saved = await compiled.getState(config)
   const kept = saved.values as ChatState
-  if (saved.next.length === 0 && kept.answer) {
+  if (kept.answer) {
     run.log.info('the run had ended before, its answer is told again')
     run.stream.repeat(kept.answer.message.content)
     return kept
   }
-  const resumed = saved.next.length > 0
+  // Not `next`: it is empty, too, when a step's changes were kept but the step's end was not.
+  const resumed = saved.createdAt !== undefined
   if (resumed) run.log.info({ next: saved.next }, 'the run goes on where it stopped')
   return (await compiled.invoke(resumed ? null : initialState, config)) as ChatState
 }

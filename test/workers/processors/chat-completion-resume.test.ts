@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import anyTest, { type TestFn } from 'ava'
-import type { BaseCheckpointSaver } from '@langchain/langgraph'
 import { createDeltaFeed } from '../../../lib/events/delta-feed.ts'
 import { createDeltas } from '../../../lib/events/deltas.ts'
 import type { ChatResult } from '../../../lib/schemas/chat.ts'
@@ -49,9 +48,12 @@ test('a run that failed in the middle goes on from there: tools act once, nothin
   )
 })
 
+type Kept = { method: string; count: number; state: { rounds?: number } }
+
 /** Checkpoints whose saver breaks once, when `breaks` says so: as a process that ends there. */
-function breaking(inner: Checkpoints, breaks: (state: { rounds?: number; answer?: unknown }) => boolean): Checkpoints {
+function breaking(inner: Checkpoints, breaks: (kept: Kept) => boolean): Checkpoints {
   let broken = false
+  let count = 0
   return {
     ...inner,
     async saver() {
@@ -60,13 +62,14 @@ function breaking(inner: Checkpoints, breaks: (state: { rounds?: number; answer?
         get(target, name) {
           const member = Reflect.get(target, name) as unknown
           if (typeof member !== 'function') return member
-          if (name !== 'put') return member.bind(target)
-          return async (...args: Parameters<BaseCheckpointSaver['put']>) => {
-            if (!broken && breaks(args[1].channel_values)) {
+          if (name !== 'put' && name !== 'putWrites') return member.bind(target)
+          return async (...args: unknown[]) => {
+            const state = name === 'put' ? (args[1] as { channel_values: object }).channel_values : {}
+            if (!broken && breaks({ method: name, count: ++count, state })) {
               broken = true
               throw new Error('the process ended here')
             }
-            return await target.put(...args)
+            return (await Reflect.apply(member, target, args)) as unknown
           }
         }
       })
@@ -74,11 +77,35 @@ function breaking(inner: Checkpoints, breaks: (state: { rounds?: number; answer?
   }
 }
 
+for (let at = 1; at <= 15; at++) {
+  test(`wherever a process ends, nothing is done or paid twice: after ${at} writes of the checkpointer`, async (t) => {
+    const { isolation, knex, log } = context()
+    const inner = createCheckpoints({ databaseUrl: isolation.databaseUrl, schema: isolation.schema, knex, log })
+    t.teardown(inner.close)
+    const stage = await newStage({ checkpoints: breaking(inner, ({ count }) => count === at) })
+    const { goal } = await createLesson(stage)
+    stage.provider.script({ afterTool: false, ...createsTask(goal.id) })
+    stage.provider.script({ afterTool: 'create_task', content: 'Done [1].' })
+    const id = await stage.submitChat({ message: 'Make a task', agent: 'planner', goalId: goal.id, allowWrites: true })
+    const job = await untilEnded(stage, id)
+    t.is(job.status, 'completed')
+    t.is(job.attempts, 2)
+    t.is(calls(stage).length, 2)
+    t.is((job.result as ChatResult).steps.length, 6)
+    const tasks = await stage.records.tasks.list(stage.person, { limit: 10, goalId: goal.id })
+    t.is(tasks.data.filter(({ title }) => title === 'Only once').length, 1)
+    t.is((await context().threadStore.messages(id, 10)).length, 2)
+    t.is(joined(stage.told(id)), 'Done [1].')
+    const billed = stage.provider.invoiceTotals()
+    t.is(job.usage.totalTokens, billed.promptTokens + billed.completionTokens)
+  })
+}
+
 test('an answer that was paid for is not asked for again when the step could not be kept', async (t) => {
   const { isolation, knex, log } = context()
   const inner = createCheckpoints({ databaseUrl: isolation.databaseUrl, schema: isolation.schema, knex, log })
   t.teardown(inner.close)
-  const stage = await newStage({ checkpoints: breaking(inner, ({ rounds }) => rounds === 1) })
+  const stage = await newStage({ checkpoints: breaking(inner, ({ state }) => state.rounds === 1) })
   const { goal } = await createLesson(stage)
   stage.provider.script({ afterTool: false, ...createsTask(goal.id) })
   stage.provider.script({ afterTool: 'create_task', content: 'Done.' })
