@@ -58,14 +58,14 @@ export async function up(knex: Knex): Promise<void> {
     set enable_sort = on
     set enable_seqscan = on
     set hnsw.iterative_scan = strict_order
-    set hnsw.ef_search = 100
+    set hnsw.ef_search = 200
     set hnsw.max_scan_tuples = 40000
     as $$
     declare
       k constant float8 := 10;
       depth constant int := greatest(50, 2 * p_limit);
       most_words constant int := 32;
-      most_found constant int := 6000;
+      most_found constant int := 3000;
       scope_sql text;
       filter_sql text;
       rows_in_scope bigint;
@@ -196,8 +196,9 @@ export async function up(knex: Knex): Promise<void> {
                    select f.id, f.key, sum(q.idf) as met, sum(q.idf * ts_rank(''{0.15, 0.4, 0.6, 1}'', f.tsv, q.query))
                      / (0.6 + 0.4 * length(f.tsv) / $15) as score
                    from (
-                     select e.id, e.source_type || e.source_id as key, e.tsv
-                     from embeddings e where ' || filter_sql || ' and e.tsv @@ $11 limit 20000) f
+                     -- A copy of its own: each word would fetch a long one from outside of the row again.
+                     select e.id, e.source_type || e.source_id as key, e.tsv || '''' as tsv
+                     from embeddings e where ' || filter_sql || ' and e.tsv @@ $11 limit 6000) f
                    join (
                      select u.idf, quote_word(u.word)::tsquery as query from unnest($12, $13) u(word, idf)) q
                      on f.tsv @@ q.query
