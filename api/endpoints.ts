@@ -1,10 +1,11 @@
 import type { Context } from '../lib/context.ts'
+import type { Gate } from '../lib/gate/gate.ts'
 import { createReferences } from '../lib/rag/references.ts'
-import { createUsageStore } from '../lib/store/usage.ts'
 import { createChatReferences, createThreads } from '../lib/threads/threads.ts'
 import type { AwaitJob } from './await-job.ts'
 import type { Endpoint } from './endpoint.ts'
 import { createKeySerializer } from './idempotency.ts'
+import { adminEndpoints } from './routes/admin.ts'
 import { aiEndpoints } from './routes/ai.ts'
 import { jobEndpoints } from './routes/jobs.ts'
 import { allRecordEndpoints } from './routes/records.ts'
@@ -13,8 +14,16 @@ import { usageEndpoints } from './routes/usage.ts'
 import { webhookEndpoints } from './routes/webhooks.ts'
 
 /** Every resource's endpoints over a context, but those of credentials and users, which the app makes itself. */
-export function contextEndpoints({ context, awaitJob }: { context: Context; awaitJob: AwaitJob }): Endpoint[] {
-  const { knex, redis, prefix, jobs, records, threadStore, budgetStore } = context
+export function contextEndpoints({
+  context,
+  gate,
+  awaitJob
+}: {
+  context: Context
+  gate: Gate
+  awaitJob: AwaitJob
+}): Endpoint[] {
+  const { redis, prefix, admin, jobs, records, threadStore, budgetStore } = context
   const { access } = records
   const references = createReferences({ access })
   return [
@@ -33,6 +42,7 @@ export function contextEndpoints({ context, awaitJob }: { context: Context; awai
     ...jobEndpoints({ jobs, awaitJob }),
     ...threadEndpoints({ threads: createThreads({ store: threadStore }) }),
     ...webhookEndpoints(context.webhookRoom),
-    ...usageEndpoints({ usage: createUsageStore({ knex }), budgetStore })
+    ...usageEndpoints({ usage: admin.usage, budgetStore }),
+    ...adminEndpoints({ admin, gate, jobs, budgetStore })
   ]
 }

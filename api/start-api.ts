@@ -2,12 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { Redis } from 'ioredis'
-import { createLiveOverrides } from '../lib/admin/limit-overrides.ts'
 import type { Context } from '../lib/context.ts'
 import { createGate } from '../lib/gate/gate.ts'
-import { defaultLimits, mergeLimits } from '../lib/gate/limits.ts'
 import { gateRedisOptions } from '../lib/gate/redis-options.ts'
-import { createLimitOverrideStore } from '../lib/store/limit-overrides.ts'
 import { createApp } from './app.ts'
 import { createAwaitJob } from './await-job.ts'
 import { contextEndpoints } from './endpoints.ts'
@@ -31,19 +28,18 @@ export type Api = {
 
 /** Everything an API process runs, over a context. Any number of processes may run it. */
 export async function startApi({ context, version }: { context: Context; version: string }): Promise<Api> {
-  const { config, log, prefix, knex, redis, subscriber, openRedis, transaction, audits } = context
+  const { config, log, prefix, knex, redis, subscriber, openRedis, admin } = context
   const { jobs, jobStore, queues, webhookRoom, auth, records } = context
 
-  const overrides = createLiveOverrides({ store: createLimitOverrideStore({ knex }), redis, subscriber, prefix, log })
-  await overrides.start()
+  await admin.overrides.start()
   const gateRedis = openRedis('commands', 'gate', gateRedisOptions)
   const gate = createGate({
     redis: gateRedis,
     prefix,
-    limits: mergeLimits(defaultLimits, config.rateLimits),
-    overrides,
+    limits: admin.limits,
+    overrides: admin.overrides,
     processId: randomUUID(),
-    recordDirectly: (decisions) => transaction.transact((trx) => audits.recordDecisions(trx, decisions)),
+    recordDirectly: admin.recordDecisions,
     log
   })
   const news = createNews({
@@ -74,7 +70,7 @@ export async function startApi({ context, version }: { context: Context; version
     gate,
     health: createHealth({ probes, vital: 'postgres' }),
     queues: [...queues.all(), webhookRoom.queue.queue],
-    endpoints: [...contextEndpoints({ context, awaitJob }), ...news.endpoints]
+    endpoints: [...contextEndpoints({ context, gate, awaitJob }), ...news.endpoints]
   })
   const server = createApiServer(app)
   await connected(gateRedis)
@@ -87,7 +83,7 @@ export async function startApi({ context, version }: { context: Context; version
     async close() {
       await news.stop()
       await gate.close()
-      await overrides.stop()
+      await admin.overrides.stop()
       await closeProbes()
     }
   }

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
+import { createAdmin } from './admin/index.ts'
 import { createAuth } from './auth/index.ts'
 import { createBudgets } from './budgets/budgets.ts'
 import type { Config } from './config.ts'
@@ -160,6 +161,8 @@ function build({
     onError: (error) => log.warn({ err: error }, 'a credential could not be looked after')
   })
 
+  const admin = createAdmin({ config, knex, redis, subscriber, prefix, transaction, events, audits, log })
+
   const users = createUserStore(knex)
   const eventStore = createEventStore({ knex })
   const sources = createSourceStore(knex)
@@ -196,6 +199,7 @@ function build({
     lifecycle,
     jobs,
     auth,
+    admin,
     users,
     eventStore,
     records,

@@ -7,7 +7,7 @@ import { createReconciler } from '../lib/jobs/reconciler.ts'
 import { openModels } from '../lib/models/open-models.ts'
 import { createProviderGuard } from '../lib/models/provider-guard.ts'
 import { createUsageTracker } from '../lib/usage/tracker.ts'
-import { createAuditWriter } from '../lib/admin/audit-writer.ts'
+import { startAdminWorkers } from './admin-workers.ts'
 import { concurrencyOf } from './concurrency.ts'
 import { createHandlers } from './handlers.ts'
 import { createHeartbeat } from './heartbeat.ts'
@@ -27,7 +27,7 @@ export type Workers = {
  * any number may run.
  */
 export async function startWorkers({ context, name }: { context: Context; name: string }): Promise<Workers> {
-  const { config, log, prefix, knex, redis, subscriber, transaction, events, ledger, budgets, audits } = context
+  const { config, log, prefix, knex, redis, subscriber, transaction, events, ledger, budgets, admin } = context
   const { jobStore, queues, progress, lifecycle, openRedis, webhookRoom } = context
   const tracker = createUsageTracker()
   const guard = createProviderGuard({ redis, prefix, limits: config.providerLimits, log })
@@ -72,10 +72,11 @@ export async function startWorkers({ context, name }: { context: Context; name: 
   const decisionReader = createDecisionReader({
     redis: openRedis('commands', 'audits', readerRedisOptions),
     prefix,
-    onBatch: createAuditWriter({ transaction, audits, events }),
+    onBatch: admin.recordDecisions,
     log
   })
   decisionReader.start()
+  const adminWorkers = startAdminWorkers({ admin, log })
   const reconciler = createReconciler({ store: jobStore, queues, ledger, everyMs: config.reconcileMs, log })
   reconciler.start()
   const pools = config.workerQueues.map((action) =>
@@ -102,6 +103,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
       await reconciler.stop()
       watch.stop()
       await decisionReader.stop()
+      await adminWorkers.stop()
       await webhooksStopped
       await relay.stop()
       await publisher?.close()

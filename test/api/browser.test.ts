@@ -3,12 +3,17 @@ import { contextEndpoints } from '../../api/endpoints.ts'
 import { startApi } from '../helpers/api.ts'
 import { openBrowser } from '../helpers/browser.ts'
 import { contextForFile } from '../helpers/context.ts'
+import { gateOver } from '../helpers/gate.ts'
 
 const context = contextForFile(test)
 const start = (t: Parameters<typeof startApi>[0], name: string) =>
   startApi(t, {
     place: { ...context().isolation, prefix: `${context().prefix}_${name}` },
-    endpoints: contextEndpoints({ context: context(), awaitJob: async (_req, _res, job) => ({ job, headers: {} }) })
+    endpoints: contextEndpoints({
+      context: context(),
+      gate: gateOver(context()),
+      awaitJob: async (_req, _res, job) => ({ job, headers: {} })
+    })
   })
 
 test('an administrator gets from the login page to the queues and out again', async (t) => {

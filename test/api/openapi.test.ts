@@ -9,6 +9,7 @@ import { openApiDocument } from '../../api/openapi/document.ts'
 import { startApi } from '../helpers/api.ts'
 import { placeForFile } from '../helpers/auth.ts'
 import { contextForFile } from '../helpers/context.ts'
+import { gateOver } from '../helpers/gate.ts'
 
 const context = contextForFile(test)
 const place = placeForFile(test)
@@ -28,7 +29,7 @@ type Document = {
 
 const awaitJob = async () => Promise.reject(new Error('nothing waits here'))
 /** Every endpoint of a running API but the streams of its sockets' room. */
-const endpoints = () => contextEndpoints({ context: context(), awaitJob })
+const endpoints = () => contextEndpoints({ context: context(), gate: gateOver(context()), awaitJob })
 
 /** The document as a client gets it. */
 async function fetched(t: Parameters<typeof startApi>[0], list: Endpoint[] = endpoints()) {

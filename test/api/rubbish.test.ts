@@ -5,6 +5,7 @@ import { contextEndpoints } from '../../api/endpoints.ts'
 import type { Endpoint } from '../../api/endpoint.ts'
 import { startApi } from '../helpers/api.ts'
 import { contextForFile } from '../helpers/context.ts'
+import { gateOver } from '../helpers/gate.ts'
 
 const context = contextForFile(test)
 const seed = 20260101
@@ -117,6 +118,7 @@ const queryName = fc.oneof(
 const endpoints = (): Endpoint[] =>
   contextEndpoints({
     context: context(),
+    gate: gateOver(context()),
     awaitJob: async (_req, _res, job) => ({ job, headers: {} })
   })
 

@@ -153,3 +153,8 @@ export async function freePort(): Promise<number> {
   if (!address || typeof address === 'string') throw new Error('no port')
   return address.port
 }
+
+/** A gate over a context's own Redis client, not started: for endpoints that only have to know one. */
+export function gateOver({ redis, prefix }: { redis: Redis; prefix: string }) {
+  return createGate({ redis, prefix, limits: defaultLimits, processId: newId(), log: quiet, announce: false })
+}
