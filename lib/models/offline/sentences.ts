@@ -1,21 +1,32 @@
-/** Prose sentences of a markdown text, in order: code, headings, tables, links' targets and images left out. */
+/**
+ * Prose sentences of a markdown text, in order: code, headings, tables, links' targets, footnotes' marks and images left
+ * out. So are single lines without an end mark beside sentences that have one: headings that lost their signs.
+ */
 export function sentencesOf(text: string): string[] {
   const prose = text
     .replace(/```[\s\S]*?(?:```|$)/g, '\n\n')
     .replace(/^[ \t]*~{3,}.*$/gm, '')
+    .replace(/\[\^[^\]\s]{1,30}\](?!:)/g, '')
     .replace(/!\[[^\]\n]{0,300}\]\([^)\n]{0,500}\)/g, '')
     .replace(/\[([^\]\n]{1,300})\](?:\([^)\n]{0,500}\)|\[[^\]\n]{0,300}\])/g, '$1')
     .replace(/https?:\/\/\S+/g, '')
     .replace(/<[^>\n]{1,200}>/g, '')
-  return prose
+    .replace(/^[ \t]*>[ \t]?/gm, '')
+  const blocks = prose
     .split(/\n[ \t]*\n|\n(?=[ \t]*(?:[-*+]|\d+[.)])\s)|(?<=^[ \t]{0,3}#.{0,300})\n/m)
-    .flatMap(sentencesOfBlock)
+    .map((block) => block.trim())
+  const hasSentences = blocks.some((block) => END_MARK.test(block))
+  return blocks.filter((block) => !hasSentences || !isLabel(block)).flatMap(sentencesOfBlock)
 }
+
+const END_MARK = /[.!?:…]["'`)\]*_]{0,4}$/
+const LIST_ITEM = /^(?:[-*+]|\d+[.)])\s/
+const isLabel = (block: string) => !block.includes('\n') && !END_MARK.test(block) && !LIST_ITEM.test(block)
 
 function sentencesOfBlock(block: string): string[] {
   const flat = block.replace(/\s+/g, ' ').trim()
   if (flat === '' || flat.startsWith('#') || flat.startsWith('|') || /^\[[^\]]+\]:/.test(flat)) return []
-  const item = flat.replace(/^(?:[-*+]|\d+[.)]|>)\s+/, '')
+  const item = flat.replace(/^(?:[-*+]|\d+[.)])\s+/, '')
   return item
     .split(/(?<=[.!?])["')\]]*\s+(?=[\p{Lu}\p{N}"'`(*_[])/u)
     .map((sentence) => sentence.trim())

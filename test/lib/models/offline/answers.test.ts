@@ -50,6 +50,24 @@ A Map keeps the count of each word.</passage>
   t.is(await ask(t, [system(counting), user('Counting words with a Map?')]), 'A Map keeps the count of each word [1].')
 })
 
+test('lines that were headings, marks of footnotes and of quotations are not quoted', async (t) => {
+  const text = `<passage n="1" title="arrays">About > Loops > Removing the last element
+
+The \`pop()\` method removes the last element from an array.[^2]
+> Removing the last element changes the length of the array.[^2]
+
+[^2]: pop, removing the last element from an array.</passage>`
+  t.is(
+    await ask(t, [system(text), user('Which method removes the last element from an array?')]),
+    'The `pop()` method removes the last element from an array [1]. Removing the last element changes the length of the array [1].'
+  )
+  const title = '<passage n="1" title="Task">Write a recursive factorial function</passage>'
+  t.is(
+    await ask(t, [system(title), user('Which recursive function am I to write?')]),
+    'Write a recursive factorial function [1].'
+  )
+})
+
 test('passages may be numbered lines or hits of a tool', async (t) => {
   const lines =
     'Sources:\n[1] Closures\nA closure keeps the variables of its function.\n\n[2] Loops\nA loop runs code again.\n\nQuestion: What does a closure keep?'
