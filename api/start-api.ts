@@ -5,6 +5,7 @@ import type { Redis } from 'ioredis'
 import type { Context } from '../lib/context.ts'
 import { createGate } from '../lib/gate/gate.ts'
 import { gateRedisOptions } from '../lib/gate/redis-options.ts'
+import { type ModelState, readModelState } from '../lib/models/provider-guard.ts'
 import { createApp } from './app.ts'
 import { createAwaitJob } from './await-job.ts'
 import { contextEndpoints } from './endpoints.ts'
@@ -59,7 +60,12 @@ export async function startApi({ context, version }: { context: Context; version
     redis,
     queues: queues.all(),
     liveWorkers: () => jobStore.liveWorkers(workerAliveMs),
-    rabbitmqUrl: config.rabbitmqUrl ?? 'off'
+    rabbitmqUrl: config.rabbitmqUrl ?? 'off',
+    modelStates: async () => {
+      const models = [config.chatModel, config.embeddingModel]
+      const states = await Promise.all(models.map((model) => readModelState(redis, prefix, model)))
+      return Object.fromEntries(models.map((model, index) => [model, states[index] as ModelState]))
+    }
   })
   const awaitJob = createAwaitJob({ waiter: news.waiter })
   const app = createApp({

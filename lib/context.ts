@@ -82,7 +82,8 @@ function build({
   const knex: Knex = createKnex({
     databaseUrl: config.databaseUrl,
     schema: config.databaseSchema,
-    applicationName: `goals-${name}`
+    applicationName: `goals-${name}`,
+    log
   })
   onClose(() => knex.destroy())
   const openRedis = (

@@ -4,14 +4,12 @@ import type { Context } from '../lib/context.ts'
 import { createDeltas } from '../lib/events/deltas.ts'
 import type { Models } from '../lib/models/client.ts'
 import { createRag } from '../lib/rag/rag.ts'
-import { createBulk } from '../lib/records/bulk.ts'
 import { bulkInputSchema } from '../lib/schemas/bulk.ts'
 import { chatInputSchema } from '../lib/schemas/chat.ts'
 import { codeValidationInputSchema } from '../lib/schemas/code-validation.ts'
 import { embeddingInputSchema } from '../lib/schemas/embedding.ts'
 import { fieldErrors } from '../lib/schemas/field-errors.ts'
 import { ragInputSchema } from '../lib/schemas/rag.ts'
-import { createClientIdStore } from '../lib/store/client-ids.ts'
 import { createJobSpending } from '../lib/store/job-spending.ts'
 import { createValidationResults } from '../lib/store/validation-results.ts'
 import { createCheckpoints } from './agents/checkpoints.ts'
@@ -27,8 +25,7 @@ import type { Handler, Handlers } from './run-job.ts'
 export function createHandlers({ context, models }: { context: Context; models: Models }): Handlers {
   const { config, knex, log, redis, prefix, events, records, users, ledger, threadStore, transaction, onClose } =
     context
-  const { access, courses, goals, tasks, codeSnapshots, documents } = records
-  const bulk = createBulk({ clientIds: createClientIdStore(), courses, goals, tasks, codeSnapshots, documents })
+  const { access, bulk } = records
   const rag = createRag({ knex, access, models, log })
   const checkpoints = createCheckpoints({
     databaseUrl: config.databaseUrl,
@@ -37,6 +34,8 @@ export function createHandlers({ context, models }: { context: Context; models: 
     log
   })
   onClose(checkpoints.close)
+  const syntax = createSyntaxChecker()
+  onClose(syntax.close)
   return {
     embedding_generation: handler(
       embeddingInputSchema,
@@ -63,7 +62,7 @@ export function createHandlers({ context, models }: { context: Context; models: 
         models,
         access,
         users,
-        syntax: createSyntaxChecker(),
+        syntax,
         results: createValidationResults({ knex })
       })
     ),

@@ -6,8 +6,10 @@ import { readerRedisOptions } from '../lib/gate/redis-options.ts'
 import { createReconciler } from '../lib/jobs/reconciler.ts'
 import { openModels } from '../lib/models/open-models.ts'
 import { createProviderGuard } from '../lib/models/provider-guard.ts'
+import { createCheckpointStore } from '../lib/store/checkpoints.ts'
 import { createUsageTracker } from '../lib/usage/tracker.ts'
 import { startAdminWorkers } from './admin-workers.ts'
+import { loadAgents } from './agents/graph.ts'
 import { concurrencyOf } from './concurrency.ts'
 import { createHandlers } from './handlers.ts'
 import { createHeartbeat } from './heartbeat.ts'
@@ -34,6 +36,8 @@ export async function startWorkers({ context, name }: { context: Context; name: 
   const models = await openModels({ config, tracker, ledger, budgets, guard, log })
   const running = createRunningJobs()
   const handlers = createHandlers({ context, models })
+  // It takes half a second of the main thread, which a running job would feel.
+  if (config.workerQueues.includes('chat_completion')) await loadAgents()
   const runJob = createRunJob({ lifecycle, store: jobStore, progress, tracker, running, handlers, worker: name, log })
 
   const heartbeat = createHeartbeat({
@@ -77,7 +81,14 @@ export async function startWorkers({ context, name }: { context: Context; name: 
   })
   decisionReader.start()
   const adminWorkers = startAdminWorkers({ admin, log })
-  const reconciler = createReconciler({ store: jobStore, queues, ledger, everyMs: config.reconcileMs, log })
+  const reconciler = createReconciler({
+    store: jobStore,
+    queues,
+    ledger,
+    checkpoints: createCheckpointStore({ knex, schema: config.databaseSchema }),
+    everyMs: config.reconcileMs,
+    log
+  })
   reconciler.start()
   const pools = config.workerQueues.map((action) =>
     createPool({

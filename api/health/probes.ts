@@ -1,6 +1,7 @@
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
+import type { ModelState } from '../../lib/models/provider-guard.ts'
 import type { Probe, ProbeResult } from './health.ts'
 import { createBrokerProbe } from './broker-probe.ts'
 
@@ -12,11 +13,13 @@ type Needs = {
   liveWorkers: () => Promise<{ id: string; queues: string[] }[]>
   /** `off` when the instance runs without a broker */
   rabbitmqUrl: string
+  /** how each model in use stands with its provider, as the workers found it */
+  modelStates: () => Promise<Record<string, ModelState>>
 }
 
 /** The components every instance has. `close` lets go of the broker. */
-export function createProbes({ knex, redis, queues, liveWorkers, rabbitmqUrl }: Needs): {
-  probes: Record<'postgres' | 'redis' | 'rabbitmq' | 'workers' | 'queues', Probe>
+export function createProbes({ knex, redis, queues, liveWorkers, rabbitmqUrl, modelStates }: Needs): {
+  probes: Record<'postgres' | 'redis' | 'rabbitmq' | 'workers' | 'queues' | 'models', Probe>
   close: () => Promise<void>
 } {
   const broker = createBrokerProbe({ url: rabbitmqUrl })
@@ -35,6 +38,11 @@ export function createProbes({ knex, redis, queues, liveWorkers, rabbitmqUrl }: 
       const unserved = queues.map(({ name }) => name).filter((name) => !workers.some((it) => it.queues.includes(name)))
       const state = workers.length === 0 ? 'down' : unserved.length > 0 ? 'degraded' : 'ok'
       return { state, count: workers.length, ...(unserved.length > 0 ? { unserved } : {}) }
+    },
+    async models(): Promise<ProbeResult> {
+      const models = await modelStates()
+      const waiting = Object.values(models).some(({ state }) => state !== 'closed')
+      return { state: waiting ? 'degraded' : 'ok', models }
     },
     async queues(): Promise<ProbeResult> {
       return { state: 'ok', jobs: await countJobs(queues) }

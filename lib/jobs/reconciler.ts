@@ -7,6 +7,7 @@ import { workerAliveMs } from './lifecycle.ts'
 const pageSize = 500
 /** An intent without settlement whose job has ended is looked at again after this long. */
 const intentAgeMs = 5 * 60_000
+const sweptAtOnce = 200
 
 /**
  * Makes Redis agree with Postgres: every open job must be in its queue. Compares open rows with BullMQ's own state of
@@ -17,12 +18,15 @@ export function createReconciler({
   store,
   queues,
   ledger,
+  checkpoints,
   everyMs,
   log
 }: {
   store: JobStore
   queues: Queues
   ledger: Ledger
+  /** steps of agents' runs, which outlive a run that was cut off */
+  checkpoints?: { dropEnded(limit: number): Promise<number> }
   everyMs: number
   log: Logger
 }) {
@@ -48,6 +52,7 @@ export function createReconciler({
       after = jobs.at(-1)?.id
     }
     const swept = await ledger.sweep(intentAgeMs)
+    await checkpoints?.dropEnded(sweptAtOnce)
     if (repaired > 0 || swept > 0) log.info({ repaired, swept }, 'queues reconciled with the database')
     return repaired
   }

@@ -17,19 +17,21 @@ export const usageSchema = z.object({
 })
 
 /** A job as everybody sees it: by REST, over `ws`, on RabbitMQ. */
-export const jobSchema = z.object({
-  id: z.uuid(),
-  action: aiActionSchema,
-  origin: jobOriginSchema,
-  status: jobStatusSchema,
-  progress: z.object({ done: z.int(), total: z.int() }).nullable(),
-  result: z.unknown().nullable(),
-  error: z.object({ code: z.string(), message: z.string(), retryable: z.boolean() }).nullable(),
-  attempts: z.int(),
-  retryOf: z.uuid().nullable(),
-  usage: usageSchema,
-  createdAt: z.iso.datetime(),
-  startedAt: z.iso.datetime().nullable(),
-  finishedAt: z.iso.datetime().nullable()
-})
+export const jobSchema = z
+  .object({
+    id: z.uuid(),
+    action: aiActionSchema,
+    origin: jobOriginSchema,
+    status: jobStatusSchema,
+    progress: z.object({ done: z.int(), total: z.int() }).nullable(),
+    result: z.unknown().nullable(),
+    error: z.object({ code: z.string(), message: z.string(), retryable: z.boolean() }).nullable(),
+    attempts: z.int(),
+    retryOf: z.uuid().nullable(),
+    usage: usageSchema,
+    createdAt: z.iso.datetime(),
+    startedAt: z.iso.datetime().nullable(),
+    finishedAt: z.iso.datetime().nullable()
+  })
+  .meta({ id: 'Job' })
 export type JobView = z.infer<typeof jobSchema>

@@ -3,6 +3,7 @@ import knexFactory, { type Knex } from 'knex'
 import type pg from 'pg'
 import pgvector from 'pgvector/pg'
 import type { Config } from '../config.ts'
+import type { Logger } from '../logger.ts'
 
 export type DatabaseSettings = {
   databaseUrl: string
@@ -10,6 +11,8 @@ export type DatabaseSettings = {
   /** connections this process may hold */
   poolMax?: number
   applicationName?: string
+  /** hears of lost connections; without it nobody does, and each query's caller still gets its failure */
+  log?: Pick<Logger, 'debug'>
 }
 
 /**
@@ -26,7 +29,8 @@ export function knexSettings({
   databaseUrl,
   schema,
   poolMax = 10,
-  applicationName = 'goals'
+  applicationName = 'goals',
+  log
 }: DatabaseSettings): Knex.Config {
   return {
     client: 'pg',
@@ -38,6 +42,7 @@ export function knexSettings({
       keepAlive: true,
       idle_in_transaction_session_timeout: idleInTransactionMs
     },
+    log: knexLog(log),
     searchPath: schema === 'public' ? ['public'] : [schema, 'public'],
     pool: {
       min: 0,
@@ -58,6 +63,12 @@ export function knexSettings({
       tableName: 'migrations'
     }
   }
+}
+
+/** Knex writes to the terminal by itself; what it has to say belongs in our log, and is no news beside the failures. */
+function knexLog(log: DatabaseSettings['log']): NonNullable<Knex.Config['log']> {
+  const hear = (message: unknown) => log?.debug({ knex: String(message).slice(0, 200) }, 'knex reports')
+  return { warn: hear, error: hear, deprecate: hear, debug: hear }
 }
 
 /** Opens a pool lazily: nothing connects before the first query. Close it with `destroy()`. */

@@ -32,7 +32,8 @@ test('health shows each component with its state and latency', async (t) => {
   const { status, body } = await send('GET', '/health')
   t.is(status, 200)
   t.is(body.status, 'ok')
-  t.deepEqual(Object.keys(body.components).sort(), ['postgres', 'queues', 'rabbitmq', 'redis', 'workers'])
+  t.deepEqual(Object.keys(body.components).sort(), ['models', 'postgres', 'queues', 'rabbitmq', 'redis', 'workers'])
+  t.deepEqual(body.components.models.models, { 'offline-chat-mini': { state: 'closed', retryAfterMs: 0 } })
   for (const { state, latencyMs } of Object.values<{ state: string; latencyMs: number }>(body.components)) {
     t.is(state, 'ok')
     t.true(latencyMs >= 0)
@@ -94,12 +95,13 @@ test('the probes tell real services that are away, and a broker that comes back'
   const knex = createKnex({ databaseUrl: `postgres://nobody@127.0.0.1:${port}/none`, schema: 'public' })
   t.teardown(async () => await knex.destroy())
   const liveWorkers = async () => []
-  const away = createProbes({ knex, redis, queues, liveWorkers, rabbitmqUrl: `amqp://127.0.0.1:${port}` })
+  const modelStates = async () => ({})
+  const away = createProbes({ knex, redis, queues, liveWorkers, modelStates, rabbitmqUrl: `amqp://127.0.0.1:${port}` })
   const report = await createHealth({ probes: away.probes, vital: 'postgres' }).check()
   t.is(report.status, 'down')
   t.like(report.components, { postgres: { state: 'down' }, rabbitmq: { state: 'down' }, redis: { state: 'ok' } })
 
-  const there = createProbes({ knex, redis, queues, liveWorkers, rabbitmqUrl: own.rabbitmqUrl })
+  const there = createProbes({ knex, redis, queues, liveWorkers, modelStates, rabbitmqUrl: own.rabbitmqUrl })
   t.deepEqual(await there.probes.rabbitmq(), { state: 'ok' })
   await there.close()
   t.deepEqual(await there.probes.rabbitmq(), { state: 'ok' })

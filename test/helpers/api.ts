@@ -13,6 +13,7 @@ import { defaultLimits, type GateLimits, mergeLimits } from '../../lib/gate/limi
 import { gateRedisOptions } from '../../lib/gate/redis-options.ts'
 import { newId } from '../../lib/ids.ts'
 import { createLogger } from '../../lib/logger.ts'
+import { readModelState } from '../../lib/models/provider-guard.ts'
 import { startAuth } from './auth.ts'
 import { quiet } from './gate.ts'
 import type { Isolation } from './services.ts'
@@ -68,7 +69,10 @@ export async function startApi(t: Teardown, options: Options = {}) {
     redis: parts.redis,
     queues,
     liveWorkers: async () => await parts.knex('workers').select('id', 'queues'),
-    rabbitmqUrl: parts.place.rabbitmqUrl
+    rabbitmqUrl: parts.place.rabbitmqUrl,
+    modelStates: async () => ({
+      'offline-chat-mini': await readModelState(parts.redis, parts.place.prefix, 'offline-chat-mini')
+    })
   })
   const log = createLogger(
     { level: onLog ? 'debug' : 'silent', name: 'test' },
