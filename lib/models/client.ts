@@ -37,7 +37,9 @@ export function createOpenAi({
     ...(baseUrl ? { baseURL: baseUrl } : {}),
     ...(fetch ? { fetch } : {}),
     maxRetries: 0,
-    timeout: timeoutMs
+    timeout: timeoutMs,
+    // It would print the chunk of a stream that it cannot parse: users' text.
+    logLevel: 'off'
   })
 }
 

@@ -1,0 +1,207 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import { createAdmin } from '../../../lib/admin/index.ts'
+import { createDecisionReader } from '../../../lib/gate/decision-reader.ts'
+import type { DecisionRecord } from '../../../lib/gate/decision.ts'
+import { newId } from '../../../lib/ids.ts'
+import { JobError } from '../../../lib/jobs/job-error.ts'
+import { contextForFile, eventually, newUser } from '../../helpers/context.ts'
+import { connected, facts, gateFor, quiet, user } from '../../helpers/gate.ts'
+import { offlineModels } from '../../helpers/models.ts'
+import { runningJob } from '../../helpers/running-job.ts'
+
+const context = contextForFile(test)
+const signal = new AbortController().signal
+const messages = [{ role: 'user' as const, content: 'What is an audit?' }]
+
+function decisionOf(userId: string | null, changes: Partial<DecisionRecord> = {}): DecisionRecord {
+  return {
+    id: newId(),
+    at: Date.now() - 5_000,
+    userId,
+    ip: '192.0.2.7',
+    action: 'chat_completion',
+    outcome: 'allowed',
+    method: 'POST',
+    path: '/api/v1/chat',
+    userAgent: 'test',
+    limits: [{ name: 'chat_completion', capacity: 10, remaining: 9, refused: false }],
+    ...changes
+  }
+}
+
+const rowsOf = async (...ids: string[]) =>
+  await context().knex('rate_limit_audits').whereIn('id', ids).orderBy('created_at')
+
+for (const first of ['decision', 'job'] as const) {
+  test(`a row is complete when the ${first} comes first`, async (t) => {
+    const { knex, lifecycle } = context()
+    const { recordDecisions } = createAdmin(context())
+    const { tracker, models } = offlineModels(context())
+    const userId = await newUser(context())
+    const decision = decisionOf(userId)
+    const scope = await runningJob(context(), userId, { decision: { id: decision.id, at: new Date(decision.at) } })
+    if (first === 'decision') await recordDecisions([decision])
+
+    const answer = await tracker.runInScope(scope, () => models.chat({ step: 'answer', messages, signal }))
+    t.true(await lifecycle.complete(scope.jobId, 1, async () => ({}), null))
+    if (first === 'job') {
+      // All that is known of a request whose decision is still on its way.
+      t.like((await rowsOf(decision.id))[0], { outcome: 'allowed', method: null, job_id: scope.jobId })
+    }
+    // What comes twice, as from a writer that was killed before it could say so, changes nothing.
+    for (let n = 0; n < 3; n++) await recordDecisions([decision])
+
+    const [row, ...more] = await rowsOf(decision.id)
+    t.deepEqual(more, [])
+    const job = await knex('jobs').where({ id: scope.jobId }).first()
+    t.like(row, {
+      user_id: userId,
+      action: 'chat_completion',
+      outcome: 'allowed',
+      method: 'POST',
+      path: '/api/v1/chat',
+      ip: '192.0.2.7',
+      user_agent: 'test',
+      job_id: scope.jobId,
+      model: 'offline-chat-mini',
+      prompt_tokens: String(answer.usage.promptTokens),
+      completion_tokens: String(answer.usage.completionTokens),
+      total_tokens: String(answer.usage.promptTokens + answer.usage.completionTokens),
+      cost_pico: answer.costPico.toString()
+    })
+    t.deepEqual(row.limits, decision.limits)
+    t.is(row.created_at.getTime(), decision.at)
+    t.true(row.latency_ms >= 0)
+    t.true(Math.abs(row.latency_ms - (job.finished_at.getTime() - job.created_at.getTime())) <= 1)
+  })
+}
+
+test('a degraded decision stays degraded, whichever of the two outcomes of one request comes first', async (t) => {
+  const { recordDecisions } = createAdmin(context())
+  const userId = await newUser(context())
+  for (const order of [
+    ['degraded', 'blocked'],
+    ['blocked', 'degraded']
+  ] as const) {
+    const decision = decisionOf(userId)
+    for (const outcome of order) await recordDecisions([{ ...decision, outcome }])
+    t.is((await rowsOf(decision.id))[0].outcome, 'degraded')
+    const both = decisionOf(userId)
+    await recordDecisions(order.map((outcome) => ({ ...both, outcome })))
+    t.is((await rowsOf(both.id))[0].outcome, 'degraded')
+  }
+})
+
+test('a failed and a cancelled job complete their rows with what they had cost', async (t) => {
+  const { lifecycle, knex } = context()
+  const { tracker, models } = offlineModels(context())
+  const userId = await newUser(context())
+  for (const end of ['failed', 'cancelled'] as const) {
+    const decision = { id: newId(), at: new Date() }
+    const scope = await runningJob(context(), userId, { decision })
+    const { costPico } = await tracker.runInScope(scope, () => models.chat({ step: 'x', messages, signal }))
+    if (end === 'cancelled') t.true(await lifecycle.cancelOpen(scope.jobId))
+    else {
+      const started = await knex('jobs').where({ id: scope.jobId }).first()
+      const job = { id: scope.jobId, run: 1, attempts: 1, maxAttempts: 1, ...started } as never
+      t.is(await lifecycle.fail(job, new JobError('x', 'no', { retryable: false }), null), 'failed')
+    }
+    t.like((await rowsOf(decision.id))[0], { job_id: scope.jobId, cost_pico: costPico.toString() })
+  }
+})
+
+test('a call that is settled after its job was cancelled still reaches the audit and its figures', async (t) => {
+  const { lifecycle } = context()
+  const admin = createAdmin(context())
+  const { tracker, models, provider } = offlineModels(context(), { provider: { tokenMs: 500 }, timeoutMs: 60_000 })
+  const userId = await newUser(context())
+  const decision = decisionOf(userId)
+  await admin.recordDecisions([decision])
+  const scope = await runningJob(context(), userId, { decision: { id: decision.id, at: new Date(decision.at) } })
+  const aborter = new AbortController()
+  let told = 0
+  const call = tracker.runInScope(scope, () =>
+    models.chat({ step: 'x', messages, signal: aborter.signal, onDelta: () => (told += 1) })
+  )
+  await eventually(async () => told > 1)
+  t.true(await lifecycle.cancelOpen(scope.jobId))
+  t.like((await rowsOf(decision.id))[0], { job_id: scope.jobId, total_tokens: '0' })
+  aborter.abort(new Error('cancelled'))
+  await t.throwsAsync(call, { message: 'cancelled' })
+
+  const [row] = await rowsOf(decision.id)
+  t.true(Number(row.total_tokens) > 0)
+  const [share] = await context().knex('model_call_shares').where({ job_id: scope.jobId })
+  t.is(row.cost_pico, share.cost_pico)
+  t.true(provider.invoice()[0]?.aborted)
+  const range = { from: new Date(decision.at - 1_000), to: new Date() }
+  t.is((await admin.figures.statistics(range, 'hour', userId)).totals.totalTokens, Number(row.total_tokens))
+})
+
+test('refusals are told of at most once a minute for a user and action', async (t) => {
+  const { recordDecisions } = createAdmin(context())
+  const userId = await newUser(context())
+  const minute = Math.floor(Date.now() / 60_000) * 60_000
+  const blocked = (at: number, changes: Partial<DecisionRecord> = {}) =>
+    decisionOf(userId, { at, outcome: 'blocked', ...changes })
+  await recordDecisions([blocked(minute), blocked(minute + 1), decisionOf(userId), decisionOf(null)])
+  await recordDecisions([blocked(minute + 59_999), blocked(minute + 5, { action: 'api_call' })])
+  await recordDecisions([blocked(minute + 60_000), blocked(minute, { userId: newId() })])
+  const events = await context().knex('events').where({ type: 'rate_limit.blocked', user_id: userId }).select('data')
+  t.deepEqual(
+    events.map(({ data }) => `${data.action} ${Date.parse(data.at) - minute}`).toSorted((a, b) => a.localeCompare(b)),
+    ['api_call 5', 'chat_completion 0', 'chat_completion 60000']
+  )
+})
+
+test('thousands of decisions become thousands of rows, also when their writers are killed again and again', async (t) => {
+  const { isolation } = context()
+  const { redisUrl, prefix } = isolation
+  const gate = gateFor({ redis: await connected(t, redisUrl), prefix })
+  const userIds = await Promise.all(Array.from({ length: 20 }, () => newUser(context())))
+  const writer = fileURLToPath(new URL('./audit-writer-process.ts', import.meta.url))
+  const start = () =>
+    spawn(process.execPath, [writer, JSON.stringify(isolation)], { stdio: ['ignore', 'pipe', 'inherit'] })
+
+  const ids: string[] = []
+  for (let round = 0; round < 3; round++) {
+    const child = start()
+    const exited = once(child, 'exit')
+    await once(child.stdout, 'data') // it has stored its first batch, or is about to
+    for (let n = 0; n < 3; n++) {
+      const decisions = await Promise.all(
+        Array.from({ length: 300 }, (_, i) => {
+          const userId = userIds[i % userIds.length] as string
+          return gate.take({ subject: user(userId), buckets: ['api_call'], request: facts(userId) })
+        })
+      )
+      ids.push(...decisions.map(({ id }) => id))
+    }
+    child.kill('SIGKILL')
+    await exited
+  }
+  const admin = createAdmin(context())
+  const reader = createDecisionReader({
+    redis: await connected(t, redisUrl),
+    prefix,
+    onBatch: admin.recordDecisions,
+    idleMs: 20,
+    claimAfterMs: 300,
+    log: quiet
+  })
+  reader.start()
+  t.teardown(reader.stop)
+  await eventually(async () => (await reader.lengths()).decisions === 0, 30_000)
+  const rows = await rowsOf(...ids)
+  t.is(rows.length, ids.length)
+  t.is(new Set(rows.map(({ id }) => id)).size, ids.length)
+  const from = new Date(Math.min(...rows.map(({ created_at }) => created_at.getTime())))
+  let counted = 0
+  for (const userId of userIds) {
+    counted += (await admin.figures.statistics({ from, to: new Date() }, 'minute', userId)).totals.requests
+  }
+  t.is(counted, ids.length)
+})
