@@ -10,6 +10,7 @@ import { readJson } from './middleware/body.ts'
 import { actorOf, unauthorized } from './middleware/credentials.ts'
 import { addressOf, enforce, requestFacts } from './middleware/rate-limit.ts'
 import { validate } from './middleware/validate.ts'
+import { methodNotAllowed } from './middleware/wrong-method.ts'
 import { sendReply } from './reply.ts'
 import { createRouteTable, type RouteMatch } from './route-table.ts'
 
@@ -38,12 +39,12 @@ export function mountEndpoints({ endpoints, basePath, authenticator, gate }: Nee
     if (req.method === 'HEAD') req.headers.accept = 'application/json'
     const pattern = patternOf(match)
     res.locals.route = pattern === undefined ? undefined : basePath + pattern
-    if (req.method === 'OPTIONS' && match.kind !== 'unknown') {
-      res.set('Allow', match.allow.join(', ')).status(204).end()
-      return
-    }
     const admitted = await admit(req, res, match)
     try {
+      if (req.method === 'OPTIONS' && match.kind === 'wrong method') {
+        res.set('Allow', match.allow.join(', ')).status(204).end()
+        return
+      }
       const { endpoint, params } = expectEndpoint(match)
       if (endpoint.access !== 'public' && !admitted.actor) throw unauthorized(req)
       if (endpoint.access === 'admin' && !isAdmin(admitted.actor as Actor)) {
@@ -124,7 +125,5 @@ function patternOf(match: RouteMatch): string | undefined {
 function expectEndpoint(match: RouteMatch): Extract<RouteMatch, { kind: 'endpoint' }> {
   if (match.kind === 'unknown') throw notFound('This path')
   if (match.kind === 'endpoint') return match
-  throw new AppError('method_not_allowed', `This path takes ${match.allow.join(', ')}`, {
-    headers: { Allow: match.allow.join(', ') }
-  })
+  throw methodNotAllowed(match.allow)
 }

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { type AiAction, aiActions, gateActions } from './schemas/actions.ts'
+import { rateLimitsSchema } from './gate/limits.ts'
+import { type AiAction, aiActions } from './schemas/actions.ts'
 import { thresholdsSchema } from './schemas/suspicious.ts'
 
 /**
@@ -54,15 +55,14 @@ const concurrencyPairs = list.transform((pairs, context) => {
   return result
 })
 
-const limitNumbers = z
-  .union([
-    z.number().positive().max(1e6),
-    z.strictObject({ limitPerMinute: z.number().positive().max(1e6), burst: z.number().min(1).max(100).optional() })
-  ])
-  .transform((value) => (typeof value === 'number' ? { limitPerMinute: value } : value))
-
-/** Buckets whose numbers `RATE_LIMITS` may replace. */
-export const bucketNames = [...gateActions, 'address', 'auth', 'login_failed'] as const
+/** What browsers send in `Origin`, exactly: a trailing slash or a path would never match. */
+const origins = list.pipe(
+  z.array(
+    z.string().refine((text) => text === '*' || (URL.canParse(text) && new URL(text).origin === text), {
+      error: 'must be origins like https://app.example.org, or *'
+    })
+  )
+)
 
 const trustProxy = z.string().transform((text, context): boolean | number | string[] => {
   if (/^(off|false|0)$/i.test(text)) return false
@@ -155,7 +155,7 @@ const variables = {
   ],
   WORKER_CONCURRENCY: [concurrencyPairs.optional(), 'jobs at once for each pool, as action=n pairs', 'by action'],
   RATE_LIMITS: [
-    json(z.partialRecord(z.enum(bucketNames), limitNumbers)).optional(),
+    json(rateLimitsSchema).optional(),
     'JSON that replaces limits: { "chat_completion": { "limitPerMinute": 10, "burst": 1 } }',
     ''
   ],
@@ -182,7 +182,7 @@ const variables = {
   MODEL_TIMEOUT_SECONDS: [integer(1, 3600).default(120), 'longest time one provider request may take', '120'],
   RECONCILE_SECONDS: [integer(1, 30).default(5), 'how often open jobs are compared with the queues', '5'],
   WEBHOOK_ALLOW: [list.optional(), 'hosts a webhook may reach although their address is private', ''],
-  CORS_ORIGINS: [list.optional(), 'origins that browsers may call from, separated by commas', 'none'],
+  CORS_ORIGINS: [origins.optional(), 'origins that browsers may call from, separated by commas', 'none'],
   TRUST_PROXY: [trustProxy.default(false), 'number of proxies in front, or their addresses', 'off'],
   METRICS_TOKEN: [
     z.string().min(16).optional(),

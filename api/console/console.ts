@@ -11,6 +11,7 @@ import { actorOf, unauthorized } from '../middleware/credentials.ts'
 import type { GuessGuard } from '../middleware/guess-guard.ts'
 import { toAppError } from '../middleware/problems.ts'
 import { addressOf, enforce, requestFacts } from '../middleware/rate-limit.ts'
+import { methodNotAllowed, onlyTakes } from '../middleware/wrong-method.ts'
 import { queueBoard } from './board.ts'
 import { clearConsoleCookie, consoleToken, setConsoleCookie } from './cookie.ts'
 import { type LoginPage, loginPage } from './login-page.ts'
@@ -99,6 +100,13 @@ export function consoleRoutes({ authenticator, accounts, gate, guessGuard, queue
     res.redirect(303, '/admin/login')
   })
 
+  const payFirst: RequestHandler = async (req, res, next) => {
+    await gate.settle(await payByAddress(req, res))
+    next()
+  }
+  router.all('/login', route('/admin/login'), payFirst, onlyTakes('GET', 'HEAD', 'POST'))
+  router.all('/logout', route('/admin/logout'), payFirst, onlyTakes('POST'))
+
   const onlyAdministrators: RequestHandler = async (req, res, next) => {
     const actor = await visitor(req)
     if (!actor) {
@@ -110,9 +118,7 @@ export function consoleRoutes({ authenticator, accounts, gate, guessGuard, queue
     res.locals.userId = actor.id
     if (!isAdmin(actor)) throw new AppError('forbidden', 'The queue monitor is for administrators')
     if (req.method !== 'GET' && req.method !== 'HEAD') {
-      throw new AppError('method_not_allowed', 'The queue monitor is for looking only', {
-        headers: { Allow: 'GET, HEAD' }
-      })
+      throw methodNotAllowed(['GET', 'HEAD'])
     }
     next()
   }

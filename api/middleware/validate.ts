@@ -1,8 +1,12 @@
 import type { z } from 'zod'
 import { type FieldError, invalid, notFound } from '../../lib/errors.ts'
+import { fieldErrors } from '../../lib/schemas/field-errors.ts'
 import { isUuid } from '../../lib/schemas/page.ts'
 import { findUnstorable, isStorableText } from '../../lib/schemas/text.ts'
 import type { Endpoint } from '../endpoint.ts'
+
+/** Every wrong field is named, up to a number that no sensible request reaches. */
+const maxErrors = 1_000
 
 type Raw = { params: Record<string, string>; query: Record<string, unknown>; body: unknown }
 
@@ -47,7 +51,7 @@ function parseQuery({ query: schema }: Endpoint, raw: Record<string, unknown>, e
 function parseBody({ body: schema }: Endpoint, raw: unknown, errors: FieldError[]): unknown {
   if (!schema) return undefined
   const unstorable = findUnstorable(raw)
-  // Too deep to be walked by anything that recurses.
+  // Too deep or too large to be walked by anything else.
   if (unstorable?.path.length === 0 && typeof raw === 'object') {
     errors.push({ path: '', message: unstorable.message })
     return undefined
@@ -66,45 +70,6 @@ function parseBody({ body: schema }: Endpoint, raw: unknown, errors: FieldError[
 function collect(schema: z.ZodType, raw: unknown, errors: FieldError[]): unknown {
   const result = schema.safeParse(raw, { reportInput: false })
   if (result.success) return result.data
-  errors.push(...fieldErrors(result.error.issues))
+  errors.push(...fieldErrors(result.error, maxErrors))
   return undefined
 }
-
-/** Every wrong field with its path in dots; each unknown field is one of its own. */
-function fieldErrors(issues: z.core.$ZodIssue[]): FieldError[] {
-  const seen = new Map<string, FieldError>()
-  const add = (path: PropertyKey[], message: string) => {
-    const error = { path: path.map(String).join('.'), message }
-    seen.set(`${error.path}\n${message}`, error)
-  }
-  const walk = (list: z.core.$ZodIssue[], base: PropertyKey[]) => {
-    for (const issue of list) {
-      const path = [...base, ...issue.path]
-      if (issue.code === 'unrecognized_keys') for (const key of issue.keys) add([...path, key], 'is not a field here')
-      else if (issue.code === 'invalid_union') {
-        const branch = nearest(issue.errors)
-        if (branch) walk(branch, path)
-        else add(path, alternatives(issue.errors) || issue.message)
-      } else add(path, issue.message)
-    }
-  }
-  walk(issues, [])
-  return [...seen.values()]
-}
-
-/** Of a union's alternatives the one that came closest: the fewest complaints, and none about the value as a whole. */
-function nearest(branches: z.core.$ZodIssue[][]): z.core.$ZodIssue[] | undefined {
-  const deep = branches.filter(
-    (issues) =>
-      issues.length > 0 && issues.every((issue) => issue.path.length > 0 || issue.code === 'unrecognized_keys')
-  )
-  return deep.toSorted((a, b) => weight(a) - weight(b))[0]
-}
-
-/** What a value that fits no alternative might have been. */
-function alternatives(branches: z.core.$ZodIssue[][]): string {
-  return [...new Set(branches.flatMap(([first]) => (first ? [first.message] : [])))].join(', or ')
-}
-
-const weight = (issues: z.core.$ZodIssue[]): number =>
-  issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0)

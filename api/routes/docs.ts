@@ -1,5 +1,6 @@
 import { type RequestHandler, Router } from 'express'
 import swaggerUi from 'swagger-ui-express'
+import { onlyTakes } from '../middleware/wrong-method.ts'
 
 const options = {
   customSiteTitle: 'Goals API',
@@ -13,7 +14,8 @@ const options = {
 export function docsRoutes({ document, limit }: { document: Record<string, unknown>; limit: RequestHandler }): Router {
   const router = Router()
   const text = JSON.stringify(document)
-  const page = swaggerUi.setup(undefined, options)
+  // The page looks for its parts beside its own address, which may end with a slash or not.
+  const page = swaggerUi.generateHTML(undefined, options).replaceAll('="./', '="/docs/')
 
   router.use(['/docs', '/openapi.json'], (req, res, next) => {
     res.locals.route = req.baseUrl
@@ -22,11 +24,10 @@ export function docsRoutes({ document, limit }: { document: Record<string, unkno
   router.get('/openapi.json', limit, (_req, res) => {
     res.type('json').send(text)
   })
-  router.get('/docs', limit, (req, res, next) => {
-    // The page looks for its parts beside its own address.
-    if (req.path.endsWith('/')) void page(req, res, next)
-    else res.redirect(301, '/docs/')
+  router.get('/docs', limit, (_req, res) => {
+    res.type('html').send(page)
   })
+  router.all(['/docs', '/openapi.json'], limit, onlyTakes('GET', 'HEAD'))
   router.use('/docs', ...swaggerUi.serveFiles(undefined, options))
   return router
 }

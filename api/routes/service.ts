@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client'
 import { AppError } from '../../lib/errors.ts'
 import type { Health } from '../health/health.ts'
 import { bearerToken } from '../middleware/credentials.ts'
+import { onlyTakes } from '../middleware/wrong-method.ts'
 
 type Needs = {
   version: string
@@ -32,16 +33,13 @@ const root = {
 export function serviceRoutes({ version, health, registry, metricsToken, limit }: Needs): Router {
   const router = Router()
   const read = (path: string, ...handlers: RequestHandler[]) => {
-    router.get(path, (_req, res, next) => {
+    router.all(path, (_req, res, next) => {
       res.locals.route = path
       res.set('Cache-Control', 'no-store')
       next()
     })
     router.get(path, ...handlers)
-    router.all(path, (_req, res) => {
-      res.locals.route = path
-      throw new AppError('method_not_allowed', 'This path takes GET, HEAD', { headers: { Allow: 'GET, HEAD' } })
-    })
+    router.all(path, limit, onlyTakes('GET', 'HEAD'))
   }
 
   read('/', limit, (_req, res) => {

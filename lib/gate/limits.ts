@@ -24,8 +24,14 @@ const bucketLimitSchema = z.strictObject({
 export type BucketLimit = z.infer<typeof bucketLimitSchema>
 export type GateLimits = Record<BucketName, BucketLimit>
 
-/** `RATE_LIMITS`: any bucket, any of its two numbers; what is left out keeps its default. */
-export const rateLimitsSchema = z.partialRecord(z.enum(bucketNames), bucketLimitSchema.partial())
+/** `RATE_LIMITS`: any bucket, any of its two numbers; what is left out keeps its default. A bare number is the first. */
+export const rateLimitsSchema = z.partialRecord(
+  z.enum(bucketNames),
+  z.preprocess(
+    (value) => (typeof value === 'number' ? { limitPerMinute: value } : value),
+    bucketLimitSchema.partial().refine((change) => Object.keys(change).length > 0, 'must have limitPerMinute or burst')
+  )
+)
 
 export const defaultLimits: GateLimits = {
   api_call: { limitPerMinute: 100, burst: 1.5 },

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { parseUsd } from '../usage/money.ts'
 import { gateActionSchema } from './actions.ts'
-import { idFilterSchema, limitSchema } from './page.ts'
+import { idFilterSchema, limitOf, limitSchema } from './page.ts'
 import { suspiciousCodes } from './suspicious.ts'
 import { textSchema, timeSchema } from './text.ts'
 
@@ -104,7 +104,7 @@ export const consumersQuerySchema = z
   .strictObject({
     by: z.enum(['requests', 'tokens', 'cost', 'blocked']).default('requests'),
     ...range,
-    limit: z.coerce.number().int().min(1).max(100).default(10)
+    limit: limitOf(10)
   })
   .refine(rangeInOrder, rangeError)
 export const consumersSchema = z.object({

@@ -22,7 +22,16 @@ export const cursorSchema = z
     return z.NEVER
   })
 
-export const limitSchema = z.coerce.number().int().min(1).max(100).default(25)
+/** `limit` of a query: digits and nothing else, where JavaScript would also read `0x10` and `1e2` as numbers. */
+export const limitOf = (fallback: number) =>
+  z
+    .preprocess(
+      (text) => (typeof text === 'string' && /^\d{1,9}$/.test(text) ? Number(text) : text),
+      z.int('must be a whole number').min(1).max(100)
+    )
+    .default(fallback)
+    .describe(`${fallback} unless told`)
+export const limitSchema = limitOf(25)
 
 /** Query parameters of every list; a list with filters spreads them into a strict object of its own. */
 export const pageFields = { limit: limitSchema, cursor: cursorSchema.optional() }

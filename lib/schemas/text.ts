@@ -2,6 +2,8 @@ import { z } from 'zod'
 
 /** Deepest nesting of a stored JSON value; PostgreSQL's parser and our own walks stay far from their stacks' ends. */
 const maxJsonDepth = 64
+/** Most values in one JSON value: twenty times what 500 records have, and looked through in a moment. */
+const maxJsonValues = 100_000
 
 const unstorable = 'must not contain NUL characters or lone surrogates'
 
@@ -30,11 +32,14 @@ export function findUnstorable(value: unknown): { path: (string | number)[]; mes
   if (typeof value === 'string') return isStorableText(value) ? undefined : { path: [], message: unstorable }
   if (typeof value !== 'object' || value === null) return undefined
   const open: Node[] = [{ value, depth: 1 }]
+  let values = 0
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
     if (node.depth > maxJsonDepth) return { path: [], message: `must be nested at most ${maxJsonDepth} deep` }
     const holder = node.value as Record<string, unknown>
     const names = Array.isArray(holder) ? undefined : Object.keys(holder)
     const count = names ? names.length : (holder.length as number)
+    values += count
+    if (values > maxJsonValues) return { path: [], message: `must hold at most ${maxJsonValues} values` }
     for (let index = 0; index < count; index++) {
       const key = names ? (names[index] as string) : index
       if (names && !isStorableText(key as string)) return { path: pathTo(node), message: unstorable }

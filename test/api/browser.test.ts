@@ -70,7 +70,7 @@ test('the documentation shows every route and sends a request, with nothing from
   const { page, elsewhere, complaints } = await openBrowser(t)
   await page.goto(`${api.url}/docs?url=https://evil.example.org/openapi.json`)
   await page.locator('#operations-Service-serviceNameVersionAndLinks').waitFor()
-  t.is(new URL(page.url()).pathname, '/docs/')
+  t.is(new URL(page.url()).pathname, '/docs')
   const paths = await page
     .locator('.opblock-summary-path')
     .evaluateAll((nodes) => nodes.map((node) => node.textContent))

@@ -100,6 +100,19 @@ test('a wrong login shows the form again, with the e-mail escaped and no passwor
   t.is((await postForm(api, '/admin/login', { email: 'x'.repeat(20_000), password: 'x' })).status, 413)
 })
 
+test('the pages of the login take their own methods only', async (t) => {
+  const api = await start(t)
+  for (const [method, path, allow] of [
+    ['PUT', '/admin/login', 'GET, HEAD, POST'],
+    ['GET', '/admin/logout', 'POST']
+  ] as const) {
+    const answer = await api.send(method, path)
+    t.is(answer.status, 405, path)
+    t.is(answer.headers.get('allow'), allow)
+    t.truthy(answer.headers.get('ratelimit'))
+  }
+})
+
 test('the board only reads: whatever changes something is refused', async (t) => {
   const api = await start(t)
   const { cookie } = await logIn(api)

@@ -128,6 +128,8 @@ test('HEAD answers as GET without a body, OPTIONS tells the methods', async (t) 
   const options = await send('OPTIONS', '/api/v1/notes')
   t.is(options.status, 204)
   t.is(options.headers.get('allow'), 'GET, HEAD, OPTIONS, POST')
+  t.truthy(options.headers.get('ratelimit'))
+  t.is((await send('OPTIONS', '/api/v1/nothing')).status, 404)
 })
 
 test('strangers get 401, users 403 on routes of administrators, administrators an answer', async (t) => {
@@ -276,6 +278,8 @@ test('text that cannot be stored and values nested too deep are a 422', async (t
   const deep = `{"title":"x","data":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
   t.is((await send('POST', '/api/v1/notes', { token, body: deep })).status, 422)
   t.is((await send('POST', '/api/v1/notes', { token, body: '['.repeat(500_000) })).status, 400)
+  const many = await send('POST', '/api/v1/notes', { token, body: `{"title":"x","data":[${'1,'.repeat(100_000)}1]}` })
+  t.like(many.body, { status: 422, errors: [{ path: '', message: 'must hold at most 100000 values' }] })
 })
 
 test('keys that mean something to JavaScript are fields like any other', async (t) => {
@@ -297,7 +301,10 @@ test('an unknown or repeated query parameter is a 422, also where there are none
   t.is(wrong.status, 422)
   t.deepEqual(wrong.body.errors.map(({ path }: { path: string }) => path).sort(), ['cursor', 'limit', 'sort'])
   t.is((await send('GET', '/api/v1/notes?limit=1&limit=2', { token })).status, 422)
-  t.is((await send('GET', '/api/v1/notes?limit=%00', { token })).status, 422)
+  for (const odd of ['', '%00', '101', '1.5', '-1', '+5', '%205', '0x10', '1e1', 'abc']) {
+    const answer = await send('GET', `/api/v1/notes?limit=${odd}`, { token })
+    t.like(answer.body, { status: 422, errors: [{ path: 'limit' }] }, odd)
+  }
   const none = await send('GET', `/api/v1/notes/${id}?fields=all`, { token })
   t.like(none.body, { status: 422, errors: [{ path: 'fields' }] })
 })
@@ -370,6 +377,10 @@ test('browsers of configured origins may call and read what they need, others no
   })
   t.is(preflight.status, 204)
   t.regex(preflight.headers.get('access-control-allow-headers') ?? '', /Authorization/)
+  const plain = await send('OPTIONS', '/api/v1/notes', { headers })
+  t.is(plain.headers.get('allow'), 'GET, HEAD, OPTIONS, POST')
+  t.is(plain.headers.get('access-control-allow-origin'), 'https://app.example.org')
+  t.is((await send('OPTIONS', '/api/v1/nothing')).status, 404)
   const other = await send('GET', '/api/v1/notes', { token, headers: { origin: 'https://evil.example.org' } })
   t.is(other.headers.get('access-control-allow-origin'), null)
   const refused = await send('GET', '/api/v1/notes', { headers })

@@ -159,12 +159,23 @@ test('routes at the root are limited by address, whether a process lives is not'
 
 test('only GET and HEAD are known at the root', async (t) => {
   const { send } = await start(t)
-  for (const path of ['/', '/health', '/metrics']) {
+  for (const path of ['/', '/health', '/metrics', '/docs', '/openapi.json']) {
     const answer = await send('POST', path, { body: {} })
     t.is(answer.status, 405, path)
     t.is(answer.headers.get('allow'), 'GET, HEAD')
   }
   t.is((await send('HEAD', '/health')).status, 200)
+})
+
+test('the documentation is at its address, with a slash or without', async (t) => {
+  const { send } = await start(t)
+  for (const path of ['/docs', '/docs/']) {
+    const page = await send('GET', path, { redirect: 'manual' })
+    t.is(page.status, 200, path)
+    const parts = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, part = '']) => part)
+    t.true(parts.length > 3)
+    for (const part of parts) t.is((await send('GET', part)).status, 200, part)
+  }
 })
 
 test('while PostgreSQL is away requests with a token get 503 with Retry-After and no inner message', async (t) => {

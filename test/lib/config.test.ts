@@ -28,6 +28,7 @@ const wrong: Record<string, string> = {
   JOB_BACKOFF_MS: '2s',
   MODEL_TIMEOUT_SECONDS: '-1',
   RECONCILE_SECONDS: '31',
+  CORS_ORIGINS: 'https://app.example.org/',
   TRUST_PROXY: 'true',
   METRICS_TOKEN: 'short',
   LOG_LEVEL: 'loud',

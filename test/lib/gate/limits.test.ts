@@ -24,11 +24,15 @@ test('capacities are those of the table', (t) => {
 test('configured numbers replace those of the table and leave the others', (t) => {
   const changes = rateLimitsSchema.parse({
     chat_completion: { limitPerMinute: 20 },
-    auth: { limitPerMinute: 5, burst: 2 }
+    auth: { limitPerMinute: 5, burst: 2 },
+    bulk_create: { burst: 3 },
+    rag_search: 7
   })
   const merged = mergeLimits(defaultLimits, changes)
   t.deepEqual(merged.chat_completion, { limitPerMinute: 20, burst: 1 })
   t.deepEqual(merged.auth, { limitPerMinute: 5, burst: 2 })
+  t.deepEqual(merged.bulk_create, { limitPerMinute: 5, burst: 3 })
+  t.deepEqual(merged.rag_search, { limitPerMinute: 7, burst: 1.5 })
   t.deepEqual(merged.api_call, defaultLimits.api_call)
 })
 
@@ -38,6 +42,8 @@ test('limits that the script could not keep, and names there are not, are refuse
     { auth: { limitPerMinute: 0 } },
     { auth: { limitPerMinute: 2e6 } },
     { auth: { burst: 0 } },
+    { auth: 0 },
+    { auth: {} },
     { auth: { perMinute: 3 } }
   ]) {
     t.false(rateLimitsSchema.safeParse(bad).success, JSON.stringify(bad))

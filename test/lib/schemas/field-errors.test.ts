@@ -42,3 +42,18 @@ test('a field that is missing is called required, whatever it should have been',
   t.not(messages(goalCreateSchema, undefined)?.[''], 'is required')
   t.not(messages(goalCreateSchema, { title: null })?.title, 'is required')
 })
+
+test('what is of another type than every shape is told what it might have been, one field once', (t) => {
+  const { error } = embeddingInputSchema.safeParse({ input: 5 })
+  t.regex((error && fieldErrors(error)[0]?.message) ?? '', /expected string.*, or .*expected array/)
+  const missing = embeddingInputSchema.safeParse({})
+  t.deepEqual(missing.error && fieldErrors(missing.error), [{ path: 'input', message: 'is required' }])
+})
+
+test('every wrong field is told up to a number, and none at length', (t) => {
+  const { error } = goalCreateSchema.safeParse(Object.fromEntries(Array.from({ length: 900 }, (_, i) => [`no${i}`, i])))
+  t.is(error && fieldErrors(error).length, 50)
+  t.is(error && fieldErrors(error, 1_000).length, 901)
+  const long = goalCreateSchema.safeParse({ title: 'x', ['y'.repeat(10_000)]: 1 })
+  t.is(long.error && fieldErrors(long.error)[0]?.path.length, 300)
+})
