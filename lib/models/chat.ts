@@ -89,6 +89,10 @@ export function createChat({
       shares: [{ scope, step: call.step, inputHash: hash, inputBytes }]
     })
     const affordable = { ...request, max_completion_tokens: booking.maxOutputTokens }
+    if (call.signal.aborted) {
+      await booking.settle(emptySettlement('refused', 'not_sent', 1))
+      call.signal.throwIfAborted()
+    }
     const timeout = AbortSignal.timeout(timeoutMs)
     const options = {
       signal: AbortSignal.any([call.signal, timeout]),

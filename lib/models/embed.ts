@@ -116,6 +116,10 @@ export function createEmbed({
           inputBytes: member.texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
         }))
       })
+      if (signal.aborted) {
+        await booking.settle(emptySettlement('refused', 'not_sent', members.length))
+        signal.throwIfAborted()
+      }
       let reply: Awaited<ReturnType<typeof request>>
       try {
         reply = await request(texts, signal, booking.id)
