@@ -6,7 +6,6 @@ import { createHealth } from '../../api/health/health.ts'
 import { createApiServer } from '../../api/http-server.ts'
 import { adminEndpoints } from '../../api/routes/admin.ts'
 import { usageEndpoints } from '../../api/routes/usage.ts'
-import { createAdmin } from '../../lib/admin/index.ts'
 import { newApiKey } from '../../lib/auth/api-key.ts'
 import { createAuth } from '../../lib/auth/index.ts'
 import { type Context, openContext } from '../../lib/context.ts'
@@ -63,7 +62,7 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
   const closers: (() => Promise<unknown>)[] = [close]
   const teardown = { teardown: (closer: () => unknown) => void closers.push(async () => await closer()) }
 
-  const admin = createAdmin(context)
+  const { admin, jobs, budgetStore } = context
   await admin.overrides.start()
   closers.push(admin.overrides.stop)
   const gateRedis = await connected(teardown as never, isolation.redisUrl)
@@ -85,7 +84,6 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
   reader.start()
   closers.push(reader.stop)
 
-  const { jobs, budgetStore } = context
   // Cheap passwords, because the tests try many.
   const auth = createAuth({
     ...context,

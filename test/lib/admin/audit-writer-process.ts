@@ -1,5 +1,4 @@
 import { Redis } from 'ioredis'
-import { createAdmin } from '../../../lib/admin/index.ts'
 import { openContext } from '../../../lib/context.ts'
 import { createDecisionReader } from '../../../lib/gate/decision-reader.ts'
 import { gateRedisOptions } from '../../../lib/gate/redis-options.ts'
@@ -10,7 +9,7 @@ import { testConfig } from '../../helpers/context.ts'
 const isolation = JSON.parse(process.argv[2] as string) as Parameters<typeof testConfig>[0]
 const log = createLogger({ level: 'silent', name: 'audit-writer' })
 const { context } = openContext({ config: testConfig(isolation), name: 'audit-writer', log })
-const { recordDecisions } = createAdmin(context)
+const { recordDecisions } = context.admin
 createDecisionReader({
   redis: new Redis(isolation.redisUrl, gateRedisOptions),
   prefix: isolation.prefix,

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { createAdmin } from '../../../lib/admin/index.ts'
 import { createDecisionReader } from '../../../lib/gate/decision-reader.ts'
 import type { DecisionRecord } from '../../../lib/gate/decision.ts'
 import { newId } from '../../../lib/ids.ts'
@@ -38,7 +37,7 @@ const rowsOf = async (...ids: string[]) =>
 for (const first of ['decision', 'job'] as const) {
   test(`a row is complete when the ${first} comes first`, async (t) => {
     const { knex, lifecycle } = context()
-    const { recordDecisions } = createAdmin(context())
+    const { recordDecisions } = context().admin
     const { tracker, models } = offlineModels(context())
     const userId = await newUser(context())
     const decision = decisionOf(userId)
@@ -80,7 +79,7 @@ for (const first of ['decision', 'job'] as const) {
 }
 
 test('a degraded decision stays degraded, whichever of the two outcomes of one request comes first', async (t) => {
-  const { recordDecisions } = createAdmin(context())
+  const { recordDecisions } = context().admin
   const userId = await newUser(context())
   for (const order of [
     ['degraded', 'blocked'],
@@ -115,7 +114,7 @@ test('a failed and a cancelled job complete their rows with what they had cost',
 
 test('a call that is settled after its job was cancelled still reaches the audit and its figures', async (t) => {
   const { lifecycle } = context()
-  const admin = createAdmin(context())
+  const admin = context().admin
   const { tracker, models, provider } = offlineModels(context(), { provider: { tokenMs: 500 }, timeoutMs: 60_000 })
   const userId = await newUser(context())
   const decision = decisionOf(userId)
@@ -142,7 +141,7 @@ test('a call that is settled after its job was cancelled still reaches the audit
 })
 
 test('refusals are told of at most once a minute for a user and action', async (t) => {
-  const { recordDecisions } = createAdmin(context())
+  const { recordDecisions } = context().admin
   const userId = await newUser(context())
   const minute = Math.floor(Date.now() / 60_000) * 60_000
   const blocked = (at: number, changes: Partial<DecisionRecord> = {}) =>
@@ -183,7 +182,7 @@ test('thousands of decisions become thousands of rows, also when their writers a
     child.kill('SIGKILL')
     await exited
   }
-  const admin = createAdmin(context())
+  const admin = context().admin
   const reader = createDecisionReader({
     redis: await connected(t, redisUrl),
     prefix,

@@ -61,7 +61,7 @@ test.serial('a finding is told once however often and by however many it is seen
 })
 
 test.serial('a spike is told once for its day', async (t) => {
-  const { watch } = createAdmin(context())
+  const { watch } = context().admin
   const userId = await newUser(context())
   const day = start + 3 * dayMs
   await insertAudits(context().knex, [
@@ -94,6 +94,7 @@ test.serial(
     // Somebody holds one of the old rows, as a job does that completes it.
     const holder = await knex.transaction()
     t.teardown(() => holder.rollback())
+    await holder.raw('set local idle_in_transaction_session_timeout = 0')
     await holder('rate_limit_audits').where({ id: old[7]?.id }).forUpdate()
     const workers = startAdminWorkers({ admin, log: createLogger({ level: 'silent', name: 'test' }) })
     t.teardown(workers.stop)
