@@ -30,7 +30,7 @@ export type Api = {
 /** Everything an API process runs, over a context. Any number of processes may run it. */
 export async function startApi({ context, version }: { context: Context; version: string }): Promise<Api> {
   const { config, log, prefix, knex, redis, subscriber, openRedis, admin } = context
-  const { jobs, jobStore, queues, webhookRoom, auth, records } = context
+  const { jobs, jobStore, workerStore, queues, webhookRoom, auth, records } = context
 
   await admin.overrides.start()
   const gateRedis = openRedis('commands', 'gate', gateRedisOptions)
@@ -59,7 +59,7 @@ export async function startApi({ context, version }: { context: Context; version
     knex,
     redis,
     queues: queues.all(),
-    liveWorkers: () => jobStore.liveWorkers(workerAliveMs),
+    liveWorkers: () => workerStore.liveWorkers(workerAliveMs),
     rabbitmqUrl: config.rabbitmqUrl ?? 'off',
     modelStates: async () => {
       const models = [config.chatModel, config.embeddingModel]

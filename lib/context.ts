@@ -27,6 +27,7 @@ import { createLedger } from './store/ledger.ts'
 import { createSourceStore } from './store/sources.ts'
 import { createThreadStore } from './store/threads.ts'
 import { createTransaction } from './store/transaction.ts'
+import { createWorkerStore } from './store/workers.ts'
 import { createUserStore } from './store/users-credentials.ts'
 import { createWebhookRoom } from './webhooks/index.ts'
 
@@ -119,6 +120,7 @@ function build({
   })
   const audits = createAuditStore({ ledger })
   const jobStore = createJobStore({ knex })
+  const workerStore = createWorkerStore({ knex })
   const queues = createQueues({ redis: openRedis('commands', 'queues'), redisPrefix: prefix })
   onClose(() => queues.close())
   const webhookRoom = createWebhookRoom({
@@ -194,6 +196,7 @@ function build({
     budgetStore,
     audits,
     jobStore,
+    workerStore,
     queues,
     webhookRoom,
     progress,

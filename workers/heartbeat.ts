@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '../lib/logger.ts'
-import type { JobStore } from '../lib/store/jobs.ts'
+import type { WorkerStore } from '../lib/store/workers.ts'
 import type { HeartbeatData } from './heartbeat-thread.ts'
 
 const everyMs = 1_000
@@ -18,7 +18,7 @@ export function createHeartbeat({
   database,
   log
 }: {
-  store: JobStore
+  store: WorkerStore
   worker: string
   queues: readonly string[]
   database: { databaseUrl: string; schema: string }

@@ -30,7 +30,7 @@ export type Workers = {
  */
 export async function startWorkers({ context, name }: { context: Context; name: string }): Promise<Workers> {
   const { config, log, prefix, knex, redis, subscriber, transaction, events, ledger, budgets, admin } = context
-  const { jobStore, queues, progress, lifecycle, openRedis, webhookRoom } = context
+  const { jobStore, workerStore, queues, progress, lifecycle, openRedis, webhookRoom } = context
   const tracker = createUsageTracker()
   const guard = createProviderGuard({ redis, prefix, limits: config.providerLimits, log })
   const models = await openModels({ config, tracker, ledger, budgets, guard, log })
@@ -41,7 +41,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
   const runJob = createRunJob({ lifecycle, store: jobStore, progress, tracker, running, handlers, worker: name, log })
 
   const heartbeat = createHeartbeat({
-    store: jobStore,
+    store: workerStore,
     worker: name,
     queues: config.workerQueues,
     database: { databaseUrl: config.databaseUrl, schema: config.databaseSchema },

@@ -1,8 +1,7 @@
 import type { Knex } from 'knex'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobStatus, JobView } from '../schemas/job.ts'
-import { formatUsd } from '../usage/money.ts'
-import { heartbeatSql } from './heartbeat-sql.ts'
+import { toJobView, usageJoin, viewColumns } from './job-view.ts'
 
 /** What the worker needs of a started job. */
 export type StartedJob = {
@@ -50,46 +49,6 @@ export type JobFilter = {
 }
 
 type JobRow = Record<string, unknown> & { id: string; user_id: string; action: AiAction; run: number }
-
-/** Usage of a job is what the ledger says, summed when it is read: there is no second counter to disagree with. */
-const viewColumns = `
-  j.id, j.user_id, j.action, j.origin, j.status, j.progress, j.result, j.error, j.attempts, j.retry_of,
-  j.created_at, j.started_at, j.finished_at, u.prompt_tokens, u.cached_tokens, u.completion_tokens, u.reasoning_tokens, u.cost_pico`
-const usageJoin = `
-  cross join lateral (
-    select coalesce(sum(prompt_tokens), 0) as prompt_tokens, coalesce(sum(cached_tokens), 0) as cached_tokens,
-           coalesce(sum(completion_tokens), 0) as completion_tokens,
-           coalesce(sum(reasoning_tokens), 0) as reasoning_tokens, coalesce(sum(cost_pico), 0) as cost_pico
-    from model_call_shares s where s.job_id = j.id) u`
-
-const iso = (value: unknown) => (value === null ? null : (value as Date).toISOString())
-
-function toView(row: Record<string, unknown>): JobView {
-  const promptTokens = Number(row.prompt_tokens)
-  const completionTokens = Number(row.completion_tokens)
-  return {
-    id: row.id as string,
-    action: row.action as AiAction,
-    origin: row.origin as 'user' | 'system',
-    status: row.status as JobStatus,
-    progress: row.progress as JobView['progress'],
-    result: row.result ?? null,
-    error: row.error as JobView['error'],
-    attempts: row.attempts as number,
-    retryOf: row.retry_of as string | null,
-    usage: {
-      promptTokens,
-      cachedTokens: Number(row.cached_tokens),
-      completionTokens,
-      reasoningTokens: Number(row.reasoning_tokens),
-      totalTokens: promptTokens + completionTokens,
-      costUsd: formatUsd(BigInt(row.cost_pico as string))
-    },
-    createdAt: iso(row.created_at) as string,
-    startedAt: iso(row.started_at),
-    finishedAt: iso(row.finished_at)
-  }
-}
 
 function toStarted(row: JobRow): StartedJob {
   return {
@@ -159,7 +118,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
         `select ${viewColumns} from jobs j ${usageJoin} where j.id = :id ${userId ? 'and j.user_id = :userId' : ''}`,
         userId ? { id, userId } : { id }
       )
-      return rows[0] && toView(rows[0])
+      return rows[0] && toJobView(rows[0])
     },
 
     /** Of these jobs, the ones that have ended or are gone. */
@@ -191,7 +150,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
          ${usageJoin} order by j.id desc`,
         bindings
       )
-      return (rows as Record<string, unknown>[]).map(toView)
+      return (rows as Record<string, unknown>[]).map(toJobView)
     },
 
     /** Locks the row of an open job for a start; also whether another worker that is still alive has it. */
@@ -350,23 +309,6 @@ export function createJobStore({ knex }: { knex: Knex }) {
       if (action) void query.where({ action })
       const rows = await query.orderBy('id').limit(limit).select('j.id')
       return rows.map((row) => row.id as string)
-    },
-
-    /** Tells the others that this worker lives. */
-    async heartbeat(worker: string, queues: readonly string[]): Promise<void> {
-      await knex.raw(heartbeatSql.replace('$1', '?').replace('$2', '?'), [worker, [...queues]])
-    },
-
-    /** Takes the worker off the list; forgets others that have been silent for a day. */
-    async farewell(worker: string): Promise<void> {
-      await knex('workers').where({ id: worker }).orWhere('seen_at', '<', knex.raw(`now() - interval '1 day'`)).delete()
-    },
-
-    /** Workers heard of in the last `aliveMs`. */
-    async liveWorkers(aliveMs: number): Promise<{ id: string; queues: string[] }[]> {
-      return await knex('workers')
-        .where('seen_at', '>', knex.raw(`now() - ? * interval '1 ms'`, [aliveMs]))
-        .select('id', 'queues')
     }
   }
 }

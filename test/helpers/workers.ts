@@ -34,7 +34,7 @@ export async function startTestWorker(
   processors: Partial<Record<AiAction, Processor>>,
   { tracker = createUsageTracker() } = {}
 ) {
-  const { config, lifecycle, jobStore, progress, log, prefix, openRedis } = context
+  const { config, lifecycle, jobStore, workerStore, progress, log, prefix, openRedis } = context
   const worker = `test-${newId()}`
   const running = createRunningJobs()
   const actions = Object.keys(processors) as AiAction[]
@@ -49,7 +49,7 @@ export async function startTestWorker(
     log
   })
   const heartbeat = createHeartbeat({
-    store: jobStore,
+    store: workerStore,
     worker,
     queues: actions,
     database: { databaseUrl: config.databaseUrl, schema: config.databaseSchema },

@@ -121,11 +121,11 @@ test.serial('an active job is cancelled within a second, keeps its text, and can
 })
 
 test.serial('a run that was overtaken writes nothing', async (t) => {
-  const { jobs, lifecycle, jobStore, knex } = context()
+  const { jobs, lifecycle, workerStore, knex } = context()
   const userId = await newUser(context())
   const { job } = await jobs.admit({ actor: { id: userId }, action: 'bulk_create', input: {} })
-  await jobStore.heartbeat('one', [])
-  await jobStore.heartbeat('two', [])
+  await workerStore.heartbeat('one', [])
+  await workerStore.heartbeat('two', [])
   const first = await lifecycle.start(job.id, 'one')
   t.like(first, { kind: 'started', job: { run: 1 } })
   t.like(await lifecycle.start(job.id, 'two'), { kind: 'later' }, 'the first worker is alive')

@@ -1,0 +1,44 @@
+import type { AiAction } from '../schemas/actions.ts'
+import type { JobStatus, JobView } from '../schemas/job.ts'
+import { formatUsd } from '../usage/money.ts'
+
+/** Usage of a job is what the ledger says, summed when it is read: there is no second counter to disagree with. */
+export const viewColumns = `
+  j.id, j.user_id, j.action, j.origin, j.status, j.progress, j.result, j.error, j.attempts, j.retry_of,
+  j.created_at, j.started_at, j.finished_at, u.prompt_tokens, u.cached_tokens, u.completion_tokens, u.reasoning_tokens, u.cost_pico`
+export const usageJoin = `
+  cross join lateral (
+    select coalesce(sum(prompt_tokens), 0) as prompt_tokens, coalesce(sum(cached_tokens), 0) as cached_tokens,
+           coalesce(sum(completion_tokens), 0) as completion_tokens,
+           coalesce(sum(reasoning_tokens), 0) as reasoning_tokens, coalesce(sum(cost_pico), 0) as cost_pico
+    from model_call_shares s where s.job_id = j.id) u`
+
+const iso = (value: unknown) => (value === null ? null : (value as Date).toISOString())
+
+/** A row of `viewColumns` as everybody sees it. */
+export function toJobView(row: Record<string, unknown>): JobView {
+  const promptTokens = Number(row.prompt_tokens)
+  const completionTokens = Number(row.completion_tokens)
+  return {
+    id: row.id as string,
+    action: row.action as AiAction,
+    origin: row.origin as 'user' | 'system',
+    status: row.status as JobStatus,
+    progress: row.progress as JobView['progress'],
+    result: row.result ?? null,
+    error: row.error as JobView['error'],
+    attempts: row.attempts as number,
+    retryOf: row.retry_of as string | null,
+    usage: {
+      promptTokens,
+      cachedTokens: Number(row.cached_tokens),
+      completionTokens,
+      reasoningTokens: Number(row.reasoning_tokens),
+      totalTokens: promptTokens + completionTokens,
+      costUsd: formatUsd(BigInt(row.cost_pico as string))
+    },
+    createdAt: iso(row.created_at) as string,
+    startedAt: iso(row.started_at),
+    finishedAt: iso(row.finished_at)
+  }
+}
