@@ -1,11 +1,11 @@
 import { isObject } from './check.ts'
 import { type Conversation, isSystem, type ToolUse } from './conversation.ts'
 import { quoteAnswer, summarize } from './extract.ts'
-import { parseJson, withoutPassages } from './passages.ts'
+import { type Passage, parseJson, withoutPassages } from './passages.ts'
 import { planTasks } from './plan.ts'
-import { cited } from './sentences.ts'
+import { cited, sentencesOf } from './sentences.ts'
 import { type Review, reviewMessage } from './review.ts'
-import { asksFor, intentOf } from './route.ts'
+import { asksFor, asksForHelp, intentOf, isGreeting } from './route.ts'
 import { tidyTitle } from './titles.ts'
 
 /**
@@ -21,10 +21,29 @@ export function plainAnswer(conversation: Conversation): string {
   if (asksFor('plan', asked) && !used.some(({ call }) => MAKES.test(call.name))) {
     return [...reports, planInWords(conversation)].join('\n\n')
   }
-  const quoted = quoteAnswer(asked, passages)
+  const quoted = helpWithTask(conversation) ?? quoteAnswer(asked, passages)
   if (quoted) return [...reports, quoted].join('\n\n')
   if (reports.length > 0) return reports.join('\n\n')
   return nothingToQuote(conversation)
+}
+
+/** What the task at hand asks for, and which pages are near it. */
+function helpWithTask({ asked, passages }: Conversation): string | undefined {
+  const task = passages.find(({ type }) => type === 'task')
+  if (!task || !asksForHelp(asked)) return undefined
+  const sentences = sentencesOf(summarize(task.content, 2, 400))
+  const wanted = (sentences.length > 0 ? sentences : [task.title]).map((sentence) => cited(sentence, task.n))
+  const pages = titlesOf(passages.filter(({ type }) => type === 'document'))
+  return `What is asked for: ${wanted.join(' ')}${pages && ` Pages that may help: ${pages}.`}`
+}
+
+/** The first three of them by name and number. */
+function titlesOf(passages: readonly Passage[]): string {
+  return passages
+    .filter(({ title }) => title !== '')
+    .slice(0, 3)
+    .map(({ n, title }) => `“${tidyTitle(title)}” [${n}]`)
+    .join(', ')
 }
 
 /** Code alone is there to be reviewed, unless tools were asked about it. */
@@ -135,13 +154,11 @@ function messageOf(error: unknown): string {
 }
 
 function nothingToQuote({ asked, passages }: Conversation): string {
+  if (isGreeting(asked)) return 'Hello! This is the offline model: ask about your material, and it quotes what fits.'
   const restated = tidyTitle(asked) || 'nothing in words'
   if (passages.length > 0) {
-    const titles = passages
-      .filter(({ title }) => title !== '')
-      .slice(0, 3)
-      .map(({ n, title }) => `“${tidyTitle(title)}” [${n}]`)
-    const nearest = titles.length > 0 ? ` The nearest are ${titles.join(', ')}.` : ''
+    const titles = titlesOf(passages)
+    const nearest = titles && ` The nearest are ${titles}.`
     return `The passages at hand have no sentence that answers this.${nearest} You asked: “${restated}”.`
   }
   return `This is the offline model: it quotes from passages it is given, and here it was given none. You asked: “${restated}”.`

@@ -1,6 +1,7 @@
 import type { Conversation } from './conversation.ts'
 import { stem } from './stem.ts'
 import { wordsOf } from './features.ts'
+import { isFunctionWord } from './words.ts'
 
 type Intent = 'plan' | 'review' | 'tutor'
 
@@ -11,13 +12,15 @@ const INTENT_WORDS: Record<Intent, readonly string[]> = {
   review: words(
     'review reviewer check bug bugs improve refactor feedback critique validate snapshot lint mistake wrong broken fix grade submission'
   ),
-  tutor: words('explain why how what teach understand mean meaning example difference help describe tell learn tutor')
+  tutor: words(
+    'explain why how what teach understand mean meaning example difference help hint stuck describe tell learn tutor'
+  )
 }
 const STRONG: Record<Intent, RegExp> = {
   plan: /\b(?:break (?:it|this|that|.{1,40}) down|make (?:me )?a plan|plan (?:for|to|my|the|out)|(?:create|add|make|write) (?:me )?(?:some |\w+ |the )?(?:tasks?|goals?|steps?)|study plan)\b/i,
   review:
     /\b(?:review|check|look (?:at|over)|what(?:'s| is) wrong with|improve|refactor|feedback on)\b.{0,40}\b(?:code|solution|function|program|snapshot|implementation|script|class)\b/i,
-  tutor: /^(?:what|why|how|when|which|who|explain|describe|can you explain)\b/i
+  tutor: /^(?:what|why|how|when|which|who|explain|describe|can you explain)\b|\b(?:stuck|hints?)\b/i
 }
 const NAMES: Record<Intent, RegExp> = {
   plan: /plan|goal|task|schedul/i,
@@ -52,6 +55,21 @@ export function intentOf(asked: string, hasCode: boolean): Intent {
 export function asksFor(intent: Intent, asked: string): boolean {
   return STRONG[intent].test(asked.trim())
 }
+
+/** Whether all it says is that the user wants help with what is at hand: stuck, a hint, how to begin. */
+export function asksForHelp(asked: string): boolean {
+  const said = wordsOf(asked).filter(({ surface }) => !isFunctionWord(surface))
+  return said.some(({ stem: word }) => HELP_WORDS.has(word)) && said.every(({ stem: word }) => ASKING_WORDS.has(word))
+}
+
+const HELP_WORDS = new Set(words('stuck hint help solve solution begin start approach continue understand'))
+const ASKING_WORDS = new Set([
+  ...HELP_WORDS,
+  ...words('task exercise problem give need get know idea please don doesn isn bit little some next step')
+])
+
+export const isGreeting = (asked: string): boolean =>
+  /^\s*(?:hi|hello|hey|thanks|thank you|ok|okay|good (?:morning|evening|afternoon)|bye)\b[\s!.,]*$/i.test(asked)
 
 const isIntentName = (choice: string) => Object.values(NAMES).some((pattern) => pattern.test(choice))
 

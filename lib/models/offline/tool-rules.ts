@@ -9,6 +9,7 @@ import { type PlannedTask, planTasks } from './plan.ts'
 import { likeness, sketch } from './sketch.ts'
 import { goalTitleOf, listedTitles, quotedTitles, tidyTitle } from './titles.ts'
 import { buildArguments, idFor } from './tool-arguments.ts'
+import { isGreeting } from './route.ts'
 import { isFunctionWord } from './words.ts'
 
 export type PlannedCall = { name: string; arguments: string }
@@ -222,7 +223,5 @@ function suits({ name }: Tool, { asked, lastUser }: Conversation): number {
 
 /** Greetings and thanks need no passages. */
 function saysSomething(asked: string): boolean {
-  if (/^\s*(?:hi|hello|hey|thanks|thank you|ok|okay|good (?:morning|evening|afternoon)|bye)\b[\s!.,]*$/i.test(asked))
-    return false
-  return wordsOf(asked).some(({ surface }) => !isFunctionWord(surface))
+  return !isGreeting(asked) && wordsOf(asked).some(({ surface }) => !isFunctionWord(surface))
 }
