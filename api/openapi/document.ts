@@ -39,7 +39,7 @@ export function openApiDocument({
   const tags = [...new Set(endpoints.map(({ tag }) => tag)), 'Service']
   return {
     openapi: '3.1.0',
-    info: { title: 'Goals', version, description, license: { name: 'MIT', identifier: 'MIT' } },
+    info: { title: 'AI Goals Tracker', version, description, license: { name: 'MIT', identifier: 'MIT' } },
     tags: tags.map((name) => ({ name })),
     paths,
     components: {

@@ -16,7 +16,7 @@ type Needs = {
 }
 
 const root = {
-  name: 'goals',
+  name: 'ai-goals-tracker',
   description: 'Learning goals, and every AI action as a durable job',
   links: {
     api: '/api/v1',

@@ -20,7 +20,7 @@ test('the root tells name, version and links that work', async (t) => {
   const { send } = await start(t)
   const { status, body } = await send('GET', '/')
   t.is(status, 200)
-  t.like(body, { name: 'goals', version: '0.0.0-test' })
+  t.like(body, { name: 'ai-goals-tracker', version: '0.0.0-test' })
   for (const link of ['docs', 'openapi', 'health', 'metrics']) {
     t.true([200, 503].includes((await send('GET', body.links[link])).status), link)
   }
