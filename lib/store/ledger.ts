@@ -108,9 +108,13 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
       })
     },
 
-    /** Writes what a call came to. Not fenced by the job's run: money spent is money spent. */
+    /**
+     * Writes what a call came to. Not fenced by the job's run: money spent is money spent. Only the answer is kept for
+     * nobody but a job that may run again.
+     */
     async settle(id: string, settlement: Settlement): Promise<void> {
       await knex.transaction(async (trx) => {
+        const open = await lockOpenJobs(trx, id)
         await trx('model_calls')
           .where({ id })
           .update({
@@ -128,7 +132,13 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
             .update({
               ...tokenColumns(share.usage),
               cost_pico: share.costPico.toString(),
-              response: share.response === undefined ? null : JSON.stringify(share.response)
+              response:
+                share.response === undefined
+                  ? null
+                  : trx.raw('case when job_id = any (?::uuid[]) then ?::jsonb end', [
+                      open,
+                      JSON.stringify(share.response)
+                    ])
             })
         }
         await budgets.correctSettled(trx, id)
@@ -186,6 +196,16 @@ async function requireRunning(trx: Knex.Transaction, shares: Share[]): Promise<v
   if (shares.some(({ scope }) => runs.get(scope.jobId) !== scope.run)) {
     throw new JobError('run_lost', 'another run has taken this job over, or it has ended', { retryable: false })
   }
+}
+
+/** Jobs of a call that have not ended, in order of id, kept from ending until the transaction is over. */
+async function lockOpenJobs(trx: Knex.Transaction, callId: string): Promise<string[]> {
+  return await trx('jobs')
+    .whereIn('id', trx('model_call_shares').where({ call_id: callId }).select('job_id'))
+    .whereIn('status', ['queued', 'active'])
+    .orderBy('id')
+    .forShare()
+    .pluck('id')
 }
 
 /** USD for a million tokens are as many pico-USD for one token as there are micro-USD in the price. */
