@@ -57,7 +57,15 @@ async function untilQueued(stage: Stage): Promise<number> {
   return longestRepairMs
 }
 
-const kill = (pid: number, signal: NodeJS.Signals) => process.kill(pid, signal)
+/** A process that is being started again after an earlier blow cannot be hit. */
+export function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
 const apis = processNames.filter((name) => name.startsWith('api'))
 const workers = processNames.filter((name) => name.startsWith('workers'))
 

@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import test from 'ava'
+import type { JobView } from '../../lib/schemas/job.ts'
+import { formatUsd, parseUsd } from '../../lib/usage/money.ts'
+import { kill } from '../../scripts/chaos/faults.ts'
+import { pick, seeded } from '../../scripts/chaos/random.ts'
+import { buildStage } from '../../scripts/chaos/stage.ts'
+import { eventually } from '../helpers/context.ts'
+import { caller } from '../helpers/platform.ts'
+
+/** 1,200 bytes at 0.02 USD a million tokens, a token being never less than a byte. */
+const worstCase = parseUsd('0.000024')
+const budget = 50n * worstCase
+
+test('500 submissions at once against a budget for 50, with workers killed and Redis emptied, never cost more than it', async (t) => {
+  t.timeout(240_000)
+  const random = seeded(20)
+  const stage = await buildStage({ latencyMs: 200, step: async (_title, work) => await work() })
+  t.teardown(() => stage.stop())
+  const { knex } = stage
+  const url = () => pick(random, stage.apiUrls)
+  const { body: person } = await caller(url())<{ token: string; user: { id: string } }>('POST', '/auth/register', {
+    email: 'spender@example.test',
+    password: 'a password of length',
+    name: 'Spender'
+  })
+  const userId = person.user.id
+  const set = await caller(url(), stage.adminKey)('PUT', `/admin/budgets/users/${userId}`, {
+    dailyUsd: formatUsd(budget),
+    monthlyUsd: null
+  })
+  t.is(set.status, 200)
+
+  let submitting = true
+  const storm = (async () => {
+    while (submitting) {
+      await delay(300 + random() * 900)
+      if (random() < 0.5) kill(await stage.pidOf(pick(random, ['workers-1', 'workers-2'])), 'SIGKILL')
+      else await stage.redis.flushall()
+    }
+  })()
+  const text = (n: number) => `${n} ${'budget '.repeat(200)}`.slice(0, 1_200)
+  const answers = await Promise.all(
+    Array.from({ length: 500 }, async (_, n) => {
+      const answer = await caller(url(), person.token)<JobView & { 'violated-policies'?: string[] }>(
+        'POST',
+        '/embeddings',
+        { input: text(n) },
+        { 'idempotency-key': `"budget-${n}"` }
+      )
+      return answer
+    })
+  )
+  submitting = false
+  await storm
+  const accepted = answers.filter(({ status }) => status === 202)
+  const refused = answers.filter(({ status }) => status === 429)
+  t.is(accepted.length + refused.length, 500)
+  t.true(accepted.length >= 50, `${accepted.length} were accepted`)
+  for (const { body, headers } of refused) {
+    t.deepEqual(body['violated-policies'], ['budget'])
+    t.true(Number(headers.get('retry-after')) > 0)
+  }
+
+  await eventually(
+    async () => (await knex('jobs').whereIn('status', ['queued', 'active']).where({ user_id: userId })).length === 0,
+    120_000
+  )
+  const invoiced = stage.provider.invoice().reduce((sum, { costUsd }) => sum + parseUsd(costUsd), 0n)
+  t.true(invoiced > 0n)
+  t.true(invoiced <= budget, `${formatUsd(invoiced)} of ${formatUsd(budget)}`)
+  const usage = await knex('budget_usage').where({ user_id: userId })
+  t.is(usage.length, 2)
+  for (const { reserved_pico, spent_pico } of usage) {
+    t.is(reserved_pico, '0')
+    t.true(BigInt(spent_pico) <= budget)
+    t.true(BigInt(spent_pico) >= invoiced, 'what is unknown is held at its worst case')
+  }
+})
