@@ -1,7 +1,7 @@
 import { addressGroup } from '../gate/address.ts'
 import type { SuspiciousCode, Thresholds } from '../schemas/suspicious.ts'
 import type { Figures } from '../store/figures.ts'
-import { hourMs, minuteMs, type Range } from '../store/spans.ts'
+import { dayMs, hourMs, minuteMs, type Range } from '../store/spans.ts'
 import type { SuspiciousStore } from '../store/suspicious.ts'
 import { findGatherings } from './gatherings.ts'
 
@@ -60,23 +60,15 @@ export function createSuspicionRules({
     {
       windowMs: hourMs,
       async find(range) {
-        const { many_addresses: many, shared_address: shared } = thresholds
-        const visits = await store.visits(range, { addresses: many, users: shared })
-        const presences = visits.map(({ userId, ip, first, last }) => {
-          return { user: userId, address: addressGroup(ip), first: first.getTime(), last: last.getTime() }
-        })
-        const byUser = presences.map(({ user, address, ...times }) => ({ place: user, who: address, ...times }))
-        const byAddress = presences.map(({ user, address, ...times }) => ({ place: address, who: user, ...times }))
-        return [
-          ...findGatherings(byUser, hourMs, many).map(
-            ({ place, most }): Finding => ({ userId: place, code: 'many_addresses', observed: most, threshold: many })
-          ),
-          ...findGatherings(byAddress, hourMs, shared).flatMap(({ most, members }) =>
-            [...members].map((userId): Finding => {
-              return { userId, code: 'shared_address', observed: most, threshold: shared }
-            })
-          )
-        ]
+        const findings: Finding[] = []
+        // A day at a time, with the hour before it, so that a long range needs no more memory than a short one.
+        const extent = await store.extent(range)
+        for (let start = extent?.from.getTime() ?? 0; extent && start < extent.to.getTime(); start += dayMs) {
+          const from = Math.max(extent.from.getTime(), start - hourMs)
+          const to = Math.min(extent.to.getTime(), start + dayMs)
+          findings.push(...(await crowds({ from: new Date(from), to: new Date(to) })))
+        }
+        return findings
       }
     },
     {
@@ -91,6 +83,24 @@ export function createSuspicionRules({
       }
     }
   ]
+
+  async function crowds(range: Range): Promise<Finding[]> {
+    const { many_addresses: many, shared_address: shared } = thresholds
+    const visits = await store.visits(range, { addresses: many, users: shared })
+    const presences = visits.map(({ userId, ip, first, last }) => {
+      return { user: userId, address: addressGroup(ip), first: first.getTime(), last: last.getTime() }
+    })
+    const byUser = presences.map(({ user, address, ...times }) => ({ place: user, who: address, ...times }))
+    const byAddress = presences.map(({ user, address, ...times }) => ({ place: address, who: user, ...times }))
+    return [
+      ...findGatherings(byUser, hourMs, many).map(
+        ({ place, most }): Finding => ({ userId: place, code: 'many_addresses', observed: most, threshold: many })
+      ),
+      ...findGatherings(byAddress, hourMs, shared).flatMap(({ most, members }) =>
+        [...members].map((userId): Finding => ({ userId, code: 'shared_address', observed: most, threshold: shared }))
+      )
+    ]
+  }
 
   /** Whoever used nothing before that day has no mean to be compared with. */
   function spike(found: Omit<Finding, 'threshold'>, least: number, weekBefore: number | null): Finding[] {

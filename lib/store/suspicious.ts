@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type { SuspiciousCode } from '../schemas/suspicious.ts'
-import type { Range } from './spans.ts'
+import { dayMs, type Range } from './spans.ts'
 
 /** The most that one user came to within any window of a rule. */
 export type Burst = { userId: string; most: number }
@@ -44,6 +44,17 @@ export function createSuspiciousStore({ knex }: { knex: Knex }) {
     /** Users with so many wrong passwords within ten minutes. */
     failedLogins: (range: Range, least: number) => bursts('failed_logins where true', 600_000, range, least),
 
+    /** The part of a range that holds audits, or `undefined` when none of it does. */
+    async extent({ from, to }: Range): Promise<Range | undefined> {
+      const { rows } = await knex.raw(
+        `select min(created_at) as first, max(created_at) as last from rate_limit_audits
+         where created_at >= :from and created_at < :to`,
+        { from, to }
+      )
+      const { first, last } = rows[0] as { first: Date | null; last: Date | null }
+      return first && last ? { from: first, to: new Date(Math.min(last.getTime() + 1, to.getTime())) } : undefined
+    },
+
     /**
      * Visits of users who came from at least `addresses` addresses, and of addresses that at least `users` users came
      * from: few of all. Addresses of IPv6 are not told apart here, because their networks are what counts.
@@ -72,22 +83,31 @@ export function createSuspiciousStore({ knex }: { knex: Knex }) {
     /** Days that overlap the range on which a user used so many tokens, or so much money. */
     async largeDays({ from, to }: Range, least: { tokens: number; costUsd: number }): Promise<UserDay[]> {
       const { rows } = await knex.raw(
-        `with used as (
-           select user_id, day, sum(total_tokens) as tokens, sum(cost_pico) / 1e12 as cost from (
-             select user_id, day, total_tokens, cost_pico from audit_user_days
-             union all
-             select user_id, date_trunc('day', minute, 'UTC'), total_tokens, cost_pico from audit_deltas
-             where user_id is not null) parts
-           group by user_id, day),
+        `with parts as (
+           select user_id, day, total_tokens as tokens, cost_pico from audit_user_days
+           union all
+           select user_id, date_trunc('day', minute, 'UTC'), total_tokens, cost_pico from audit_deltas
+           where user_id is not null),
          large as (
-           select * from used
-           where day >= date_trunc('day', :from::timestamptz, 'UTC') and day < :to and (tokens >= :tokens or cost >= :cost))
-         select l.user_id, l.day, l.tokens, l.cost, b.* from large l, lateral (
-           select coalesce(sum(tokens) filter (where u.day >= l.day - interval '168 hours'), 0) as week_tokens,
-             coalesce(sum(cost) filter (where u.day >= l.day - interval '168 hours'), 0) as week_cost,
-             coalesce(sum(tokens), 0) as tokens_before, coalesce(sum(cost), 0) as cost_before
-           from used u where u.user_id = l.user_id and u.day < l.day) b`,
-        { from, to, tokens: least.tokens, cost: least.costUsd }
+           select user_id from parts where day >= :since and day < :to
+           group by user_id, day having sum(tokens) >= :tokens or sum(cost_pico) >= :cost * 1e12),
+         used as (
+           select user_id, day, sum(tokens) as tokens, sum(cost_pico) / 1e12 as cost from parts
+           where user_id in (select user_id from large) group by user_id, day),
+         compared as (
+           select *, coalesce(sum(tokens) over week, 0) as week_tokens, coalesce(sum(cost) over week, 0) as week_cost,
+             coalesce(sum(tokens) over past, 0) as tokens_before, coalesce(sum(cost) over past, 0) as cost_before
+           from used
+           window week as (
+               partition by user_id order by day range between interval '168 hours' preceding and interval '24 hours' preceding),
+             past as (partition by user_id order by day rows between unbounded preceding and 1 preceding))
+         select * from compared where day >= :since and day < :to and (tokens >= :tokens or cost >= :cost)`,
+        {
+          since: new Date(Math.floor(from.getTime() / dayMs) * dayMs),
+          to,
+          tokens: least.tokens,
+          cost: least.costUsd
+        }
       )
       return (rows as (Record<string, string> & { day: unknown })[]).map((row) => ({
         userId: row.user_id as string,

@@ -210,3 +210,20 @@ test('the score grows with every reason and every number, and the most suspiciou
     ]
   )
 })
+
+test('addresses are counted across midnight, and in a range of many days as in a short one', async (t) => {
+  const day = ownDay()
+  const user = await newUser(context())
+  await add(
+    times(10, (n) =>
+      auditRow({ user_id: user, ip: `192.0.2.${n}`, created_at: after(day, dayMs - 25 * minuteMs + n * 5 * minuteMs) })
+    )
+  )
+  // Other rows, so that the days into which the range is cut begin at several times of the day.
+  for (let n = 1; n < 5; n++) {
+    await add([auditRow({ created_at: after(day, -n * dayMs + n * 5 * hourMs) })])
+    const range = { from: after(day, -n * dayMs), to: after(day, 5 * dayMs) }
+    const suspect = (await findSuspects(rulesWith(), range)).find(({ userId }) => userId === user)
+    t.deepEqual(suspect?.reasons, [{ code: 'many_addresses', observed: 10, threshold: 10 }])
+  }
+})
