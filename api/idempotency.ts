@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Request } from 'express'
 import type { Redis } from 'ioredis'
 import { invalidField } from '../lib/errors.ts'
+import { within } from '../lib/gate/deadline.ts'
 import { newId } from '../lib/ids.ts'
 import { inputHash } from '../lib/models/input-hash.ts'
 
@@ -9,6 +10,8 @@ export type Idempotency = { key: string; requestHash: string }
 
 const lockMs = 10_000
 const pollMs = 15
+/** How long a request waits for a Redis that does not answer. */
+const patienceMs = 1_000
 
 /**
  * The request's `Idempotency-Key`, quoted (as draft-ietf-httpapi-idempotency-key-header has it) or bare, and a hash of
@@ -42,24 +45,16 @@ const accepted = 'accepted'
  * most ten seconds; without Redis the unique index in Postgres still lets only one job be made.
  */
 export function createKeySerializer({ redis, prefix }: { redis: Redis; prefix: string }): SerializeKey {
-  const replace = `if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-    if ARGV[2] == '' then return redis.call('del', KEYS[1]) end
-    redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3])
-    return 1`
-
   return async (userId, key, work) => {
     const name = `${prefix}:idempotency:${userId}:${createHash('sha256').update(key).digest('base64url')}`
     const token = newId()
-    // A lock that cannot be released runs out by itself.
-    const release = (mark: string) => redis.eval(replace, 1, name, token, mark, lockMs).catch(() => undefined)
-
     if (!(await acquire(name, token))) return await work()
     try {
       const done = await work()
-      await release(accepted)
+      await release(name, token, accepted)
       return done
     } catch (error) {
-      await release('')
+      await release(name, token, '')
       throw error
     }
   }
@@ -69,13 +64,24 @@ export function createKeySerializer({ redis, prefix }: { redis: Redis; prefix: s
     const deadline = Date.now() + lockMs
     try {
       while (Date.now() < deadline) {
-        if ((await redis.set(name, token, 'PX', lockMs, 'NX')) === 'OK') return true
-        if ((await redis.get(name)) === accepted) return false
+        if ((await within(redis.set(name, token, 'PX', lockMs, 'NX'), patienceMs)) === 'OK') return true
+        if ((await within(redis.get(name), patienceMs)) === accepted) return false
         await new Promise((resolve) => setTimeout(resolve, pollMs))
       }
     } catch {
-      // Redis is away: go on without the lock
+      // Redis is away: go on without the lock, which what was sent may still set.
+      void release(name, token, '')
     }
     return false
   }
+
+  /** Leaves a mark in the place of a lock that is still ours, or nothing; one that cannot be released runs out. */
+  async function release(name: string, token: string, mark: string): Promise<void> {
+    await within(redis.eval(replaceOwn, 1, name, token, mark, lockMs), patienceMs).catch(() => undefined)
+  }
 }
+
+const replaceOwn = `if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then return redis.call('del', KEYS[1]) end
+redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import { type Actor, isAdmin } from '../auth/actor.ts'
 import { AppError, notFound } from '../errors.ts'
+import { orAborted } from '../events/pause.ts'
 import type { Queues } from '../queues/queues.ts'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobView } from '../schemas/job.ts'
@@ -11,6 +12,9 @@ import type { ProgressBoard } from './progress.ts'
 
 /** Redis channel that tells workers to look whether what they run is still theirs. */
 export const cancelChannel = (prefix: string): string => `${prefix}:cancel`
+
+/** How long an answer waits for a Redis that does not answer: the job is cancelled whether it does or not. */
+const tellPatienceMs = 250
 
 export type Jobs = ReturnType<typeof createJobs>
 
@@ -36,7 +40,8 @@ export function createJobs({
 
   /** Best effort: workers look by themselves twice a second, and a queued job's start finds the row cancelled. */
   async function tellCancelled(action: AiAction, id: string): Promise<void> {
-    await Promise.allSettled([redis.publish(cancelChannel(prefix), id), queues.of(action).remove(id)])
+    const told = Promise.allSettled([redis.publish(cancelChannel(prefix), id), queues.of(action).remove(id)])
+    await orAborted(told, AbortSignal.timeout(tellPatienceMs))
   }
 
   const jobs = {

@@ -1,8 +1,9 @@
 import test from 'ava'
 import type { JobView } from '../../lib/schemas/job.ts'
 import { runningApiForFile } from '../helpers/running-api.ts'
+import { createTcpProxy } from '../helpers/tcp-proxy.ts'
 
-const { api, another } = runningApiForFile(test)
+const { api, another, onClose } = runningApiForFile(test)
 
 type Problem = { code: string; errors: { path: string }[] }
 
@@ -77,4 +78,38 @@ test('only an accepted submission uses up its key', async (t) => {
   const accepted = await send<JobView>('POST', '/rag/search', { query: 'x' }, header)
   t.is(accepted.status, 202)
   t.is((await send('POST', '/rag/search', { query: 'x' }, header)).body.id, accepted.body.id)
+})
+
+test('while Redis does not answer, jobs are accepted and cancelled, each within a second or two', async (t) => {
+  const proxy = await createTcpProxy(api().context.isolation.redisUrl)
+  t.teardown(proxy.restore)
+  onClose(proxy.close)
+  const { newClient } = await another({ REDIS_URL: proxy.url })
+  const { send } = await newClient()
+  proxy.freeze()
+  const search = (headers: Record<string, string> = {}) =>
+    send<JobView>('POST', '/rag/search', { query: 'stack' }, headers)
+  const first = await search()
+  t.is(first.status, 202)
+  t.is(first.headers.get('location'), `/api/v1/jobs/${first.body.id}`)
+  const startedAt = performance.now()
+  t.like(await send('POST', `/jobs/${first.body.id}/cancel`), { status: 200, body: { status: 'cancelled' } })
+  t.true(performance.now() - startedAt < 1_500, 'the answer does not wait for Redis')
+  const [keyed, again] = await Promise.all([search({ 'idempotency-key': 'k' }), search({ 'idempotency-key': 'k' })])
+  t.deepEqual([keyed.status, again.status, keyed.body.id], [202, 202, again.body.id])
+})
+
+test('while Postgres is away a submission is a 503 with Retry-After, and its key stays free', async (t) => {
+  const proxy = await createTcpProxy(api().context.isolation.databaseUrl)
+  t.teardown(proxy.restore)
+  onClose(proxy.close)
+  const { newClient } = await another({ DATABASE_URL: proxy.url })
+  const { send } = await newClient()
+  const search = (query: string) => send<JobView>('POST', '/rag/search', { query }, { 'idempotency-key': 'k' })
+  proxy.cut()
+  const refused = await search('stack')
+  t.like(refused, { status: 503, body: { code: 'unavailable' } })
+  t.regex(refused.headers.get('retry-after') ?? '', /^[1-9]\d*$/)
+  proxy.restore()
+  t.is((await search('another')).status, 202)
 })

@@ -21,38 +21,42 @@ export type RunningApi = {
 /**
  * An API process as it runs, without workers, on a schema of the file's own; opened before the first test and closed
  * after the last.
- * @returns `api`: to be called inside tests; `another`: opens one more on the same services
+ * @returns `api`: to be called inside tests; `another`: opens one more on the same services, or on others by `more`;
+ *   `onClose`: for what has to be closed after them
  */
 export function runningApiForFile(test: TestFn, env: Record<string, string> = {}) {
   let isolation: Isolation | undefined
-  const running: Awaited<ReturnType<typeof openApi>>[] = []
-  const another = async (): Promise<RunningApi> => {
-    const opened = await openApi(isolation as Isolation, env)
-    running.push(opened)
+  const closers: (() => Promise<unknown>)[] = []
+  let first: RunningApi | undefined
+  const another = async (more: Record<string, string> = {}): Promise<RunningApi> => {
+    const opened = await openApi(isolation as Isolation, { ...env, ...more })
+    closers.push(opened.close)
     return opened
   }
   test.before(async () => {
     isolation = await createIsolation()
     await migrateLatest({ databaseUrl: isolation.databaseUrl, databaseSchema: isolation.schema })
-    await another()
+    first = await another()
   })
   test.after.always(async () => {
-    for (const opened of running.toReversed()) await opened.close()
+    for (const close of closers.toReversed()) await close()
     await isolation?.remove()
   })
   return {
     another,
     api: (): RunningApi => {
-      if (!running[0]) throw new Error('the API is opened before the first test')
-      return running[0]
-    }
+      if (!first) throw new Error('the API is opened before the first test')
+      return first
+    },
+    /** closed after whatever is opened from now on */
+    onClose: (close: () => Promise<unknown>) => void closers.push(close)
   }
 }
 
 async function openApi(isolation: Isolation, env: Record<string, string>) {
   const log = createLogger({ level: 'silent', name: 'test' })
   const { context, close } = openContext({ config: testConfig(isolation, env), name: 'test', log })
-  const { server, ...api } = await startApi({ context, version: '0.0.0-test' })
+  const { server, ...api } = await startApi({ context, version: '0.0.0-test', gateTimeoutMs: 10_000 })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
