@@ -1,6 +1,7 @@
 import { Queue, type QueueOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { type AiAction, aiActions } from '../schemas/actions.ts'
+import { knowsItsVersion } from './known-version.ts'
 
 /** What BullMQ carries: the job's id, which is also BullMQ's own id of it. Everything else is in the row. */
 export type QueuedJob = { jobId: string }
@@ -26,10 +27,11 @@ export type Queues = ReturnType<typeof createQueues>
 
 /** One BullMQ queue for each action, for adding, looking and removing. Workers are opened by the pool. */
 export function createQueues({ redis, redisPrefix }: { redis: Redis; redisPrefix: string }) {
+  const connection = knowsItsVersion(redis) as never
   const queues = new Map<AiAction, Queue<QueuedJob>>(
     aiActions.map((action) => {
       const queue = new Queue<QueuedJob>(action, {
-        connection: redis as never,
+        connection,
         prefix: queuePrefix(redisPrefix),
         defaultJobOptions: jobDefaults,
         skipWaitingForReady: true

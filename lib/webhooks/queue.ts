@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { knowsItsVersion } from '../queues/known-version.ts'
 import { queuePrefix } from '../queues/queues.ts'
 
 /** What BullMQ carries: the delivery's id, which is also BullMQ's own id of it. Everything else is in the row. */
@@ -17,7 +18,7 @@ export type WebhookQueue = {
 
 export function createWebhookQueue({ redis, redisPrefix }: { redis: Redis; redisPrefix: string }): WebhookQueue {
   const queue = new Queue<QueuedDelivery>(webhookQueueName, {
-    connection: redis as never,
+    connection: knowsItsVersion(redis) as never,
     prefix: queuePrefix(redisPrefix),
     // Attempts and waits live in the row, and so does what became of the delivery.
     defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },

@@ -1,8 +1,11 @@
 import test from 'ava'
 import { Worker } from 'bullmq'
 import { newId } from '../../../lib/ids.ts'
-import { type QueuedJob, queuePrefix } from '../../../lib/queues/queues.ts'
+import { createQueues, type QueuedJob, queuePrefix } from '../../../lib/queues/queues.ts'
+import { createRedis } from '../../../lib/redis.ts'
+import { createWebhookQueue } from '../../../lib/webhooks/queue.ts'
 import { contextForFile, eventually } from '../../helpers/context.ts'
+import { createTcpProxy } from '../../helpers/tcp-proxy.ts'
 
 const context = contextForFile(test)
 
@@ -34,4 +37,30 @@ test('adding a job twice makes one', async (t) => {
   await queues.add('rag_search', id, { origin: 'system' })
   t.is((await queues.of('rag_search').getJobCounts('waiting', 'prioritized')).waiting, 1)
   t.is(await queues.of('rag_search').getJobState(id), 'waiting')
+})
+
+test('queues made while Redis is away work when it is back', async (t) => {
+  const { isolation, prefix, log } = context()
+  const proxy = await createTcpProxy(isolation.redisUrl)
+  t.teardown(proxy.close)
+  proxy.cut()
+  const redis = createRedis(proxy.url, { kind: 'commands', name: 'test', log })
+  t.teardown(() => redis.disconnect())
+  const queues = createQueues({ redis, redisPrefix: prefix })
+  const webhooks = createWebhookQueue({ redis, redisPrefix: prefix })
+  await t.throwsAsync(queues.add('bulk_create', newId(), { origin: 'user' }))
+  await t.throwsAsync(webhooks.add([newId()]))
+
+  proxy.restore()
+  const [job, delivery] = [newId(), newId()]
+  await eventually(() =>
+    queues.add('bulk_create', job, { origin: 'user' }).then(
+      () => true,
+      () => false
+    )
+  )
+  t.is(await queues.of('bulk_create').getJobState(job), 'waiting')
+  await webhooks.add([delivery])
+  t.is(await webhooks.queue.getJobState(delivery), 'waiting')
+  await Promise.all([queues.close(), webhooks.close()])
 })
