@@ -28,7 +28,16 @@ export type Api = {
 }
 
 /** Everything an API process runs, over a context. Any number of processes may run it. */
-export async function startApi({ context, version }: { context: Context; version: string }): Promise<Api> {
+export async function startApi({
+  context,
+  version,
+  gateTimeoutMs
+}: {
+  context: Context
+  version: string
+  /** how long the gate waits for Redis before it decides alone, when not the usual 35 ms */
+  gateTimeoutMs?: number
+}): Promise<Api> {
   const { config, log, prefix, knex, redis, subscriber, openRedis, admin } = context
   const { jobs, jobStore, workerStore, queues, webhookRoom, auth, records } = context
 
@@ -41,6 +50,7 @@ export async function startApi({ context, version }: { context: Context; version
     overrides: admin.overrides,
     processId: randomUUID(),
     recordDirectly: admin.recordDecisions,
+    ...(gateTimeoutMs === undefined ? {} : { timeoutMs: gateTimeoutMs }),
     log
   })
   const news = createNews({

@@ -10,7 +10,7 @@ import { caller, startPlatform } from '../helpers/platform.ts'
 type Pushed = { type: string; channel: string; position: number; event: CloudEvent }
 
 test('one person does everything over HTTP, and polling, ws and RabbitMQ tell the same results', async (t) => {
-  const platform = await startPlatform(t)
+  const platform = await startPlatform(t, { RATE_LIMITS: '{"api_call":{"limitPerMinute":60000}}' })
   const { url } = platform
   const { body: registered, status } = await caller(url)<{ token: string; user: { id: string } }>(
     'POST',
