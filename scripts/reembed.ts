@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
 import { ConfigError, loadConfig } from '../lib/config.ts'
 import { openContext, type ProcessConfig } from '../lib/context.ts'
+import { createRunHere } from '../lib/jobs/run-here.ts'
 import { createLogger } from '../lib/logger.ts'
 import { openModels } from '../lib/models/open-models.ts'
 import { createProviderGuard } from '../lib/models/provider-guard.ts'
@@ -10,8 +12,8 @@ import { createReembed, type Reembed } from '../lib/rag/reembed.ts'
 import { createEmbeddingStore } from '../lib/store/embeddings.ts'
 import { createSourceStore } from '../lib/store/sources.ts'
 import { createUsageTracker } from '../lib/usage/tracker.ts'
+import { createHeartbeat } from '../workers/heartbeat.ts'
 import { createProgressBar } from './load/progress-bar.ts'
-import { untilSignal } from './start/until-signal.ts'
 
 /** `npm run reembed -- --model X`: gives every record vectors of another model while searches go on with the old one. */
 
@@ -50,24 +52,30 @@ async function main(): Promise<number> {
   const log = createLogger({ level: 'warn', name: 'reembed' })
   const complete = { ...config, jwtSecret: config.jwtSecret ?? '-'.repeat(32) } as ProcessConfig
   const { context, close } = openContext({ config: complete, name: 'reembed', log })
+  let heartbeat: ReturnType<typeof createHeartbeat> | undefined
   const stop = new AbortController()
-  void untilSignal(() => process.exit(130)).then(() => stop.abort())
+  // The second one ends the process at once.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   try {
-    const { knex, redis, prefix, transaction, ledger, budgets } = context
+    const { knex, redis, prefix, transaction, ledger, budgets, jobStore, lifecycle, workerStore } = context
     const tracker = createUsageTracker()
     const guard = createProviderGuard({ redis, prefix, limits: config.providerLimits, log })
     const models = await openModels({ config, tracker, ledger, budgets, guard, log })
+    const worker = `reembed-${hostname()}-${process.pid}`
+    const database = { databaseUrl: complete.databaseUrl, schema: config.databaseSchema }
+    heartbeat = createHeartbeat({ store: workerStore, worker, queues: [], database, log })
+    await heartbeat.start()
     const reembed = createReembed({
-      transaction,
       sources: createSourceStore(knex),
       embeddings: createEmbeddingStore(knex),
       chunker: createChunker(),
       models,
-      inScope: tracker.runInScope
+      runHere: createRunHere({ store: jobStore, transaction, lifecycle, tracker, worker })
     })
     const total = await reembed.left()
     return wanted.prune ? await prune(reembed, stop.signal) : await embed(reembed, total, wanted.model, stop.signal)
   } finally {
+    await heartbeat?.stop()
     await close()
   }
 }

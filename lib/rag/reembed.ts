@@ -1,15 +1,11 @@
-import { v5 } from 'uuid'
+import type { RunHere } from '../jobs/run-here.ts'
 import type { EmbeddingStore } from '../store/embeddings.ts'
 import type { Source, SourceStore } from '../store/sources.ts'
-import type { Transaction } from '../store/transaction.ts'
-import type { UsageScope } from '../usage/tracker.ts'
 import type { Chunker } from './chunker.ts'
 import { embedSource } from './embed-source.ts'
 import { sourceHash } from './embedding-text.ts'
 import type { Embedder } from './vectors.ts'
 
-/** Namespace of the ids that calls of this work are booked under (RFC 9562, version 5). */
-const namespace = '6f6f1c56-7a35-4a0c-9d7e-2f1f7f0f5a11'
 /** Records at once: their calls are gathered into few requests by the model client. */
 const atOnce = 16
 const pageSize = 200
@@ -21,41 +17,35 @@ export type Reembed = ReturnType<typeof createReembed>
  * Gives every record vectors of another model, beside those that searches use meanwhile. What is done is in the
  * database, so it can be stopped at any time and goes on where it was; an edited record is done again.
  * @param models the client of the new model
- * @param inScope runs work whose model calls are booked to a scope
+ * @param runHere runs each record as a job of its owner
  */
 export function createReembed({
-  transaction,
   sources,
   embeddings,
   chunker,
   models,
-  inScope
+  runHere
 }: {
-  transaction: Pick<Transaction, 'transact'>
   sources: SourceStore
   embeddings: EmbeddingStore
   chunker: Chunker
   models: Embedder
-  inScope: <T>(scope: UsageScope, work: () => Promise<T>) => Promise<T>
+  runHere: RunHere
 }) {
   const model = models.embeddingModel
 
   async function embedOne(source: Source, signal: AbortSignal): Promise<number> {
+    const { type, id, ownerId } = source
     const textHash = sourceHash(source)
-    // The same name for the same work: a stopped run's settled calls are found again and cost nothing.
-    const jobId = v5(`${model} ${source.type} ${source.id} ${textHash.toString('hex')}`, namespace)
-    const scope: UsageScope = {
-      jobId,
-      userId: source.ownerId,
-      action: 'embedding_generation',
-      run: Math.floor(Date.now() / 1_000)
-    }
-    const { rows } = await inScope(scope, () => embedSource({ chunker, embeddings, models }, source, { signal }))
-    return await transaction.transact(async (trx) => {
-      const locked = await sources.lock(trx, source)
-      if (!locked || !sourceHash(locked).equals(textHash)) return 0
-      await embeddings.replace(trx, locked, model, { textHash, rows })
-      return rows.length
+    const job = { userId: ownerId, action: 'embedding_generation', input: { source: { type, id } } } as const
+    return await runHere(job, async () => {
+      const { rows } = await embedSource({ chunker, embeddings, models }, source, { signal })
+      return async (trx) => {
+        const locked = await sources.lock(trx, source)
+        if (!locked || !sourceHash(locked).equals(textHash)) return 0
+        await embeddings.replace(trx, locked, model, { textHash, rows })
+        return rows.length
+      }
     })
   }
 

@@ -1,7 +1,8 @@
 import test from 'ava'
 import type { Actor } from '../../../lib/auth/actor.ts'
+import { createRunHere } from '../../../lib/jobs/run-here.ts'
 import { createReembed } from '../../../lib/rag/reembed.ts'
-import type { UsageScope } from '../../../lib/usage/tracker.ts'
+import { createUsageTracker } from '../../../lib/usage/tracker.ts'
 import { countedModels, ragForFile } from './place.ts'
 
 const place = ragForFile(test)
@@ -12,13 +13,10 @@ const failOn = (t: { fail(message: string): unknown }) => (_source: object, erro
 /** The same provider under the name of another model. */
 function otherModel(embeddingModel: string) {
   const models = { ...countedModels(), embeddingModel }
-  const scopes: UsageScope[] = []
   const { context, rag } = place()
-  const inScope = async <T>(scope: UsageScope, work: () => Promise<T>) => {
-    scopes.push(scope)
-    return await work()
-  }
-  return { models, scopes, reembed: createReembed({ ...rag, transaction: context.transaction, models, inScope }) }
+  const { jobStore: store, transaction, lifecycle } = context
+  const runHere = createRunHere({ store, transaction, lifecycle, tracker: createUsageTracker(), worker: 'test' })
+  return { models, reembed: createReembed({ ...rag, models, runHere }) }
 }
 
 async function goals(actor: Actor, count: number): Promise<string[]> {
@@ -65,8 +63,8 @@ test.serial('every record gets vectors of the other model, while searches find b
   )
 })
 
-test.serial('stopped in the middle it goes on with what is left, under the same names for the same work', async (t) => {
-  const { newActor, embedQueued } = place()
+test.serial('stopped in the middle it goes on with what is left', async (t) => {
+  const { newActor, embedQueued, context } = place()
   await goals(await newActor(), 60)
   await embedQueued()
   const first = otherModel('third-model')
@@ -85,9 +83,9 @@ test.serial('stopped in the middle it goes on with what is left, under the same 
   const second = otherModel('third-model')
   await second.reembed.run({ signal: never, onDone: () => {}, onFailure: failOn(t) })
   t.is(await second.reembed.left(), 0)
-  t.is(second.scopes.length, left)
-  const names = new Set([...first.scopes, ...second.scopes].map(({ jobId }) => jobId))
-  t.is(names.size, total)
+  t.is(second.models.calls.flatMap(({ texts }) => texts).length, left)
+  const jobs = await context.knex('jobs').where({ origin: 'system' }).whereNull('source_id').distinct('status')
+  t.false(jobs.some(({ status }) => status === 'queued' || status === 'active'))
 })
 
 test.serial('a record that is edited meanwhile is done again, and its stale vectors are gone at once', async (t) => {
