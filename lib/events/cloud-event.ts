@@ -25,7 +25,7 @@ export function toCloudEvent({ id, type, subject, time, data }: LogEntry): Cloud
  * A job as news carries it: with its result, or, when that is over 64 KiB, with `result: null` and
  * `resultOmitted: true`. Anything else comes back as it is.
  */
-export function withoutLargeResult(data: unknown): unknown {
+export function withoutLargeResult<T>(data: T): T {
   if (typeof data !== 'object' || data === null || !('result' in data)) return data
   const { result } = data
   if (result === null || result === undefined) return data

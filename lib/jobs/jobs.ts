@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import { type Actor, isAdmin } from '../auth/actor.ts'
 import { AppError, notFound } from '../errors.ts'
+import { withoutLargeResult } from '../events/cloud-event.ts'
 import { orAborted } from '../events/pause.ts'
 import type { Queues } from '../queues/queues.ts'
 import type { AiAction } from '../schemas/actions.ts'
@@ -60,9 +61,9 @@ export function createJobs({
       return owner !== undefined && (isAdmin(actor) || owner === actor.id)
     },
 
-    /** Newest first; a user's own. Administrators see their own too, or another's by `userId`. */
+    /** Newest first, as news has them: without results over 64 KiB. */
     async list(filter: JobFilter): Promise<JobView[]> {
-      return await store.list(filter)
+      return (await store.list(filter)).map(withoutLargeResult)
     },
 
     /** Cancels in any state, from any process; an ended job stays as it ended. Repeating it answers the same. */

@@ -25,6 +25,10 @@ export const jobSchema = z
     status: jobStatusSchema,
     progress: z.object({ done: z.int(), total: z.int() }).nullable(),
     result: z.unknown().nullable(),
+    resultOmitted: z
+      .literal(true)
+      .optional()
+      .describe('over 64 KiB, and left out of lists and news: read the job itself'),
     error: z.object({ code: z.string(), message: z.string(), retryable: z.boolean() }).nullable(),
     attempts: z.int(),
     retryOf: z.uuid().nullable(),

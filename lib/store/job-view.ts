@@ -2,10 +2,17 @@ import type { AiAction } from '../schemas/actions.ts'
 import type { JobStatus, JobView } from '../schemas/job.ts'
 import { formatUsd } from '../usage/money.ts'
 
+const largeResultBytes = 64 * 1024
+
 /** Usage of a job is what the ledger says, summed when it is read: there is no second counter to disagree with. */
-export const viewColumns = `
-  j.id, j.user_id, j.action, j.origin, j.status, j.progress, j.result, j.error, j.attempts, j.retry_of,
+const columnsWith = (result: string) => `
+  j.id, j.user_id, j.action, j.origin, j.status, j.progress, ${result}, j.error, j.attempts, j.retry_of,
   j.created_at, j.started_at, j.finished_at, u.prompt_tokens, u.cached_tokens, u.completion_tokens, u.reasoning_tokens, u.cost_pico`
+export const viewColumns = columnsWith('j.result')
+/** For lists: a hundred results can be hundreds of megabytes. The size is that on disk, and may be more as JSON. */
+export const listColumns = columnsWith(`
+  case when pg_column_size(j.result) <= ${largeResultBytes} then j.result end as result,
+  pg_column_size(j.result) > ${largeResultBytes} as is_large`)
 export const usageJoin = `
   cross join lateral (
     select coalesce(sum(prompt_tokens), 0) as prompt_tokens, coalesce(sum(cached_tokens), 0) as cached_tokens,
@@ -15,7 +22,7 @@ export const usageJoin = `
 
 const iso = (value: unknown) => (value === null ? null : (value as Date).toISOString())
 
-/** A row of `viewColumns` as everybody sees it. */
+/** A row of `viewColumns` or `listColumns` as everybody sees it. */
 export function toJobView(row: Record<string, unknown>): JobView {
   const promptTokens = Number(row.prompt_tokens)
   const completionTokens = Number(row.completion_tokens)
@@ -26,6 +33,7 @@ export function toJobView(row: Record<string, unknown>): JobView {
     status: row.status as JobStatus,
     progress: row.progress as JobView['progress'],
     result: row.result ?? null,
+    ...(row.is_large ? { resultOmitted: true } : {}),
     error: row.error as JobView['error'],
     attempts: row.attempts as number,
     retryOf: row.retry_of as string | null,

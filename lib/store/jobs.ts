@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobStatus, JobView } from '../schemas/job.ts'
-import { toJobView, usageJoin, viewColumns } from './job-view.ts'
+import { listColumns, toJobView, usageJoin, viewColumns } from './job-view.ts'
 
 /** What the worker needs of a started job. */
 export type StartedJob = {
@@ -134,7 +134,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
       return row?.user_id as string | undefined
     },
 
-    /** Newest first. */
+    /** Newest first, without results that take over 64 KiB. */
     async list({ userId, status, action, origin, before, limit }: JobFilter): Promise<JobView[]> {
       const where: string[] = ['true']
       if (userId) where.push('j.user_id = :userId')
@@ -146,7 +146,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
         Object.entries({ userId, status, action, origin, before, limit }).filter(([, value]) => value !== undefined)
       )
       const { rows } = await knex.raw(
-        `select ${viewColumns} from (select * from jobs j where ${where.join(' and ')} order by j.id desc limit :limit) j
+        `select ${listColumns} from (select * from jobs j where ${where.join(' and ')} order by j.id desc limit :limit) j
          ${usageJoin} order by j.id desc`,
         bindings
       )
