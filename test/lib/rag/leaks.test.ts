@@ -13,6 +13,7 @@ const batch = 250
 type Hit = { search: number; owner_id: string; course_id: string | null; scope: string; source_type: string }
 
 test.serial('20,000 random searches over many users and courses return no foreign row', async (t) => {
+  t.timeout(300_000)
   const { knex } = context()
   const random = createRandom(2_026)
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T
