@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { classify } from '../lib/jobs/classify.ts'
 import { JobError } from '../lib/jobs/job-error.ts'
-import type { createLifecycle } from '../lib/jobs/lifecycle.ts'
+import { type createLifecycle, type Start, workerAliveMs } from '../lib/jobs/lifecycle.ts'
 import type { ProgressBoard } from '../lib/jobs/progress.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
@@ -50,10 +51,24 @@ export function createRunJob({
   return async (jobId) => {
     // A second delivery of what this process still runs (Redis lost its lock): look again when it is done.
     if (running.has(jobId)) return { kind: 'later', delayMs: 1_000 }
-    const start = await lifecycle.start(jobId, worker)
+    const start = await startWhenFree(jobId)
     if (start.kind === 'over') return { kind: 'done', status: 'over' }
     if (start.kind === 'later') return start
     return await runStarted(start.job)
+  }
+
+  /**
+   * A job that comes from a worker which fell silent is waited for here until that one counts as dead: put back into
+   * the queue, it would come up again behind everything that waits.
+   */
+  async function startWhenFree(jobId: string): Promise<Exclude<Start, { kind: 'held' }>> {
+    const deadline = Date.now() + workerAliveMs + 1_000
+    for (;;) {
+      const start = await lifecycle.start(jobId, worker)
+      if (start.kind !== 'held') return start
+      if (Date.now() > deadline) return { kind: 'later', delayMs: 1_000 }
+      await delay(200)
+    }
   }
 
   async function runStarted(job: StartedJob): Promise<Outcome> {

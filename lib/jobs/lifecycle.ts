@@ -18,8 +18,10 @@ export type Start =
   | { kind: 'started'; job: StartedJob }
   /** ended before, or deleted: nothing to do */
   | { kind: 'over' }
-  /** not now: its time has not come, another worker has it, or an earlier job of its thread is not done */
+  /** not now: its time has not come, or an earlier job of its thread is not done */
   | { kind: 'later'; delayMs: number }
+  /** another worker has it, which lives or died only just now */
+  | { kind: 'held' }
 
 export type Progress = { done: number; total: number } | null
 
@@ -58,7 +60,7 @@ export function createLifecycle({
       return await transact(async (trx): Promise<Start> => {
         const row = await store.lockForStart(trx, id, worker, workerAliveMs)
         if (!row || (row.status !== 'queued' && row.status !== 'active')) return { kind: 'over' }
-        if (row.held) return { kind: 'later', delayMs: 1_000 }
+        if (row.held) return { kind: 'held' }
         if (row.status === 'queued' && row.early) return { kind: 'later', delayMs: Math.ceil(Number(row.early_ms)) }
         if (row.behind) return { kind: 'later', delayMs: 200 }
         // Jobs of the platform reserve when they start, and wait while their owner's budget is empty.

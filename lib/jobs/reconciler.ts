@@ -1,10 +1,12 @@
 import type { Logger } from '../logger.ts'
 import type { Queues } from '../queues/queues.ts'
-import type { JobStore } from '../store/jobs.ts'
+import type { JobStore, OpenJob } from '../store/jobs.ts'
 import type { Ledger } from '../store/ledger.ts'
 import { workerAliveMs } from './lifecycle.ts'
 
 const pageSize = 500
+/** Jobs whose commands to Redis are on their way together. */
+const atOnce = 100
 /** An intent without settlement whose job has ended is looked at again after this long. */
 const intentAgeMs = 5 * 60_000
 const sweptAtOnce = 200
@@ -33,20 +35,25 @@ export function createReconciler({
   let timer: NodeJS.Timeout | undefined
   let running: Promise<unknown> | undefined
 
+  /** Puts one job back if its queue does not know it, or takes it for finished. @returns whether it did */
+  async function repair({ id, action, origin, early_ms, held }: OpenJob): Promise<boolean> {
+    if (held) return false // it is being run; when its worker dies a later pass will see it again
+    const state = await queues.of(action).getJobState(id)
+    if (state === 'completed' || state === 'failed') await queues.of(action).remove(id)
+    else if (state !== 'unknown') return false
+    await queues.add(action, id, { delayMs: Math.max(0, Number(early_ms)), origin })
+    return true
+  }
+
   /** One pass over all open jobs. @returns how many were put back */
   async function reconcile(): Promise<number> {
     let repaired = 0
     let after: string | undefined
     for (;;) {
       const jobs = await store.open(after, pageSize, workerAliveMs)
-      const states = await Promise.all(jobs.map(({ action, id }) => queues.of(action).getJobState(id)))
-      for (const [index, { id, action, origin, early_ms, held }] of jobs.entries()) {
-        const state = states[index]
-        if (held) continue // it is being run; when its worker dies this pass will see it again
-        if (state === 'completed' || state === 'failed') await queues.of(action).remove(id)
-        else if (state !== 'unknown') continue
-        await queues.add(action, id, { delayMs: Math.max(0, Number(early_ms)), origin })
-        repaired += 1
+      for (let from = 0; from < jobs.length; from += atOnce) {
+        const repairs = await Promise.all(jobs.slice(from, from + atOnce).map(repair))
+        repaired += repairs.filter(Boolean).length
       }
       if (jobs.length < pageSize) break
       after = jobs.at(-1)?.id

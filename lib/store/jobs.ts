@@ -39,6 +39,15 @@ export type JobEnd = {
   progress?: { done: number; total: number } | null
 }
 
+/** An open job as the reconciler sees it; `held` by a worker that lives, due in `early_ms` milliseconds. */
+export type OpenJob = {
+  id: string
+  action: AiAction
+  origin: 'user' | 'system'
+  early_ms: string
+  held: boolean
+}
+
 export type JobFilter = {
   userId?: string | undefined
   status?: JobStatus | undefined
@@ -269,14 +278,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
          order by j.id limit ?`,
         [aliveMs, after ?? '00000000-0000-0000-0000-000000000000', limit]
       )
-      return rows as {
-        id: string
-        action: AiAction
-        origin: 'user' | 'system'
-        status: JobStatus
-        early_ms: string
-        held: boolean
-      }[]
+      return rows as OpenJob[]
     },
 
     /** Ids of open jobs of a user, to be cancelled with their owner. */

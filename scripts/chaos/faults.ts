@@ -66,6 +66,18 @@ export function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** Until a process that was told to end has: only then is its service dead and can be started again. */
+async function gone(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0)
+    } catch {
+      return
+    }
+    await delay(50)
+  }
+}
+
 const apis = processNames.filter((name) => name.startsWith('api'))
 const workers = processNames.filter((name) => name.startsWith('workers'))
 
@@ -108,7 +120,9 @@ export const blows: Blow[] = [
   {
     name: 'RabbitMQ killed, back after 5 s and its start',
     async strike(stage) {
-      kill(await stage.servicePid('rabbitmq'), 'SIGKILL')
+      const pid = await stage.servicePid('rabbitmq')
+      kill(pid, 'SIGKILL')
+      await gone(pid)
       await delay(5_000)
       await stage.revive()
       return {}
@@ -117,8 +131,10 @@ export const blows: Blow[] = [
   {
     name: 'PostgreSQL restarted',
     async strike(stage) {
-      kill(await stage.servicePid('postgres'), 'SIGINT')
-      await delay(2_000)
+      const pid = await stage.servicePid('postgres')
+      kill(pid, 'SIGINT')
+      await gone(pid)
+      await delay(1_000)
       await stage.revive()
       return {}
     }
@@ -126,8 +142,9 @@ export const blows: Blow[] = [
   {
     name: 'Redis killed, back empty',
     async strike(stage) {
-      kill(await stage.servicePid('redis'), 'SIGKILL')
-      await delay(500)
+      const pid = await stage.servicePid('redis')
+      kill(pid, 'SIGKILL')
+      await gone(pid)
       await stage.emptyRedisFolder()
       await stage.revive()
       return { repairMs: await untilQueued(stage) }

@@ -128,7 +128,7 @@ test.serial('a run that was overtaken writes nothing', async (t) => {
   await workerStore.heartbeat('two', [])
   const first = await lifecycle.start(job.id, 'one')
   t.like(first, { kind: 'started', job: { run: 1 } })
-  t.like(await lifecycle.start(job.id, 'two'), { kind: 'later' }, 'the first worker is alive')
+  t.like(await lifecycle.start(job.id, 'two'), { kind: 'held' }, 'the first worker is alive')
 
   await knex('workers')
     .where({ id: 'one' })
@@ -223,5 +223,5 @@ test.serial('a worker whose main thread is busy keeps its jobs: only one that is
   while (Date.now() < until) {
     // busy: no timer of this thread runs
   }
-  t.is((await lifecycle.start(job.id, 'another')).kind, 'later')
+  t.is((await lifecycle.start(job.id, 'another')).kind, 'held')
 })
