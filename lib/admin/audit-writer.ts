@@ -3,13 +3,14 @@ import type { EventLog } from '../events/log.ts'
 import type { DecisionRecord } from '../gate/decision.ts'
 import type { AuditStore } from '../store/audits.ts'
 import type { Transaction } from '../store/transaction.ts'
-import { stableId } from './stable-id.ts'
+import { toldNews } from '../store/told-news.ts'
 
+const type = 'rate_limit.blocked'
 const minuteMs = 60_000
 
 /**
  * Stores a batch of the gate's decisions, each as exactly one audit row, and tells of refusals: at most once a minute
- * for a user and action, which the event's id makes sure of however many writers there are.
+ * for a user and action, however many writers there are.
  */
 export function createAuditWriter({
   transaction,
@@ -28,22 +29,23 @@ export function createAuditWriter({
   }
 
   async function tellRefusals(trx: Knex.Transaction, decisions: DecisionRecord[]): Promise<void> {
-    const refusals = new Map<string, DecisionRecord & { userId: string }>()
-    for (const decision of decisions) {
-      if (decision.outcome !== 'blocked' || decision.userId === null) continue
-      const id = stableId(decision.userId, decision.action, Math.floor(decision.at / minuteMs))
-      if (!refusals.has(id)) refusals.set(id, { ...decision, userId: decision.userId })
-    }
+    const refusals = Map.groupBy(decisions.filter(isRefusal), ({ userId }) => userId)
     if (refusals.size === 0) return
     const known = await trx('users')
-      .whereIn('id', [...new Set([...refusals.values()].map(({ userId }) => userId))])
+      .whereIn('id', [...refusals.keys()])
+      .orderBy('id')
       .select('id')
-    const ids = new Set(known.map((row) => row.id as string))
-    for (const [id, { userId, action, at }] of [...refusals].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      if (!ids.has(userId)) continue
+    for (const { id } of known as { id: string }[]) await tellRefusalsOf(trx, id, refusals.get(id) as Refusal[])
+  }
+
+  /** One that came within a minute of one that was told, before or after it, is not told. */
+  async function tellRefusalsOf(trx: Knex.Transaction, userId: string, refusals: Refusal[]): Promise<void> {
+    const told = (await toldNews(trx, type, userId)).map(({ action, at }) => ({ action, at: Date.parse(String(at)) }))
+    for (const { action, at } of refusals.toSorted((a, b) => a.at - b.at)) {
+      if (told.some((other) => other.action === action && Math.abs(other.at - at) < minuteMs)) continue
+      told.push({ action, at })
       await events.append(trx, {
-        id,
-        type: 'rate_limit.blocked',
+        type,
         userId,
         subject: userId,
         data: { userId, action, at: new Date(at).toISOString() }
@@ -51,3 +53,8 @@ export function createAuditWriter({
     }
   }
 }
+
+type Refusal = DecisionRecord & { userId: string }
+
+const isRefusal = (decision: DecisionRecord): decision is Refusal =>
+  decision.outcome === 'blocked' && decision.userId !== null

@@ -2,9 +2,10 @@ import type { EventLog } from '../events/log.ts'
 import { minuteMs } from '../store/spans.ts'
 import type { SuspiciousStore } from '../store/suspicious.ts'
 import type { Transaction } from '../store/transaction.ts'
-import { stableId } from './stable-id.ts'
+import { toldNews } from '../store/told-news.ts'
 import type { Finding, Rule } from './suspicion-rules.ts'
 
+const type = 'rate_limit.suspicious'
 const everyMs = minuteMs
 /** Audits that come late, because a writer died or waited for the database, are still seen. */
 const latenessMs = 5 * minuteMs
@@ -31,13 +32,10 @@ export function createSuspicionWatch({
     await transaction.transact(async (trx) => {
       const since = await store.see(trx, { userId, code, since: day ?? now, now, goesOnFrom: day ? null : from })
       if (!since) return
-      await events.append(trx, {
-        id: stableId(code, userId, since.toISOString()),
-        type: 'rate_limit.suspicious',
-        userId,
-        subject: userId,
-        data: { userId, code, observed, threshold, at: since.toISOString() }
-      })
+      const at = since.toISOString()
+      const told = await toldNews(trx, type, userId)
+      if (told.some((other) => other.code === code && other.at === at)) return
+      await events.append(trx, { type, userId, subject: userId, data: { userId, code, observed, threshold, at } })
     })
   }
 

@@ -12,8 +12,6 @@ export type NewEvent = {
   /** id of the record or job it tells about */
   subject: string | null
   data: unknown
-  /** given when the same news may be written twice: the second is ignored */
-  id?: string
   /** further channels than `user:<userId>`: `job:<id>`, `goal:<id>`, `task:<id>`, `course:<id>` */
   channels?: string[]
 }
@@ -43,8 +41,8 @@ export function createEventLog({
     },
 
     async appendAll(trx, events) {
-      const rows = events.map(({ type, userId, subject, data, channels = [], id = newId() }) => ({
-        id,
+      const rows = events.map(({ type, userId, subject, data, channels = [] }) => ({
+        id: newId(),
         user_id: userId,
         type,
         subject,
@@ -52,10 +50,7 @@ export function createEventLog({
         channels: userId === null ? channels : [`user:${userId}`, ...channels]
       }))
       for (let start = 0; start < rows.length; start += insertBatch) {
-        await trx('events')
-          .insert(rows.slice(start, start + insertBatch))
-          .onConflict('id')
-          .ignore()
+        await trx('events').insert(rows.slice(start, start + insertBatch))
       }
       if (rows.length > 0) transaction.afterCommit(trx, 'relay', wake)
       return rows.map(({ id }) => id)

@@ -140,19 +140,34 @@ test('a call that is settled after its job was cancelled still reaches the audit
   t.is((await admin.figures.statistics(range, 'hour', userId)).totals.totalTokens, Number(row.total_tokens))
 })
 
+const isV7 = (id: string) => id.charAt(14) === '7'
+
 test('refusals are told of at most once a minute for a user and action', async (t) => {
   const { recordDecisions } = context().admin
   const userId = await newUser(context())
-  const minute = Math.floor(Date.now() / 60_000) * 60_000
+  // not on the hour, so that what is told depends on the time between and not on the clock
+  const minute = Math.floor(Date.now() / 60_000) * 60_000 - 20_000
   const blocked = (at: number, changes: Partial<DecisionRecord> = {}) =>
     decisionOf(userId, { at, outcome: 'blocked', ...changes })
   await recordDecisions([blocked(minute), blocked(minute + 1), decisionOf(userId), decisionOf(null)])
   await recordDecisions([blocked(minute + 59_999), blocked(minute + 5, { action: 'api_call' })])
   await recordDecisions([blocked(minute + 60_000), blocked(minute, { userId: newId() })])
-  const events = await context().knex('events').where({ type: 'rate_limit.blocked', user_id: userId }).select('data')
+  await Promise.all(
+    Array.from({ length: 4 }, () =>
+      recordDecisions([blocked(minute + 30_000), blocked(minute + 9, { action: 'rag_search' })])
+    )
+  )
+  const events = await context()
+    .knex('events')
+    .where({ type: 'rate_limit.blocked', user_id: userId })
+    .select('id', 'data')
+  t.true(
+    events.every(({ id }) => isV7(id)),
+    'ids rise with time, as lists of events need it'
+  )
   t.deepEqual(
     events.map(({ data }) => `${data.action} ${Date.parse(data.at) - minute}`).toSorted((a, b) => a.localeCompare(b)),
-    ['api_call 5', 'chat_completion 0', 'chat_completion 60000']
+    ['api_call 5', 'chat_completion 0', 'chat_completion 60000', 'rag_search 9']
   )
 })
 
