@@ -28,6 +28,8 @@ export function createEndJob({
     const job = await store.find(id, undefined, trx)
     const row = await trx('jobs').where({ id }).first('user_id', 'decision_id', 'decision_at')
     if (!job || !row) return
+    // Calls before their shares: the order in which settlements lock them.
+    await ledger.abandonEarlier(trx, id)
     await ledger.dropResponses(trx, id)
     await budgets.settleJob(trx, id)
     if (row.decision_id) {

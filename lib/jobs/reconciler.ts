@@ -36,12 +36,13 @@ export function createReconciler({
   let running: Promise<unknown> | undefined
 
   /** Puts one job back if its queue does not know it, or takes it for finished. @returns whether it did */
-  async function repair({ id, action, origin, early_ms, held }: OpenJob): Promise<boolean> {
+  async function repair({ id, action, origin, status, early_ms, held }: OpenJob): Promise<boolean> {
     if (held) return false // it is being run; when its worker dies a later pass will see it again
     const state = await queues.of(action).getJobState(id)
     if (state === 'completed' || state === 'failed') await queues.of(action).remove(id)
     else if (state !== 'unknown') return false
-    await queues.add(action, id, { delayMs: Math.max(0, Number(early_ms)), origin })
+    // One that had begun when its worker died goes first: it has waited its turn already.
+    await queues.add(action, id, { delayMs: Math.max(0, Number(early_ms)), origin, first: status === 'active' })
     return true
   }
 

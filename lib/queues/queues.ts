@@ -18,7 +18,7 @@ export const jobDefaults = {
   removeOnFail: { age: 7 * 24 * hour, count: 5_000 }
 } as const satisfies QueueOptions['defaultJobOptions']
 
-export type QueuedAs = { delayMs?: number; origin: 'user' | 'system' }
+export type QueuedAs = { delayMs?: number; origin: 'user' | 'system'; first?: boolean }
 
 /** BullMQ runs jobs without a priority first. */
 const systemPriority = 10
@@ -47,9 +47,17 @@ export function createQueues({ redis, redisPrefix }: { redis: Redis; redisPrefix
     of,
     all: (): Queue<QueuedJob>[] => [...queues.values()],
     /** Adds under the row's id: adding twice is harmless. What a person waits for goes before the platform's own jobs. */
-    async add(action: AiAction, jobId: string, { delayMs = 0, origin }: QueuedAs): Promise<void> {
-      const options = { jobId, ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}) }
-      await of(action).add(action, { jobId }, origin === 'system' ? { ...options, priority: systemPriority } : options)
+    async add(action: AiAction, jobId: string, { delayMs = 0, origin, first = false }: QueuedAs): Promise<void> {
+      const options = {
+        jobId,
+        ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}),
+        ...(first ? { lifo: true } : {})
+      }
+      await of(action).add(
+        action,
+        { jobId },
+        origin === 'system' && !first ? { ...options, priority: systemPriority } : options
+      )
     },
     async close(): Promise<void> {
       await Promise.all([...queues.values()].map((queue) => queue.close()))

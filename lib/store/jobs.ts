@@ -44,6 +44,7 @@ export type OpenJob = {
   id: string
   action: AiAction
   origin: 'user' | 'system'
+  status: JobStatus
   early_ms: string
   held: boolean
 }

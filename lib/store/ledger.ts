@@ -146,6 +146,16 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
       })
     },
 
+    /** Marks calls of a job's earlier runs that were never settled: their processes are gone, or will settle them yet. */
+    async abandonEarlier(trx: Knex.Transaction, jobId: string): Promise<void> {
+      await trx.raw(
+        `update model_calls c set state = 'unknown', settled_at = now()
+         from model_call_shares s join jobs j on j.id = s.job_id
+         where s.call_id = c.id and s.job_id = ? and s.run < j.run and c.state = 'intended'`,
+        [jobId]
+      )
+    },
+
     /** Drops stored answers of a job that has ended: they were kept only so that a later run need not pay again. */
     async dropResponses(trx: Knex.Transaction, jobId: string): Promise<void> {
       await trx('model_call_shares').where({ job_id: jobId }).whereNotNull('response').update({ response: null })
