@@ -6,7 +6,8 @@ type Handle = (request: WireRequest) => Promise<WireReply>
 export function createFetch(handle: Handle): typeof fetch {
   return async (input, init) => {
     const request = new Request(input, init)
-    const { signal } = request
+    // The caller's own signal: that of a request follows it only as long as nobody has collected the request.
+    const signal = init?.signal ?? (input instanceof Request ? input.signal : request.signal)
     signal.throwIfAborted()
     const gone = new AbortController()
     const leave = () => gone.abort(signal.reason)
