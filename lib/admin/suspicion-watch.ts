@@ -57,5 +57,3 @@ export function createSuspicionWatch({
     }
   }
 }
-
-export type SuspicionWatch = ReturnType<typeof createSuspicionWatch>

@@ -23,7 +23,7 @@ const rangeInOrder = ({ from, to }: { from?: string | undefined; to?: string | u
 const rangeError = { error: 'must not be after to', path: ['from'] }
 
 /** A place in the audits: they are ordered by time and id, so a cursor holds both. */
-export const auditCursorSchema = z
+const auditCursorSchema = z
   .string()
   .max(200)
   .transform((text, context) => {

@@ -1,7 +1,5 @@
 import type { Knex } from 'knex'
 
-export type AuditRetention = ReturnType<typeof createAuditRetention>
-
 /** Takes out what is older than it is to be kept, a little at a time. */
 export function createAuditRetention({ knex }: { knex: Knex }) {
   return {

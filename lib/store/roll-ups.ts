@@ -46,8 +46,6 @@ const foldCalls = `
 const rollUps = ['audit_minutes', 'audit_hours', 'audit_user_hours', 'audit_user_days']
 const allZero = auditSums.map((name) => `${name} = 0`).join(' and ')
 
-export type RollUpStore = ReturnType<typeof createRollUpStore>
-
 /** Folds the deltas that triggers leave behind (`migrations/061`) into the roll-ups. */
 export function createRollUpStore({ knex }: { knex: Knex }) {
   async function fold(trx: Knex.Transaction, statement: string, limit: number): Promise<number> {
