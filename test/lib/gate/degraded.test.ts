@@ -4,6 +4,7 @@ import { v7 as newId } from 'uuid'
 import type { Decision, DecisionRecord } from '../../../lib/gate/decision.ts'
 import { type Gate, type GateOptions, GateUnavailableError } from '../../../lib/gate/gate.ts'
 import { rateLimitHeaders } from '../../../lib/gate/headers.ts'
+import { createGateKeys } from '../../../lib/gate/keys.ts'
 import { defaultLimits } from '../../../lib/gate/limits.ts'
 import { createLocalBuckets } from '../../../lib/gate/local-buckets.ts'
 import {
@@ -259,6 +260,18 @@ test.serial('a reset while Redis is away says that it was none', async (t) => {
   await server.kill()
   await asking(gate, newId())()
   await t.throwsAsync(gate.reset({ subject: user(newId()) }), { instanceOf: GateUnavailableError })
+})
+
+test.serial('a reset reaches a Redis that was only late, though the gate decides alone', async (t) => {
+  const server = await privateRedis(t)
+  const { gate, redis } = await processOf(t, server, { probeEveryMs: 60_000 })
+  const id = newId()
+  await oneByOne(3, asking(gate, id))
+  await redis.client('PAUSE', 100)
+  t.like(await asking(gate, id)(), { outcome: 'degraded' })
+  t.deepEqual(await gate.reset({ subject: user(id), buckets: ['chat_completion'] }), ['chat_completion'])
+  t.true(gate.isDegraded())
+  t.is(await redis.exists(createGateKeys(prefix).bucket(user(id), 'chat_completion')), 0)
 })
 
 test.serial('a gate that starts while Redis is away works, and joins later', async (t) => {
