@@ -1,6 +1,7 @@
 import type { EventLog } from '../../lib/events/log.ts'
 import { JobError } from '../../lib/jobs/job-error.ts'
 import { embeddingDimensions } from '../../lib/models/embed.ts'
+import { countTokens } from '../../lib/models/tokens.ts'
 import { encodeVector } from '../../lib/models/vectors.ts'
 import type { Chunker } from '../../lib/rag/chunker.ts'
 import { embedSource } from '../../lib/rag/embed-source.ts'
@@ -21,6 +22,9 @@ type Needs = {
   access: ReferenceAccess
   people: { find(id: string): Promise<{ role: 'user' | 'admin' } | undefined> }
 }
+
+/** What OpenAI's embedding models take in one text (its API reference). */
+const usualTokens = 8_192
 
 /**
  * Texts become vectors; a record's vectors become current. Safe to run twice: chunks whose vector is stored cost
@@ -43,6 +47,8 @@ async function embedTexts(
     step: 'embed',
     signal: run.signal,
     onProgress: (done) => run.progress(done, texts.length)
+  }).catch((error: unknown) => {
+    throw tooLong(texts, error) ?? error
   })
   const result: EmbeddingResult = {
     model: models.embeddingModel,
@@ -51,6 +57,16 @@ async function embedTexts(
     reused
   }
   return async () => result
+}
+
+/** Providers refuse a text that is too long without saying which: the longest is named when it is over the usual limit. */
+function tooLong(texts: string[], error: unknown): JobError | undefined {
+  if (!(error instanceof JobError) || error.code !== 'provider_refused') return undefined
+  const longest = texts.reduce((best, text, index) => (text.length > (texts[best] as string).length ? index : best), 0)
+  const tokens = countTokens(texts[longest] as string)
+  if (tokens <= usualTokens) return undefined
+  const message = `${error.message}: text ${longest + 1} of ${texts.length} has about ${tokens} tokens, most models take ${usualTokens}`
+  return new JobError('input_too_long', message, { retryable: false, cause: error })
 }
 
 async function embedRecord(needs: Needs, run: JobRun, key: SourceKey): Promise<Effect> {

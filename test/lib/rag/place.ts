@@ -5,6 +5,7 @@ import { newId } from '../../../lib/ids.ts'
 import { createLogger } from '../../../lib/logger.ts'
 import { createOpenAi } from '../../../lib/models/client.ts'
 import { createOfflineProvider } from '../../../lib/models/offline/provider.ts'
+import { providerFailure } from '../../../lib/models/provider-error.ts'
 import { createFreshness } from '../../../lib/rag/freshness.ts'
 import { createRag, type Rag } from '../../../lib/rag/rag.ts'
 import type { Embedder } from '../../../lib/rag/vectors.ts'
@@ -53,7 +54,11 @@ export function countedModels(): CountedModels {
     async embed({ step, texts, signal }) {
       if (texts.length === 0) return { model: embeddingModel, vectors: [], reused: 0 }
       calls.push({ step, texts })
-      const { data } = await openai.embeddings.create({ model: embeddingModel, input: texts }, { signal })
+      const { data } = await openai.embeddings
+        .create({ model: embeddingModel, input: texts }, { signal })
+        .catch((error: unknown) => {
+          throw providerFailure(error).error // as the client does
+        })
       return { model: embeddingModel, vectors: data.map(({ embedding }) => embedding), reused: 0 }
     }
   }

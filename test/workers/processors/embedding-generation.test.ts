@@ -56,6 +56,13 @@ test.serial('many long texts go in several calls, with progress after each', asy
   t.deepEqual(done.at(-1), [100, 100])
 })
 
+test.serial('a text that is too long for the model is named', async (t) => {
+  const input = ['short', 'many words here '.repeat(3_000)]
+  const error = await t.throwsAsync(place().embedding({ input }))
+  t.like(error, { code: 'input_too_long', retryable: false })
+  t.regex(error?.message ?? '', /text 2 of 2 has about 9\d\d\d tokens/)
+})
+
 test.serial(
   'a record gets one vector for each chunk, its place and languages from the record, and an event',
   async (t) => {
