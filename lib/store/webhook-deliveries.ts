@@ -78,24 +78,23 @@ function toView(row: DeliveryRow): DeliveryView {
 /** The `webhook_deliveries` table: the only record of what was sent, how often and when it is next. */
 export function createDeliveryStore({ knex }: { knex: Knex }) {
   return {
-    /** Writes deliveries that are not there yet. @returns the ids of those written now */
+    /** Writes deliveries that are not there yet, of webhooks that still are. @returns the ids of those written now */
     async insertMissing(deliveries: NewDelivery[]): Promise<string[]> {
       if (deliveries.length === 0) return []
-      const rows = await knex('webhook_deliveries')
-        .insert(
-          deliveries.map(({ webhookId, eventId, eventType, position, body }) => ({
-            id: newId(),
-            webhook_id: webhookId,
-            event_id: eventId,
-            event_type: eventType,
-            position,
-            body
-          }))
-        )
-        .onConflict(knex.raw('(webhook_id, event_id) where redelivery_of is null'))
-        .ignore()
-        .returning('id')
-      return rows.map(({ id }) => id as string)
+      const { rows } = await knex.raw(
+        `insert into webhook_deliveries (id, webhook_id, event_id, event_type, position, body)
+         select d.id, w.id, d."eventId", d."eventType", d.position, d.body
+         from jsonb_to_recordset(?::jsonb) as d (
+           id uuid, "webhookId" uuid, "eventId" uuid, "eventType" text, position bigint, body text
+         )
+         join webhooks w on w.id = d."webhookId"
+         order by w.id, d.position
+         for key share of w
+         on conflict (webhook_id, event_id) where redelivery_of is null do nothing
+         returning id`,
+        [JSON.stringify(deliveries.map((delivery) => ({ ...delivery, id: newId() })))]
+      )
+      return (rows as { id: string }[]).map(({ id }) => id)
     },
 
     /** The same once more, as a delivery of its own. `undefined` when there is none of that id for the webhook. */

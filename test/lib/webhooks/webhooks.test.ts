@@ -1,7 +1,9 @@
 import test, { type ExecutionContext } from 'ava'
 import { Webhook } from 'standardwebhooks'
 import { webhookEndpoints } from '../../../api/routes/webhooks.ts'
+import { newId } from '../../../lib/ids.ts'
 import { createLogger } from '../../../lib/logger.ts'
+import { createDeliveryStore } from '../../../lib/store/webhook-deliveries.ts'
 import { createWebhookRoom } from '../../../lib/webhooks/index.ts'
 import { createWebhookPool } from '../../../workers/webhooks.ts'
 import { eventually } from '../../helpers/context.ts'
@@ -212,6 +214,20 @@ test('an event that the relay offers again makes no second delivery', async (t) 
   await eventually(async () => receiver.got.length === 6)
   await eventually(async () => (await stage.relayStore.lag()).sinks.every(({ behind }) => behind === 0))
   t.is((await deliveriesOf(id)).length, 6)
+})
+
+test('a webhook that is deleted while an event is on its way gets none, and the others do', async (t) => {
+  const { stage, receiver, room, actor } = await startStage(t, { pool: false })
+  const hook = () => room.webhooks.create(actor, { url: receiver.url, events: ['none.such'] })
+  const [gone, kept] = [await hook(), await hook()]
+  await room.webhooks.remove(actor, gone.id)
+  const event = { eventId: newId(), eventType: 'goal.created', position: 1, body: '{"a":"\\u0001é"}' }
+  const deliveries = [gone, kept].map(({ id }) => ({ ...event, webhookId: id }))
+  const store = createDeliveryStore({ knex: stage.knex })
+  const made = await store.insertMissing(deliveries)
+  t.is(made.length, 1)
+  t.like(await store.findPending(made[0] as string), { webhookId: kept.id, eventId: event.eventId, body: event.body })
+  t.deepEqual(await store.insertMissing(deliveries), [])
 })
 
 test('a webhook that hangs leaves room for the others', async (t) => {
