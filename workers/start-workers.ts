@@ -29,7 +29,7 @@ export type Workers = {
  * any number may run.
  */
 export async function startWorkers({ context, name }: { context: Context; name: string }): Promise<Workers> {
-  const { config, log, prefix, knex, redis, subscriber, transaction, events, ledger, budgets, admin } = context
+  const { config, log, prefix, knex, redis, subscriber, ledger, budgets, admin } = context
   const { jobStore, workerStore, queues, progress, lifecycle, openRedis, webhookRoom } = context
   const tracker = createUsageTracker()
   const guard = createProviderGuard({ redis, prefix, limits: config.providerLimits, log })

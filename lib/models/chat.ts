@@ -43,7 +43,7 @@ export type ChatAnswer = {
 type Answer = Pick<ChatAnswer, 'content' | 'toolCalls' | 'finishReason' | 'refusal'>
 type Received = { answer: Answer; usage: TokenUsage | undefined; requestId: string | undefined }
 
-export const defaultMaxOutputTokens = 4_096
+const defaultMaxOutputTokens = 4_096
 
 /**
  * Chat through the ledger: an answer that this job has already paid for is given back; otherwise one intent, one

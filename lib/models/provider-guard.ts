@@ -27,7 +27,7 @@ const opensAtMostMs = 60_000
 const probeMs = 30_000
 
 const script = (name: string) => readFileSync(new URL(`./${name}`, import.meta.url), 'utf8')
-export const modelKey = (prefix: string, model: string): string => `${prefix}:model:${model}`
+const modelKey = (prefix: string, model: string): string => `${prefix}:model:${model}`
 
 /**
  * What all workers together owe the provider: the pause it asked for, the limits it was configured with, and a circuit

@@ -24,7 +24,6 @@ export const userChangeSchema = userPatchSchema
 export type UserChange = z.infer<typeof userChangeSchema>
 
 export const tokenSchema = z.object({ token: z.string(), expiresAt: z.iso.datetime() }).meta({ id: 'Token' })
-export type TokenView = z.infer<typeof tokenSchema>
 
 export const registeredSchema = tokenSchema.extend({ user: userSchema }).meta({ id: 'Registered' })
 

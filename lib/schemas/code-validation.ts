@@ -3,7 +3,7 @@ import { idSchema, textSchema } from './text.ts'
 
 export const maxSourceBytes = 256 * 1024
 
-export const sourceCodeSchema = textSchema
+const sourceCodeSchema = textSchema
   .min(1)
   .refine((text) => Buffer.byteLength(text) <= maxSourceBytes, 'must have at most 256 KiB')
 

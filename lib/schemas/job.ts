@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { aiActionSchema } from './actions.ts'
 
-export const jobStatuses = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const
+const jobStatuses = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const
 export const jobStatusSchema = z.enum(jobStatuses)
 export type JobStatus = z.infer<typeof jobStatusSchema>
 
 export const jobOriginSchema = z.enum(['user', 'system'])
 
-export const usageSchema = z.object({
+const usageSchema = z.object({
   promptTokens: z.int(),
   cachedTokens: z.int(),
   completionTokens: z.int(),

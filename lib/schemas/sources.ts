@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
 /** The records whose text is embedded. */
-export const sourceTypes = ['goal', 'task', 'code_snapshot', 'document'] as const
+const sourceTypes = ['goal', 'task', 'code_snapshot', 'document'] as const
 export const sourceTypeSchema = z.enum(sourceTypes)
 export type SourceType = z.infer<typeof sourceTypeSchema>

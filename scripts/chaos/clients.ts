@@ -122,7 +122,7 @@ export async function submitAll(
       if (id === undefined) continue
       const cancelled = random() < 0.02
       if (cancelled) await send(stage, learner, `/jobs/${id}/cancel`, {}, {}, random, tally)
-      const { action } = answers[0]?.body as JobView
+      const { action } = (answers[0] as { body: unknown }).body as JobView
       tally.accepted.push({ id, action, learner, cancelled, records })
       await delay(paceMs * random() * 2)
     }
