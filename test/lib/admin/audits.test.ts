@@ -6,6 +6,7 @@ import { createDecisionReader } from '../../../lib/gate/decision-reader.ts'
 import type { DecisionRecord } from '../../../lib/gate/decision.ts'
 import { newId } from '../../../lib/ids.ts'
 import { JobError } from '../../../lib/jobs/job-error.ts'
+import { countTokens } from '../../../lib/models/tokens.ts'
 import { contextForFile, eventually, newUser } from '../../helpers/context.ts'
 import { connected, facts, gateFor, quiet, user } from '../../helpers/gate.ts'
 import { offlineModels } from '../../helpers/models.ts'
@@ -13,6 +14,10 @@ import { runningJob } from '../../helpers/running-job.ts'
 
 const context = contextForFile(test)
 const signal = new AbortController().signal
+
+// Loading the tokenizer takes a while, in which no transaction may be left waiting.
+test.serial.before(() => void countTokens('ready'))
+
 const messages = [{ role: 'user' as const, content: 'What is an audit?' }]
 
 function decisionOf(userId: string | null, changes: Partial<DecisionRecord> = {}): DecisionRecord {
@@ -171,51 +176,54 @@ test('refusals are told of at most once a minute for a user and action', async (
   )
 })
 
-test('thousands of decisions become thousands of rows, also when their writers are killed again and again', async (t) => {
-  const { isolation } = context()
-  const { redisUrl, prefix } = isolation
-  const gate = gateFor({ redis: await connected(t, redisUrl), prefix })
-  const userIds = await Promise.all(Array.from({ length: 20 }, () => newUser(context())))
-  const writer = fileURLToPath(new URL('./audit-writer-process.ts', import.meta.url))
-  const start = () =>
-    spawn(process.execPath, [writer, JSON.stringify(isolation)], { stdio: ['ignore', 'pipe', 'inherit'] })
+test.serial(
+  'thousands of decisions become thousands of rows, also when their writers are killed again and again',
+  async (t) => {
+    const { isolation } = context()
+    const { redisUrl, prefix } = isolation
+    const gate = gateFor({ redis: await connected(t, redisUrl), prefix })
+    const userIds = await Promise.all(Array.from({ length: 20 }, () => newUser(context())))
+    const writer = fileURLToPath(new URL('./audit-writer-process.ts', import.meta.url))
+    const start = () =>
+      spawn(process.execPath, [writer, JSON.stringify(isolation)], { stdio: ['ignore', 'pipe', 'inherit'] })
 
-  const ids: string[] = []
-  for (let round = 0; round < 3; round++) {
-    const child = start()
-    const exited = once(child, 'exit')
-    await once(child.stdout, 'data') // it has stored its first batch, or is about to
-    for (let n = 0; n < 3; n++) {
-      const decisions = await Promise.all(
-        Array.from({ length: 300 }, (_, i) => {
-          const userId = userIds[i % userIds.length] as string
-          return gate.take({ subject: user(userId), buckets: ['api_call'], request: facts(userId) })
-        })
-      )
-      ids.push(...decisions.map(({ id }) => id))
+    const ids: string[] = []
+    for (let round = 0; round < 3; round++) {
+      const child = start()
+      const exited = once(child, 'exit')
+      await once(child.stdout, 'data') // it has stored its first batch, or is about to
+      for (let n = 0; n < 3; n++) {
+        const decisions = await Promise.all(
+          Array.from({ length: 300 }, (_, i) => {
+            const userId = userIds[i % userIds.length] as string
+            return gate.take({ subject: user(userId), buckets: ['api_call'], request: facts(userId) })
+          })
+        )
+        ids.push(...decisions.map(({ id }) => id))
+      }
+      child.kill('SIGKILL')
+      await exited
     }
-    child.kill('SIGKILL')
-    await exited
+    const admin = context().admin
+    const reader = createDecisionReader({
+      redis: await connected(t, redisUrl),
+      prefix,
+      onBatch: admin.recordDecisions,
+      idleMs: 20,
+      claimAfterMs: 300,
+      log: quiet
+    })
+    reader.start()
+    t.teardown(reader.stop)
+    await eventually(async () => (await reader.lengths()).decisions === 0, 30_000)
+    const rows = await rowsOf(...ids)
+    t.is(rows.length, ids.length)
+    t.is(new Set(rows.map(({ id }) => id)).size, ids.length)
+    const from = new Date(Math.min(...rows.map(({ created_at }) => created_at.getTime())))
+    let counted = 0
+    for (const userId of userIds) {
+      counted += (await admin.figures.statistics({ from, to: new Date() }, 'minute', userId)).totals.requests
+    }
+    t.is(counted, ids.length)
   }
-  const admin = context().admin
-  const reader = createDecisionReader({
-    redis: await connected(t, redisUrl),
-    prefix,
-    onBatch: admin.recordDecisions,
-    idleMs: 20,
-    claimAfterMs: 300,
-    log: quiet
-  })
-  reader.start()
-  t.teardown(reader.stop)
-  await eventually(async () => (await reader.lengths()).decisions === 0, 30_000)
-  const rows = await rowsOf(...ids)
-  t.is(rows.length, ids.length)
-  t.is(new Set(rows.map(({ id }) => id)).size, ids.length)
-  const from = new Date(Math.min(...rows.map(({ created_at }) => created_at.getTime())))
-  let counted = 0
-  for (const userId of userIds) {
-    counted += (await admin.figures.statistics({ from, to: new Date() }, 'minute', userId)).totals.requests
-  }
-  t.is(counted, ids.length)
-})
+)
