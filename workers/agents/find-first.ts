@@ -22,6 +22,8 @@ type Call = { step: string; signal: AbortSignal }
 const mostSearched = 6
 const mostTasks = 20
 const mostCourses = 2
+/** What a course says about a question counts twice as much as what is said elsewhere. */
+const courseShare = 2
 const contextTokens = 3_000
 
 /**
@@ -66,11 +68,11 @@ export function createFindFirst({ person, input, rag, scopes, records }: Needs):
       { scope: 'user' as const },
       { scope: 'global' as const }
     ]
-    const lists: Found[][] = []
+    const lists: { found: Found[]; share: number }[] = []
     for (const where of wanted) {
       const scope = await scopes.forRun(person, where)
       const { hits } = await rag.search_knowledge_base(scope, { query, limit: mostSearched, ...where }, call)
-      lists.push(hits.map(toFound))
+      lists.push({ found: hits.map(toFound), share: where.scope === 'course' ? courseShare : 1 })
     }
     return inTurn(lists)
   }
@@ -93,13 +95,15 @@ const toFound = ({ sourceType, sourceId, title, content, score }: RagHit): Found
 
 const keyOf = ({ sourceType, sourceId }: Found) => `${sourceType} ${sourceId}`
 
-/** The first of each list, then the second of each, every record once: scores of two searches do not compare. */
-function inTurn(lists: Found[][]): Found[] {
+/** The first of each list, as many as its share, then the next ones, every record once: scores of two searches do not compare. */
+function inTurn(lists: { found: Found[]; share: number }[]): Found[] {
   const taken = new Map<string, Found>()
-  for (let place = 0; place < Math.max(0, ...lists.map((list) => list.length)); place++) {
-    for (const list of lists) {
-      const found = list[place]
-      if (found && !taken.has(keyOf(found))) taken.set(keyOf(found), found)
+  const rounds = Math.max(0, ...lists.map(({ found, share }) => Math.ceil(found.length / share)))
+  for (let round = 0; round < rounds; round++) {
+    for (const { found, share } of lists) {
+      for (const one of found.slice(round * share, (round + 1) * share)) {
+        if (!taken.has(keyOf(one))) taken.set(keyOf(one), one)
+      }
     }
   }
   return [...taken.values()]
