@@ -13,6 +13,8 @@ type Needs = {
   rag: RagTools
   scopes: Pick<Scopes, 'forRun'>
   records: Pick<Records, 'goals' | 'tasks' | 'codeSnapshots'>
+  /** the first passage of a document, where it says what it is about */
+  beginningOf(documentId: string): Promise<string | undefined>
 }
 
 /** Finds what a question is likely to need, without being asked by a model. */
@@ -21,6 +23,7 @@ type Call = { step: string; signal: AbortSignal }
 
 const mostSearched = 6
 const mostTasks = 20
+const mostBeginnings = 2
 const mostCourses = 2
 /** What a course says about a question counts twice as much as what is said elsewhere. */
 const courseShare = 2
@@ -30,7 +33,7 @@ const contextTokens = 3_000
  * What the request refers to, whole, and then the best of what is found among the user's own, in the courses it is
  * about and in what everybody sees. All searches are for one text, which is embedded and paid for once.
  */
-export function createFindFirst({ person, input, rag, scopes, records }: Needs): FindFirst {
+export function createFindFirst({ person, input, rag, scopes, records, beginningOf }: Needs): FindFirst {
   const { goals, tasks, codeSnapshots } = records
 
   async function referred(agent: AgentName, call: Call): Promise<Found[]> {
@@ -62,17 +65,17 @@ export function createFindFirst({ person, input, rag, scopes, records }: Needs):
     return [...new Set(data.flatMap(({ courseId }) => courseId ?? []))].slice(0, mostCourses)
   }
 
-  async function searched(query: string, call: Call): Promise<Found[]> {
+  async function searched(query: string, call: Call): Promise<Passage[]> {
     const wanted = [
       ...(await courses()).map((courseId) => ({ scope: 'course' as const, courseId })),
       { scope: 'user' as const },
       { scope: 'global' as const }
     ]
-    const lists: { found: Found[]; share: number }[] = []
+    const lists: { found: Passage[]; share: number }[] = []
     for (const where of wanted) {
       const scope = await scopes.forRun(person, where)
       const { hits } = await rag.search_knowledge_base(scope, { query, limit: mostSearched, ...where }, call)
-      lists.push({ found: hits.map(toFound), share: where.scope === 'course' ? courseShare : 1 })
+      lists.push({ found: hits.map(toPassage), share: where.scope === 'course' ? courseShare : 1 })
     }
     return inTurn(lists)
   }
@@ -80,10 +83,28 @@ export function createFindFirst({ person, input, rag, scopes, records }: Needs):
   return async (agent, query, call) => {
     const first = await referred(agent, call)
     const seen = new Set(first.map(keyOf))
-    const rest = (await searched(query, call)).filter((one) => !seen.has(keyOf(one)))
-    return [...first, ...rest.slice(0, mostSearched)]
+    const rest = (await searched(query, call)).filter(({ found }) => !seen.has(keyOf(found))).slice(0, mostSearched)
+    return [...first, ...(await withBeginnings(rest))]
+  }
+
+  /** The nearest pages that were found by a later part are told with their beginning: that is where things are defined. */
+  async function withBeginnings(passages: Passage[]): Promise<Found[]> {
+    const pages = passages.filter(({ found }) => found.sourceType === 'document').slice(0, mostBeginnings)
+    return await Promise.all(
+      passages.map(async (passage) => {
+        const { found, chunk } = passage
+        if (chunk === 0 || !pages.includes(passage)) return found
+        const beginning = await beginningOf(found.sourceId)
+        return beginning ? { ...found, content: `${beginning}\n\n…\n\n${found.content}` } : found
+      })
+    )
   }
 }
+
+/** What a search found, and which part of its record that is. */
+type Passage = { found: Found; chunk: number }
+
+const toPassage = (hit: RagHit): Passage => ({ found: toFound(hit), chunk: hit.chunk })
 
 const toFound = ({ sourceType, sourceId, title, content, score }: RagHit): Found => ({
   sourceType,
@@ -96,13 +117,13 @@ const toFound = ({ sourceType, sourceId, title, content, score }: RagHit): Found
 const keyOf = ({ sourceType, sourceId }: Found) => `${sourceType} ${sourceId}`
 
 /** The first of each list, as many as its share, then the next ones, every record once: scores of two searches do not compare. */
-function inTurn(lists: { found: Found[]; share: number }[]): Found[] {
-  const taken = new Map<string, Found>()
+function inTurn(lists: { found: Passage[]; share: number }[]): Passage[] {
+  const taken = new Map<string, Passage>()
   const rounds = Math.max(0, ...lists.map(({ found, share }) => Math.ceil(found.length / share)))
   for (let round = 0; round < rounds; round++) {
     for (const { found, share } of lists) {
       for (const one of found.slice(round * share, (round + 1) * share)) {
-        if (!taken.has(keyOf(one))) taken.set(keyOf(one), one)
+        if (!taken.has(keyOf(one.found))) taken.set(keyOf(one.found), one)
       }
     }
   }

@@ -6,6 +6,7 @@ import type { RagTools } from '../../lib/rag/tools.ts'
 import type { Records } from '../../lib/records/records.ts'
 import type { ChatInput, ChatResult } from '../../lib/schemas/chat.ts'
 import type { createJobSpending } from '../../lib/store/job-spending.ts'
+import type { EmbeddingStore } from '../../lib/store/embeddings.ts'
 import type { Ledger } from '../../lib/store/ledger.ts'
 import type { ThreadStore } from '../../lib/store/threads.ts'
 import type { Transaction } from '../../lib/store/transaction.ts'
@@ -29,7 +30,7 @@ type Needs = {
   models: Pick<Models, 'chat' | 'chatModel' | 'embeddingModel'>
   ledger: Pick<Ledger, 'priceOf'>
   spending: ReturnType<typeof createJobSpending>
-  rag: { tools: RagTools; scopes: Pick<Scopes, 'forRun'> }
+  rag: { tools: RagTools; scopes: Pick<Scopes, 'forRun'>; embeddings: Pick<EmbeddingStore, 'chunksOf'> }
   records: Pick<Records, 'goals' | 'tasks' | 'codeSnapshots' | 'access'>
   users: Pick<UserStore, 'find'>
   threads: ThreadStore
@@ -55,6 +56,8 @@ export function chatCompletionProcessor(needs: Needs): Processor<ChatInput> {
     writing: writingTools(records)
   })
   const applyWrites = createWrites(records)
+  const beginningOf = async (id: string) =>
+    (await rag.embeddings.chunksOf({ type: 'document', id }, models.embeddingModel))[0]?.content
 
   return async ({ id, userId, input, run: runNumber, threadId: jobThreadId, signal, log, partial }) => {
     const user = await users.find(userId)
@@ -94,7 +97,7 @@ export function chatCompletionProcessor(needs: Needs): Processor<ChatInput> {
           models,
           toolset,
           purse,
-          findFirst: createFindFirst({ person, input, rag: rag.tools, scopes: rag.scopes, records }),
+          findFirst: createFindFirst({ person, input, rag: rag.tools, scopes: rag.scopes, records, beginningOf }),
           stream: createAnswerStream({ deltas: writer, partial }),
           signal,
           log

@@ -28,7 +28,7 @@ function sentencesOfBlock(block: string): string[] {
   if (flat === '' || flat.startsWith('#') || flat.startsWith('|') || /^\[[^\]]+\]:/.test(flat)) return []
   const item = flat.replace(/^(?:[-*+]|\d+[.)])\s+/, '')
   return item
-    .split(/(?<=[.!?])["')\]]*\s+(?=[\p{Lu}\p{N}"'`(*_[])/u)
+    .split(/(?<=(?<!\.)[.!?])["')\]]*\s+(?=[\p{Lu}\p{N}"'`(*_[])/u)
     .map((sentence) => sentence.trim())
     .filter((sentence) => /\p{L}{2}/u.test(sentence) && sentence.split(' ').length >= 3)
     .map((sentence) => (sentence.length > 600 ? `${sentence.slice(0, 599)}…` : sentence))

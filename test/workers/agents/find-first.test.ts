@@ -3,6 +3,20 @@ import { type ChatStage, chatForFile } from '../../helpers/chat.ts'
 
 const { stage: newStage } = chatForFile(test)
 
+/** What the model is told for a question. */
+async function toldFor(stage: ChatStage, input: { message: string; courseId: string }): Promise<string> {
+  let told = ''
+  stage.provider.script({
+    match: (_last, call) => {
+      told = call.messages.at(-1)?.text ?? ''
+      return true
+    },
+    content: 'Ships [1].'
+  })
+  await stage.ask({ agent: 'tutor', ...input })
+  return told
+}
+
 /** A course of six pages about the same thing. */
 async function pages({ records, person, embedAll }: ChatStage, name: string, visibility: 'private' | 'public') {
   const course = await records.run(async (trx) => {
@@ -21,15 +35,35 @@ test('most of what a question is answered from comes from the course that it is 
   await pages(await newStage(), 'Elsewhere', 'public')
   const stage = await newStage()
   const courseId = await pages(stage, 'Course', 'private')
-  let told = ''
-  stage.provider.script({
-    match: (_last, call) => {
-      told = call.messages.at(-1)?.text ?? ''
-      return true
-    },
-    content: 'Ships [1].'
-  })
-  await stage.ask({ message: 'What does a lighthouse warn of?', courseId, agent: 'tutor' })
+  const told = await toldFor(stage, { message: 'What does a lighthouse warn of?', courseId })
   const found = [...told.matchAll(/title="(\w+) \d"/g)].map(([, name]) => name)
   t.deepEqual(found, ['Course', 'Course', 'Elsewhere', 'Course', 'Course', 'Elsewhere'])
+})
+
+test('a page that is found by a later part is told with its beginning', async (t) => {
+  const stage = await newStage()
+  const { records, person } = stage
+  const filler = Array.from(
+    { length: 40 },
+    (_, line) => `Line ${line} is about sails, masts and the ropes of old ships.`
+  )
+  const markdown = [
+    '# Beacons',
+    'A beacon is a fire on a hill.',
+    '## Sails',
+    filler.join('\n\n'),
+    '## Tides',
+    'At spring tide nobody lights one.'
+  ].join('\n\n')
+  const courseId = await records.run(async (trx) => {
+    const course = await records.courses.create(trx, person, { title: 'Sea', language: 'en', visibility: 'private' })
+    await records.documents.create(trx, person, { courseId: course.id, title: 'Signals', markdown })
+    return course.id
+  })
+  await stage.embedAll()
+  const told = await toldFor(stage, { message: 'Who lights what at spring tide?', courseId })
+  t.regex(
+    told,
+    /<passage n="1"[^>]*title="Signals">\s*A beacon is a fire on a hill\.[^<]*\n…\n[^<]*At spring tide nobody lights one\./
+  )
 })

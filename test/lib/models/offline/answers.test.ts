@@ -61,6 +61,11 @@ The \`pop()\` method removes the last element from an array.[^2]
     await ask(t, [system(text), user('Which method removes the last element from an array?')]),
     'The `pop()` method removes the last element from an array [1]. Removing the last element changes the length of the array [1].'
   )
+  const pause = '<passage n="1" title="Fields">Golden fields are a little... _less golden_ in winter.</passage>'
+  t.is(
+    await ask(t, [system(pause), user('When are golden fields less golden?')]),
+    'Golden fields are a little... _less golden_ in winter [1].'
+  )
   const title = '<passage n="1" title="Task">Write a recursive factorial function</passage>'
   t.is(
     await ask(t, [system(title), user('Which recursive function am I to write?')]),
