@@ -18,15 +18,14 @@ export function providerFailure(error: unknown): ProviderFailure {
     const { status } = error
     const retryable = status === 408 || status === 409 || status === 429 || status >= 500
     const code = typeof error.code === 'string' && /^[a-z_]{1,60}$/.test(error.code) ? error.code : undefined
-    const quota = code === 'insufficient_quota'
     const askedToWaitMs = retryAfterMs(error.headers)
     return {
       charge: 'refused',
       error: new JobError(
-        quota ? 'provider_quota' : retryable ? 'provider_unavailable' : 'provider_refused',
+        retryable ? 'provider_unavailable' : 'provider_refused',
         `the model provider answered ${status}${code ? ` (${code})` : ''}`,
         {
-          retryable: retryable && !quota,
+          retryable,
           retryAfterMs: askedToWaitMs,
           // "Not now" with a time is no failed try: the model is paused for everybody meanwhile.
           takesAttempt: !(askedToWaitMs !== undefined && (status === 429 || status === 503)),
