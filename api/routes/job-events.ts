@@ -41,7 +41,7 @@ type Place = z.output<typeof placeSchema>
 const pushedSchema = z.object({ position: z.int(), event: cloudEventSchema })
 
 const beatMs = 15_000
-/** How long the end of a job may be known before its event arrives. Some ends have none. */
+/** How long the end of a job may be known before its event and its text arrive. Some ends have no event. */
 const lastEventMs = 2_000
 
 /** What happened to a job: as a list, or as a stream while it happens. */
@@ -130,7 +130,7 @@ async function stream(
   const onGoingAway = () => out.end()
   goingAway.addEventListener('abort', onGoingAway)
   if (goingAway.aborted) onGoingAway()
-  const unfollow = deltas.follow(job.id, after?.seq, async ({ type, ...delta }) => {
+  const text = deltas.follow(job.id, after?.seq, async ({ type, ...delta }) => {
     seq = delta.seq
     await out.give({ id: place(), type, data: { type, channel, ...delta } })
   })
@@ -142,11 +142,13 @@ async function stream(
   tail.start({ push: (logged) => out.push(render(logged)), give: (logged) => out.give(render(logged)) })
   try {
     while ((await waiter.wait(job.id, beatMs, out.closed)) === 'timeout' && !out.closed.aborted) out.beat()
-    await orAborted(Promise.race([told.promise, pause(lastEventMs, out.closed)]), out.closed)
+    // The end may be known sooner than text that was still to be read.
+    const allTold = Promise.all([told.promise, text.catchUp()])
+    await orAborted(Promise.race([allTold, pause(lastEventMs, out.closed)]), out.closed)
     return 'streamed'
   } finally {
     tail.stop()
-    unfollow()
+    text.stop()
     watch.remove(holder)
     goingAway.removeEventListener('abort', onGoingAway)
     out.end()

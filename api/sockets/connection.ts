@@ -72,13 +72,13 @@ export function openConnection(
     say({ type: 'subscribed', ...(id === undefined ? {} : { id }), channel, position, recovered })
     const { reader, forget } = readerOf(channel)
     tail.start(reader)
-    const unfollow =
+    const text =
       jobId &&
       deltas.follow(jobId, afterSeq, ({ type, ...rest }) => outbox.give(JSON.stringify({ type, channel, ...rest })))
     subscriptions.set(channel, () => {
       tail.stop()
       forget()
-      if (unfollow) unfollow()
+      if (text) text.stop()
     })
   }
 

@@ -16,13 +16,18 @@ export type DeltaFeed = {
    * Delivers the text of a job: what Redis still has after `afterSeq`, then what comes. Without `afterSeq`, everything
    * since the last reset, or nothing old when the text has come to its end.
    * @param deliver may return a promise while old text is read, to be given no more than it can take
-   * @returns what ends it
    */
-  follow(jobId: string, afterSeq: number | undefined, deliver: (delta: Delta) => void | Promise<void>): () => void
+  follow(jobId: string, afterSeq: number | undefined, deliver: (delta: Delta) => void | Promise<void>): Following
+}
+
+export type Following = {
+  /** Looks once more and resolves when everything that Redis has by now is delivered; waits while it cannot be read. */
+  catchUp(): Promise<void>
+  stop(): void
 }
 
 type Entry = { seq: number; run: number; kind: string; text: string }
-type Follower = { take(entries: Entry[]): void; reread(): void }
+type Follower = { take(entries: Entry[]): void; reread(): Promise<void> }
 
 const pageSize = 500
 const retryMs = 1_000
@@ -59,7 +64,7 @@ export function createDeltaFeed({
 
   /** Messages may have been missed while the connection was away. */
   function onReady(): void {
-    for (const own of followers.values()) for (const follower of own) follower.reread()
+    for (const own of followers.values()) for (const follower of own) void follower.reread()
   }
 
   async function readAfter(jobId: string, seq: number): Promise<Entry[]> {
@@ -75,7 +80,7 @@ export function createDeltaFeed({
   ): Follower {
     let cursor = afterSeq ?? 0
     let fresh = afterSeq === undefined
-    let reading = false
+    let reading: Promise<void> | undefined
     let again = false
 
     function hand({ seq, run, kind, text }: Entry): void | Promise<void> {
@@ -102,7 +107,6 @@ export function createDeltaFeed({
     }
 
     async function read(): Promise<void> {
-      reading = true
       do {
         again = false
         try {
@@ -113,14 +117,15 @@ export function createDeltaFeed({
           await pause(retryMs, ended)
         }
       } while (again && !ended.aborted)
-      reading = false
+      reading = undefined
     }
 
     const reread = () => {
       again = true
-      if (!reading) void read()
+      reading ??= read()
+      return reading
     }
-    reread()
+    void reread()
     return {
       reread,
       take(entries) {
@@ -128,7 +133,7 @@ export function createDeltaFeed({
           if (reading) again = true
           else if (entry.seq <= cursor) continue
           else if (entry.seq === cursor + 1 || entry.kind === 'reset') void hand(entry)
-          else reread()
+          else void reread()
         }
       }
     }
@@ -152,10 +157,13 @@ export function createDeltaFeed({
       const follower = createFollower(jobId, afterSeq, deliver, ended)
       const own = followers.get(jobId) ?? new Set()
       followers.set(jobId, own.add(follower))
-      return () => {
-        ending.abort()
-        own.delete(follower)
-        if (own.size === 0 && followers.get(jobId) === own) followers.delete(jobId)
+      return {
+        catchUp: follower.reread,
+        stop() {
+          ending.abort()
+          own.delete(follower)
+          if (own.size === 0 && followers.get(jobId) === own) followers.delete(jobId)
+        }
       }
     }
   }

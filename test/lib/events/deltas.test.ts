@@ -32,8 +32,8 @@ function contentOf(deltas: Delta[]): string {
 
 const follow = (feed: ReturnType<typeof startFeed>, jobId: string, afterSeq?: number) => {
   const got: Delta[] = []
-  const stop = feed.follow(jobId, afterSeq, (delta) => void got.push(delta))
-  return { got, stop }
+  const { catchUp } = feed.follow(jobId, afterSeq, (delta) => void got.push(delta))
+  return { got, catchUp }
 }
 
 test('pieces arrive in order, gathered but complete, also for one who comes late or again', async (t) => {
@@ -70,6 +70,24 @@ test('pieces arrive in order, gathered but complete, also for one who comes late
   const other = follow(feed, jobId, 0)
   await eventually(async () => other.got.length === early.got.length)
   t.deepEqual(after.got, [])
+})
+
+test('one who catches up has everything that was written, whatever messages were lost', async (t) => {
+  const stage = await createEventStage(t)
+  const { redis, prefix, log } = stage
+  // Never started, this one hears no message at all.
+  const feed = createDeltaFeed({ redis, subscriber: stage.openRedis('subscriber'), prefix, log })
+  t.teardown(() => feed.stop())
+  const jobId = newId()
+  const { got, catchUp } = follow(feed, jobId, 0)
+  const writer = createDeltas(stage).open(jobId, 1)
+  for (let i = 0; i < 3; i++) {
+    writer.append(`word${i} `)
+    if (i === 0) await catchUp()
+  }
+  await writer.close()
+  await catchUp()
+  t.is(contentOf(got), 'word0 word1 word2 ')
 })
 
 test('the first piece goes out at once', async (t) => {

@@ -200,12 +200,11 @@ test('who follows a run hears the answer while it is written, and joined it is t
   const id = await stage.submitChat({ message: 'What is a closure?', agent: 'tutor' })
   let text = ''
   const seqs: number[] = []
-  t.teardown(
-    feed.follow(id, undefined, (delta) => {
-      seqs.push(delta.seq)
-      text = delta.type === 'reset' ? '' : text + delta.text
-    })
-  )
+  const following = feed.follow(id, undefined, (delta) => {
+    seqs.push(delta.seq)
+    text = delta.type === 'reset' ? '' : text + delta.text
+  })
+  t.teardown(following.stop)
   let ended = false
   const delivered = stage.deliverChat(id, stage.processor({ deltas: createDeltas({ redis, prefix, log }) }))
   void delivered.finally(() => {
