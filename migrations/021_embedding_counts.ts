@@ -32,7 +32,41 @@ export async function up(knex: Knex): Promise<void> {
     );
     create index word_counts_word on word_counts (word, model) include (n);
 
-    create function count_embeddings() returns trigger language plpgsql set search_path from current as $$
+    create ${countEmbeddings('sum(n) <> 0')}
+
+    create trigger embeddings_inserted after insert on embeddings
+      referencing new table as new_rows for each statement execute function count_embeddings();
+    create trigger embeddings_deleted after delete on embeddings
+      referencing old table as old_rows for each statement execute function count_embeddings();
+    create trigger embeddings_updated after update on embeddings
+      referencing new table as new_rows old table as old_rows for each statement execute function count_embeddings();
+
+    insert into embedding_counts (model, owner_id, course_id, scope, source_type, config, n, words)
+      select model, owner_id, course_id, scope, source_type, config, count(*), sum(length(tsv)) from embeddings
+      group by model, owner_id, course_id, scope, source_type, config;
+    insert into word_counts (model, word, n)
+      select e.model, w.lexeme, count(*) from embeddings e, unnest(e.tsv) w group by e.model, w.lexeme;
+  `)
+}
+
+export async function down(knex: Knex): Promise<void> {
+  await knex.raw(`
+    drop trigger embeddings_updated on embeddings;
+    drop trigger embeddings_deleted on embeddings;
+    drop trigger embeddings_inserted on embeddings;
+    drop function count_embeddings();
+    drop table word_counts;
+    drop table embedding_counts;
+  `)
+}
+
+/**
+ * The trigger's function, to be created or replaced.
+ * @param rest which rows are still worth keeping once the rows of an owner have been added up
+ */
+export function countEmbeddings(rest: string): string {
+  return `
+    function count_embeddings() returns trigger language plpgsql set search_path from current as $$
     declare
       most_rows constant int := 16;
       changes text := case tg_op
@@ -64,7 +98,7 @@ export async function up(knex: Knex): Promise<void> {
         )
         insert into embedding_counts (model, owner_id, course_id, scope, source_type, config, n, words)
         select model, owner_id, course_id, scope, source_type, config, sum(n), sum(words) from gone
-        group by model, owner_id, course_id, scope, source_type, config having sum(n) <> 0 $q$, changes, most_rows);
+        group by model, owner_id, course_id, scope, source_type, config having ${rest} $q$, changes, most_rows);
       execute format($q$
         with long as (
           select k.model, k.word from word_counts k
@@ -80,30 +114,5 @@ export async function up(knex: Knex): Promise<void> {
         select model, word, sum(n) from gone group by model, word having sum(n) <> 0 $q$, changes, most_rows);
       return null;
     end
-    $$;
-
-    create trigger embeddings_inserted after insert on embeddings
-      referencing new table as new_rows for each statement execute function count_embeddings();
-    create trigger embeddings_deleted after delete on embeddings
-      referencing old table as old_rows for each statement execute function count_embeddings();
-    create trigger embeddings_updated after update on embeddings
-      referencing new table as new_rows old table as old_rows for each statement execute function count_embeddings();
-
-    insert into embedding_counts (model, owner_id, course_id, scope, source_type, config, n, words)
-      select model, owner_id, course_id, scope, source_type, config, count(*), sum(length(tsv)) from embeddings
-      group by model, owner_id, course_id, scope, source_type, config;
-    insert into word_counts (model, word, n)
-      select e.model, w.lexeme, count(*) from embeddings e, unnest(e.tsv) w group by e.model, w.lexeme;
-  `)
-}
-
-export async function down(knex: Knex): Promise<void> {
-  await knex.raw(`
-    drop trigger embeddings_updated on embeddings;
-    drop trigger embeddings_deleted on embeddings;
-    drop trigger embeddings_inserted on embeddings;
-    drop function count_embeddings();
-    drop table word_counts;
-    drop table embedding_counts;
-  `)
+    $$;`
 }

@@ -25,7 +25,8 @@ async function wrong(): Promise<unknown[]> {
       using (model, word)
     where k.n is distinct from r.n`)
   const { rows: chunks } = await context().knex.raw(`
-    select * from (select owner_id, source_type, config, sum(n) as n, sum(words) as words from embedding_counts
+    select owner_id, source_type, config, k.n as kept, r.n as counted, k.words as kept_words, r.words as counted_words
+    from (select owner_id, source_type, config, sum(n) as n, sum(words) as words from embedding_counts
       group by 1, 2, 3 having sum(n) <> 0) k
     full join (select owner_id, source_type, config, count(*) as n, sum(length(tsv)) as words from embeddings
       group by 1, 2, 3) r using (owner_id, source_type, config)
@@ -74,6 +75,31 @@ test.serial(
     t.true(rows[0].most <= 40, `a word has ${rows[0].most} rows`)
   }
 )
+
+test.serial('rows that are added up to no chunks keep the words they stand for', async (t) => {
+  const { knex } = context()
+  const owner = await newUser(context())
+  const insert = async (text: string) => {
+    const sourceId = newId()
+    await insertRows(knex, [{ ...row(owner), sourceType: 'goal', sourceId, text }])
+    return sourceId
+  }
+  const short = await insert('one word')
+  const [began, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const holder = knex.transaction(async (trx) => {
+    await trx('embedding_counts').where({ owner_id: owner }).forUpdate()
+    began.resolve()
+    await held.promise
+  })
+  await began.promise
+  // Of the rows that nobody holds, those of goals come to one chunk more, one chunk less, and some words.
+  await insert('several words more than the other one')
+  await knex('embeddings').where({ source_id: short }).delete()
+  for (let n = 0; n < 20; n++) await insertRows(knex, [{ ...row(owner), sourceType: 'task' }])
+  held.resolve()
+  await holder
+  t.deepEqual(await wrong(), [])
+})
 
 test.serial('counts follow a move to another owner', async (t) => {
   const { knex } = context()
