@@ -20,9 +20,9 @@ const lookEveryMs = 1_000
 
 /**
  * Holds an answer for `Prefer: wait=N` until the job has ended, without holding a database connection: it waits for the
- * news and reads the row once a second besides.
+ * news and reads the row once a second besides. When the server goes away it is answered with the job as it is.
  */
-export function createAwaitJob({ waiter }: { waiter: JobWaiter }): AwaitJob {
+export function createAwaitJob({ waiter, goingAway }: { waiter: JobWaiter; goingAway: AbortSignal }): AwaitJob {
   return async (req, res, job, read) => {
     const seconds = preferredWaitSeconds(req.headers.prefer)
     if (seconds === undefined) return { job, headers: {} }
@@ -32,11 +32,12 @@ export function createAwaitJob({ waiter }: { waiter: JobWaiter }): AwaitJob {
     res.once('close', onClose)
     try {
       const deadline = Date.now() + seconds * 1000
+      const over = AbortSignal.any([gone.signal, goingAway])
       let current = job
-      while (!hasEnded(current) && !gone.signal.aborted) {
+      while (!hasEnded(current) && !over.aborted) {
         const left = deadline - Date.now()
         if (left <= 0) break
-        await waiter.wait(job.id, Math.min(left, lookEveryMs), gone.signal)
+        await waiter.wait(job.id, Math.min(left, lookEveryMs), over)
         current = await read()
       }
       return { job: current, headers }

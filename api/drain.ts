@@ -1,25 +1,55 @@
 import { once } from 'node:events'
-import type { Server } from 'node:http'
-import { setTimeout as delay } from 'node:timers/promises'
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
+import { Server as NetServer, type Socket } from 'node:net'
 
-/** How long answers ask their clients to come on a new connection before the port is closed. */
-const farewellMs = 500
+export type Drain = (patience: Patience) => Promise<void>
+
+export type Patience = {
+  /** Milliseconds that requests in flight have to be answered. */
+  limitMs: number
+  /**
+   * Milliseconds before idle connections are hung up on. One that is hung up on while its client sends again costs that
+   * client an error (RFC 9112, 9.5), so leave them at least as long as answers say that connections are kept.
+   */
+  idleMs: number
+}
 
 /**
- * For half a second every answer closes its connection in order, because a connection that is hung up on while its
- * client is about to use it again would cost that client an error (RFC 9112, 9.6). Then stops accepting, lets requests
- * in flight be answered for at most `limitMs`, and hangs up on the rest.
- * Connections that fall idle meanwhile are closed, which `server.close` does only for those idle at its call.
+ * Ends an HTTP server in order: it stops accepting at once, and what connections still ask is answered with
+ * `Connection: close`. Resolves when no connection is left.
+ * To be called before the server listens.
  */
-export async function drain(server: Server, limitMs: number): Promise<void> {
-  if (!server.listening) return
-  server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'))
-  await delay(Math.min(farewellMs, limitMs))
-  const closed = once(server, 'close')
-  server.close()
-  const idle = setInterval(() => server.closeIdleConnections(), 50)
-  const limit = setTimeout(() => server.closeAllConnections(), limitMs)
-  await closed
-  clearInterval(idle)
-  clearTimeout(limit)
+export function createDrain(server: HttpServer): Drain {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+
+  function hangUpOnIdle(): void {
+    server.closeIdleConnections()
+    // Browsers open connections that they may need; node does not count these as idle.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+  }
+
+  return async ({ limitMs, idleMs }) => {
+    if (!server.listening) return
+    const sayGoodbye = (_request: IncomingMessage, response: ServerResponse) =>
+      response.setHeader('Connection', 'close')
+    for (const event of ['request', 'checkContinue'] as const) server.prependListener(event, sayGoodbye)
+    const closed = once(server, 'close')
+    // An HTTP server's own `close` hangs up on idle connections at once.
+    NetServer.prototype.close.call(server)
+    let sweep: NodeJS.Timeout | undefined
+    const patience = setTimeout(
+      () => {
+        hangUpOnIdle()
+        sweep = setInterval(hangUpOnIdle, 50)
+      },
+      Math.min(idleMs, limitMs)
+    )
+    const limit = setTimeout(() => server.closeAllConnections(), limitMs)
+    await closed
+    for (const timer of [patience, limit, sweep]) clearTimeout(timer)
+  }
 }

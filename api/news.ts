@@ -30,6 +30,8 @@ export type News = {
   serveSockets(server: Server, addressOf: (request: IncomingMessage) => string): void
   /** connections of this process */
   sockets(): number
+  /** aborted when the server goes away */
+  goingAway: AbortSignal
   /** Tells sockets and streams to come back elsewhere, and closes them. */
   goAway(): Promise<void>
   /** To be called when nothing is served any more. The clients stay open. */
@@ -99,6 +101,7 @@ export function createNews({
       })
     },
     sockets: () => sockets?.count() ?? 0,
+    goingAway: goingAway.signal,
     async goAway() {
       goingAway.abort()
       await sockets?.close()

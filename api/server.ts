@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
@@ -7,10 +8,15 @@ import { jwtSecret } from '../lib/auth/jwt-secret.ts'
 import { type Config, ConfigError, loadConfig } from '../lib/config.ts'
 import { openContext, type ProcessConfig } from '../lib/context.ts'
 import { createLogger } from '../lib/logger.ts'
-import { drain } from './drain.ts'
 import { startApi } from './start-api.ts'
 
-/** Entry of an API process. Ends in order on SIGTERM, SIGINT and with whoever started it. */
+/** How long a connection may stay open after its client was told to give it up: what clients count is not to the ms. */
+const graceMs = 1_000
+
+/**
+ * Entry of an API process. Ends in order on SIGTERM, and, without sparing idle connections, on SIGINT, SIGHUP and with
+ * whoever started it: then nobody is there to take over.
+ */
 async function main(): Promise<void> {
   const config = loadConfig(process.env)
   const missing = [...(config.databaseUrl ? [] : ['DATABASE_URL']), ...(config.redisUrl ? [] : ['REDIS_URL'])]
@@ -22,14 +28,15 @@ async function main(): Promise<void> {
   const log = createLogger({ level: config.logLevel, name: 'api' })
   const { context, close } = openContext({ config: complete, name: 'api', log })
   const api = await startApi({ context, version: await version() })
-  const { server } = api
+  const { server, drain } = api
   await listen(server, config)
 
   let stopping: Promise<void> | undefined
   const stop = (signal: string) => {
     stopping ??= (async () => {
       log.info({ signal }, 'the api is draining')
-      await Promise.all([drain(server, config.drainMs), api.goAway()])
+      const idleMs = signal === 'SIGTERM' ? config.keepAliveMs + graceMs : 0
+      await Promise.all([drain({ limitMs: config.drainMs, idleMs }), api.goAway()])
       await api.close()
       await close()
       log.info('the api has stopped')
@@ -41,9 +48,10 @@ async function main(): Promise<void> {
       }
     )
   }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, stop)
   process.on('disconnect', () => stop('disconnect'))
+  // A process that shares its port would be ended by node the moment its launcher is gone.
+  if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
   const url = urlOf(config.host, (server.address() as AddressInfo).port)
   log.info({ url }, 'the api is ready')
   process.send?.({ type: 'ready', url })

@@ -11,6 +11,7 @@ import { createAwaitJob } from './await-job.ts'
 import { contextEndpoints } from './endpoints.ts'
 import { createHealth } from './health/health.ts'
 import { createProbes } from './health/probes.ts'
+import { createDrain, type Drain } from './drain.ts'
 import { createApiServer } from './http-server.ts'
 import { clientAddress } from './middleware/client-address.ts'
 import { createNews } from './news.ts'
@@ -21,6 +22,7 @@ const workerAliveMs = 5_000
 export type Api = {
   /** not listening yet */
   server: Server
+  drain: Drain
   /** Ends what stays open by itself: sockets and streams. */
   goAway(): Promise<void>
   /** To be called when the server has drained. */
@@ -77,7 +79,7 @@ export async function startApi({
       return Object.fromEntries(models.map((model, index) => [model, states[index] as ModelState]))
     }
   })
-  const awaitJob = createAwaitJob({ waiter: news.waiter })
+  const awaitJob = createAwaitJob(news)
   const app = createApp({
     config,
     log,
@@ -88,13 +90,15 @@ export async function startApi({
     queues: [...queues.all(), webhookRoom.queue.queue],
     endpoints: [...contextEndpoints({ context, gate, awaitJob }), ...news.endpoints]
   })
-  const server = createApiServer(app)
+  const server = createApiServer(app, config.keepAliveMs)
+  const drain = createDrain(server)
   await connected(gateRedis)
   await gate.start()
   news.start()
   news.serveSockets(server, clientAddress(app))
   return {
     server,
+    drain,
     goAway: news.goAway,
     async close() {
       await news.stop()

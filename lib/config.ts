@@ -195,6 +195,11 @@ const variables = {
     'info'
   ],
   DRAIN_SECONDS: [integer(1, 3600).default(20), 'time for jobs in flight at shutdown', '20'],
+  KEEP_ALIVE_SECONDS: [
+    integer(1, 600).default(5),
+    'how long idle connections stay open; more than a balancer in front keeps its own',
+    '5'
+  ],
   EVENT_RETENTION_DAYS: [integer(1, 3650).default(30), 'how long the event log is kept', '30'],
   AUDIT_RETENTION_DAYS: [integer(1, 3650).default(90), 'how long audits are kept', '90']
 } as const satisfies Record<string, readonly [z.ZodType, string, string]>
@@ -278,6 +283,7 @@ function toConfig(v: Variables, offline: boolean) {
     metricsToken: v.METRICS_TOKEN,
     logLevel: v.LOG_LEVEL,
     drainMs: v.DRAIN_SECONDS * 1000,
+    keepAliveMs: v.KEEP_ALIVE_SECONDS * 1000,
     eventRetentionDays: v.EVENT_RETENTION_DAYS,
     auditRetentionDays: v.AUDIT_RETENTION_DAYS
   }

@@ -15,7 +15,8 @@ import { untilSignal } from './start/until-signal.ts'
 
 const usage = `npm start [-- --verbose] [-- --help]
 
-Starts the services that are not configured, migrates, and runs the API and the workers.
+Starts the services that are not configured, migrates, and runs the API and the workers. npm restart, or SIGUSR2, replaces
+API and workers by new processes of the code that is there now, while it serves.
 
   --verbose  shows the output of API and workers here instead of writing it to DATA_DIR/logs
   --help     shows this
@@ -56,6 +57,8 @@ async function main(): Promise<void> {
     process.exit(130)
   }
   const signalled = untilSignal(killAll).then(() => stop.abort())
+  const launched = Promise.withResolvers<() => Promise<void>>()
+  process.on('SIGUSR2', () => void launched.promise.then((restart) => restart()))
 
   let failure: unknown
   try {
@@ -72,8 +75,9 @@ async function main(): Promise<void> {
     }
     const { launch } = await import('./start/launcher.ts')
     const verbose = values.verbose === true
-    await launch({ config, env, verbose, progress, closers, signal: stop.signal, parts }, (kill) => kills.push(kill))
+    const restart = await launch({ config, env, verbose, progress, closers, signal: stop.signal, parts }, (kill) => kills.push(kill))
     progress.print(`Ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`)
+    launched.resolve(restart)
     await signalled
   } catch (error) {
     if (!stop.signal.aborted) failure = error

@@ -155,7 +155,7 @@ export const blows: Blow[] = [
     async strike(stage, random) {
       const order: ProcessName[] = random() < 0.5 ? ['api-1', 'workers-1'] : ['workers-2', 'api-2']
       for (const name of order) {
-        if (!(await stage.restart(name))) throw new Error(`${name} had to be killed when it was asked to drain`)
+        if (!(await stage.replace(name))) throw new Error(`${name} had to be killed when it was asked to drain`)
       }
       return {}
     }

@@ -8,6 +8,7 @@ import { prepareAdmin } from '../../lib/auth/administrator.ts'
 import { loadConfig } from '../../lib/config.ts'
 import { createOfflineProvider, type OfflineProvider } from '../../lib/models/offline/provider.ts'
 import { createKnex, migrateLatest } from '../../lib/store/knex.ts'
+import { freePort } from '../services/free-port.ts'
 import { startServices, type Services } from '../services/index.ts'
 import { createSupervisor, type Supervisor } from '../start/supervisor.ts'
 
@@ -32,8 +33,8 @@ export type Stage = {
   revive(): Promise<void>
   /** Deletes what Redis keeps on disk: it comes back empty. */
   emptyRedisFolder(): Promise<void>
-  /** Ends one process in order and starts it again, as a rolling restart does. @returns its exit was orderly */
-  restart(name: ProcessName): Promise<boolean>
+  /** Replaces one process by a new one, as a rolling restart does. @returns the old one's exit was orderly */
+  replace(name: ProcessName): Promise<boolean>
   /** folder of the processes' logs */
   logs: string
   /** @param keepLogs leaves the logs where they are */
@@ -105,22 +106,23 @@ export async function buildStage({
       JOB_ATTEMPTS: '20',
       RECONCILE_SECONDS: '2',
       LOG_LEVEL: 'warn',
-      NODE_COMPILE_CACHE: join(dataDir, 'cache'),
-      PORT: '0'
+      NODE_COMPILE_CACHE: join(dataDir, 'cache')
     }
     const config = loadConfig(env)
     await step('migrate', () => migrateLatest(config))
     const { apiKey } = await step('make the key', () => prepareAdmin(config))
 
-    const ports = new Map<ProcessName, string>()
     const supervisors = new Map<ProcessName, Supervisor>()
     const pidFile = (name: ProcessName) => join(dataDir, `${name}.json`)
-    const supervise = (name: ProcessName): Supervisor =>
-      createSupervisor(
+    const supervise = async (name: ProcessName): Promise<Supervisor> => {
+      const isApi = name.startsWith('api')
+      const port = isApi ? await freePort() : 0
+      return createSupervisor(
         {
           title: name,
-          file: join(root, name.startsWith('api') ? 'api/server.ts' : 'workers/main.ts'),
-          env: () => ({ ...env, PORT: ports.get(name) ?? '0' }),
+          file: join(root, isApi ? 'api/server.ts' : 'workers/main.ts'),
+          env: () => ({ ...env, PORT: String(port) }),
+          sharesPort: isApi,
           logFile: join(logs, `${name}.log`),
           pidFile: pidFile(name),
           readyTimeoutMs: 60_000,
@@ -129,19 +131,17 @@ export async function buildStage({
         },
         () => undefined
       )
+    }
     closers.push(async () => {
       await Promise.all([...supervisors.values()].map((supervisor) => supervisor.stop()))
     })
     const apiUrls: string[] = []
     await step('start two APIs and two workers', async () => {
       for (const name of processNames) {
-        const supervisor = supervise(name)
+        const supervisor = await supervise(name)
         supervisors.set(name, supervisor)
         const { url } = await supervisor.start()
-        if (url) {
-          ports.set(name, new URL(url).port)
-          apiUrls.push(url)
-        }
+        if (url) apiUrls.push(url)
       }
     })
     const knex = createKnex({ databaseUrl, schema: 'public', poolMax: 4, applicationName: 'goals-chaos' })
@@ -165,13 +165,7 @@ export async function buildStage({
         await services.revive()
       },
       emptyRedisFolder: () => rm(join(dataDir, 'redis', 'appendonlydir'), { recursive: true, force: true }),
-      async restart(name) {
-        const orderly = await (supervisors.get(name) as Supervisor).stop()
-        const next = supervise(name)
-        supervisors.set(name, next)
-        await next.start()
-        return orderly
-      },
+      replace: (name) => (supervisors.get(name) as Supervisor).replace(),
       stop
     }
   } catch (error) {

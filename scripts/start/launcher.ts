@@ -4,11 +4,12 @@ import type { PreparedAdmin } from '../../lib/auth/administrator.ts'
 import type { Config } from '../../lib/config.ts'
 import { startServices } from '../services/index.ts'
 import { banner } from './banner.ts'
-import { checkPort } from './check-port.ts'
+import { anyPort, checkPort } from './check-port.ts'
 import { checkReachable } from './check-reachable.ts'
 import type { Closers } from './closers.ts'
 import { keepServices } from './keep-services.ts'
 import type { Progress } from './progress.ts'
+import { createRollingRestart } from './rolling-restart.ts'
 import { createSupervisor, stopLeftBehind } from './supervisor.ts'
 
 export type LauncherOptions = {
@@ -35,11 +36,12 @@ export type LauncherOptions = {
 export type Kill = () => void
 
 /**
- * Brings everything up in order in a data folder that this process has locked, showing each step, and ends with the banner. Rejects with a StartError (or whatever a
- * part throws) when it cannot; what had been started by then is in the closers. `onKill` is told how to end each part
- * at once.
+ * Brings everything up in order in a data folder that this process has locked, showing each step, and ends with the
+ * banner. Rejects with a StartError (or whatever a part throws) when it cannot; what had been started by then is in the
+ * closers. `onKill` is told how to end each part at once.
+ * @returns what replaces API and workers by new processes while it serves
  */
-export async function launch(options: LauncherOptions, onKill: (kill: Kill) => void): Promise<void> {
+export async function launch(options: LauncherOptions, onKill: (kill: Kill) => void): Promise<() => Promise<void>> {
   const { config, env, verbose, progress, closers, signal, parts } = options
   const { dataDir, production } = config
   const { step, print } = progress
@@ -81,7 +83,8 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
   if (password) await writePrivate(join(dataDir, 'admin.password'), password)
   signal.throwIfAborted()
 
-  let port = config.port
+  // Any port is chosen once: it stays the same after a restart.
+  const port = config.port === 0 ? await anyPort(config.host) : config.port
   const childEnv = () => ({
     NODE_COMPILE_CACHE: join(dataDir, 'cache'),
     ...env,
@@ -92,15 +95,15 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
     DATA_DIR: dataDir,
     PORT: String(port)
   })
-  const supervise = (title: string, name: string, file: string) => {
+  const supervise = (title: string, name: 'api' | 'workers', sharesPort: boolean) => {
     const logFile = verbose ? undefined : join(logFolder, `${name}.log`)
-    const spec = { title, file, env: childEnv, logFile, pidFile: pidFileOf(name), stopTimeoutMs }
-    const supervisor = createSupervisor({ ...spec, readyTimeoutMs: 60_000 }, print)
+    const spec = { title, file: parts[name], env: childEnv, sharesPort, logFile, pidFile: pidFileOf(name) }
+    const supervisor = createSupervisor({ ...spec, stopTimeoutMs, readyTimeoutMs: 60_000 }, print)
     onKill(supervisor.kill)
     return supervisor
   }
-  const api = supervise('API', 'api', parts.api)
-  const workers = supervise('Workers', 'workers', parts.workers)
+  const api = supervise('API', 'api', true)
+  const workers = supervise('Workers', 'workers', false)
   closers.add(() =>
     step('finish jobs in flight', async (say) => {
       const orderly = await Promise.all([api.stop(), workers.stop()])
@@ -109,7 +112,6 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
   )
   const [ready] = await Promise.all([step('start the API', api.start), step('start the workers', workers.start)])
   const apiUrl = ready.url ?? `http://${config.host}:${port}`
-  port = Number(new URL(apiUrl).port) || port // the same one after a restart, also when any would do
 
   const addresses = join(dataDir, 'services.json')
   closers.add(() => rm(addresses, { force: true }))
@@ -124,6 +126,16 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
       logFolder: verbose ? undefined : logFolder
     })
   )
+  return createRollingRestart({
+    migrate: () => parts.migrate({ ...config, databaseUrl, redisUrl, rabbitmqUrl }),
+    // Workers first: they know what the old API may still ask for, and what the new one will.
+    parts: [
+      { title: 'workers', supervisor: workers },
+      { title: 'API', supervisor: api }
+    ],
+    step,
+    notes: join(dataDir, 'restart.jsonl')
+  })
 }
 
 /** The mode given at creation does not change that of a file that is there already. */

@@ -1,17 +1,23 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { rm, writeFile } from 'node:fs/promises'
 import { identify, readLiving } from '../services/process-identity.ts'
 import { startError } from '../services/start-error.ts'
 import { stopProcess } from '../services/stop-process.ts'
 import { openLog } from './log-file.ts'
+import { spawnNode } from './spawn-node.ts'
 
 export type ChildSpec = {
   /** As it is called in messages: `API`. */
   title: string
-  /** File that node runs. It sends `{ type: 'ready', url? }` when it is, and ends in order on SIGTERM. */
+  /**
+   * File that node runs. It sends `{ type: 'ready', url? }` when it is, and ends in order on SIGTERM, when another takes
+   * over, and on SIGINT, when nobody does.
+   */
   file: string
   /** Asked for at each start. */
   env: () => NodeJS.ProcessEnv
+  /** What it listens on is shared with the one that replaces it, so that no connection is refused in between. */
+  sharesPort?: boolean
   /** Where its output goes; undefined shows it on the terminal. */
   logFile: string | undefined
   /** Names the process while it runs, so that one left behind by a killed launcher is found. */
@@ -29,61 +35,59 @@ export type Ready = { url?: string }
 export type Supervisor = {
   /** Resolves when the child is ready; rejects with a StartError, and starts nothing again, when it never gets there. */
   start: () => Promise<Ready>
+  /**
+   * Starts another beside it, and asks the old one to end when the new one is ready. False when the old one had to be
+   * killed. Rejects with a StartError when the new one does not get ready; the old one stays then.
+   */
+  replace: () => Promise<boolean>
   /** Asks it to end and waits; it is not started again. False when it had to be killed. */
   stop: () => Promise<boolean>
   /** Ends it at once. */
   kill: () => void
 }
 
-const gentle = { first: 500, max: 30_000, calm: 30_000 }
+type Child = { process: ChildProcess; ended: Promise<string> }
 
-/**
- * Keeps one child process running. After the first start every death is told through `say` and followed by another
- * start. The child has a session of its own: a Ctrl-C in the terminal does not reach it past its launcher.
- */
+const gentle = { first: 500, max: 30_000, calm: 30_000 }
+const hasEnded = ({ process: { pid, exitCode, signalCode } }: Child) =>
+  pid === undefined || exitCode !== null || signalCode !== null
+
+/** Keeps one child process running. After the first start every death is told through `say` and followed by another start. */
 export function createSupervisor(spec: ChildSpec, say: (text: string) => void): Supervisor {
   const backoff = spec.backoff ?? gentle
-  let child: ChildProcess | undefined
-  let ended: Promise<void> = Promise.resolve()
+  /** all that were started and have not ended */
+  const living = new Set<Child>()
+  /** the one whose death is followed by another start */
+  let current: Child | undefined
   let stopping = false
   let deaths = 0
   let timer: NodeJS.Timeout | undefined
+  let replacing = false
+  let coming: Promise<void> | undefined
 
   async function launch(): Promise<Ready> {
     const log = spec.logFile === undefined ? undefined : await openLog(spec.logFile)
     try {
       if (stopping) throw startError(`${spec.title} is being stopped`)
-      const output = log?.fd ?? 'inherit'
-      const current = spawn(process.execPath, [spec.file], {
-        env: spec.env(),
-        detached: true,
-        stdio: ['ignore', output, output, 'ipc']
-      })
-      child = current
-      const exit = new Promise<string>((resolve) => {
-        current.once('exit', (code, signal) => resolve(signal ? `was ended by ${signal}` : `ended with code ${code}`))
-        current.once('error', (error) => resolve(`could not be started: ${error.message}`))
-      })
-      ended = exit.then(() => undefined)
+      const child = spawn(log?.fd)
       // From the very start: a message that nobody listens for is lost.
       const ready = new Promise<Ready>((resolve) => {
-        current.on('message', (message: { type?: string; url?: string }) => {
+        child.process.on('message', (message: { type?: string; url?: string }) => {
           if (message?.type === 'ready') resolve(message.url === undefined ? {} : { url: message.url })
         })
       })
-      if (current.pid) {
-        await writeFile(spec.pidFile, `${JSON.stringify(await identify(current.pid))}\n`, { mode: 0o600 })
-      }
-      const outcome = await within(Promise.race([ready, exit]), spec.readyTimeoutMs)
+      await note(child)
+      const outcome = await within(Promise.race([ready, child.ended]), spec.readyTimeoutMs)
       if (typeof outcome === 'string') {
-        current.kill('SIGKILL')
+        child.process.kill('SIGKILL')
         const tail = (await log?.tail(12))?.replaceAll('\n', '\n  ')
         throw startError(`${spec.title} ${outcome}.${tail ? ` The end of its log (${spec.logFile}):\n  ${tail}` : ''}`)
       }
       const readyAt = performance.now()
-      void exit.then((how) => {
+      current = child
+      void child.ended.then((how) => {
         if (performance.now() - readyAt > backoff.calm) deaths = 0
-        if (!stopping) again(`${spec.title} ${how}`)
+        if (!stopping && !replacing && current === child) again(`${spec.title} ${how}`)
       })
       return outcome
     } finally {
@@ -91,12 +95,29 @@ export function createSupervisor(spec: ChildSpec, say: (text: string) => void): 
     }
   }
 
+  function spawn(logFd: number | undefined): Child {
+    const output = logFd ?? 'inherit'
+    const started = spawnNode(spec.file, { env: spec.env(), output, sharesPort: spec.sharesPort === true })
+    const ended = new Promise<string>((resolve) => {
+      started.once('exit', (code, signal) => resolve(signal ? `was ended by ${signal}` : `ended with code ${code}`))
+      started.once('error', (error) => resolve(`could not be started: ${error.message}`))
+    })
+    const child = { process: started, ended }
+    living.add(child)
+    void ended.then(() => living.delete(child))
+    return child
+  }
+
+  async function note({ process: { pid } }: Child): Promise<void> {
+    if (pid) await writeFile(spec.pidFile, `${JSON.stringify(await identify(pid))}\n`, { mode: 0o600 })
+  }
+
   function again(what: string): void {
     const delayMs = Math.min(backoff.max, backoff.first * 2 ** deaths)
     deaths += 1
     say(`${what}; it is started again in ${delayMs / 1000} s`)
     timer = setTimeout(() => {
-      launch().then(
+      coming = launch().then(
         () => say(`${spec.title} is back`),
         (error: Error) => {
           if (!stopping) again(error.message)
@@ -105,23 +126,44 @@ export function createSupervisor(spec: ChildSpec, say: (text: string) => void): 
     }, delayMs)
   }
 
+  async function end(child: Child, signal: NodeJS.Signals): Promise<boolean> {
+    if (hasEnded(child)) return true
+    const kill = setTimeout(() => child.process.kill('SIGKILL'), spec.stopTimeoutMs)
+    child.process.kill(signal)
+    await child.ended
+    clearTimeout(kill)
+    return child.process.signalCode !== 'SIGKILL'
+  }
+
   return {
     start: launch,
+    replace: async () => {
+      await coming
+      clearTimeout(timer)
+      const old = current
+      replacing = true
+      try {
+        await launch()
+      } catch (error) {
+        if (old && !hasEnded(old)) await note(old)
+        else if (!stopping) again((error as Error).message)
+        throw error
+      } finally {
+        replacing = false
+      }
+      return old ? await end(old, 'SIGTERM') : true
+    },
     stop: async () => {
       stopping = true
       clearTimeout(timer)
-      if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return true
-      const kill = setTimeout(() => child?.kill('SIGKILL'), spec.stopTimeoutMs)
-      child.kill('SIGTERM')
-      await ended
-      clearTimeout(kill)
+      const orderly = await Promise.all([...living].map((child) => end(child, 'SIGINT')))
       await rm(spec.pidFile, { force: true })
-      return child.signalCode !== 'SIGKILL'
+      return !orderly.includes(false)
     },
     kill: () => {
       stopping = true
       clearTimeout(timer)
-      child?.kill('SIGKILL')
+      for (const child of living) child.process.kill('SIGKILL')
     }
   }
 }
@@ -129,7 +171,7 @@ export function createSupervisor(spec: ChildSpec, say: (text: string) => void): 
 /** Stops the child of an earlier, killed launcher, if one still runs. Resolves with whether there was one. */
 export async function stopLeftBehind({ pidFile, stopTimeoutMs }: Pick<ChildSpec, 'pidFile' | 'stopTimeoutMs'>) {
   const left = await readLiving(pidFile)
-  if (left) await stopProcess(left, 'SIGTERM', stopTimeoutMs)
+  if (left) await stopProcess(left, 'SIGINT', stopTimeoutMs)
   return left !== undefined
 }
 

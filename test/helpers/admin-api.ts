@@ -105,7 +105,7 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
       ...usageEndpoints({ usage: admin.usage, budgetStore })
     ]
   })
-  const server = createApiServer(app)
+  const server = createApiServer(app, context.config.keepAliveMs)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   closers.push(async () => {

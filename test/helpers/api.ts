@@ -92,7 +92,7 @@ export async function startApi(t: Teardown, options: Options = {}) {
     queues,
     endpoints
   }
-  const server = createApiServer(createApp({ ...base, ...needs?.(base) }))
+  const server = createApiServer(createApp({ ...base, ...needs?.(base) }), config.keepAliveMs)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -7,7 +7,7 @@ import { type ChildSpec, createSupervisor, stopLeftBehind } from '../../scripts/
 import { emptyFolder } from '../helpers/folders.ts'
 import { createMessages } from '../helpers/messages.ts'
 
-const polite = `process.on('SIGTERM', () => process.exit(0)); process.on('disconnect', () => process.exit(0))\n`
+const polite = `process.on('SIGINT', () => process.exit(0)); process.on('disconnect', () => process.exit(0))\n`
 const stays = `${polite}setInterval(() => {}, 1000)\n`
 const ready = `process.send({ type: 'ready', url: 'http://127.0.0.1:' + process.pid })\n`
 const pidOf = (url: string | undefined) => Number(new URL(url ?? '').port)
@@ -73,7 +73,7 @@ test('one that is never ready is ended and fails the start', async (t) => {
 })
 
 test('stopping waits for an orderly end and starts nothing again', async (t) => {
-  const slow = `process.on('SIGTERM', () => setTimeout(() => { console.log('drained'); process.exit(0) }, 100))\n`
+  const slow = `process.on('SIGINT', () => setTimeout(() => { console.log('drained'); process.exit(0) }, 100))\n`
   const { supervisor, messages } = await child(t, `${slow}setInterval(() => {}, 1000)\n${ready}`)
   const { url } = await supervisor.start()
   const identity = await identify(pidOf(url))
@@ -83,7 +83,7 @@ test('stopping waits for an orderly end and starts nothing again', async (t) => 
 })
 
 test('one that does not end in time is killed, and that is told', async (t) => {
-  const deaf = `process.on('SIGTERM', () => {})\nsetInterval(() => {}, 1000)\n${ready}`
+  const deaf = `process.on('SIGINT', () => {})\nsetInterval(() => {}, 1000)\n${ready}`
   const { supervisor } = await child(t, deaf, { stopTimeoutMs: 100 })
   const { url } = await supervisor.start()
   const identity = await identify(pidOf(url))

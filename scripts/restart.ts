@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { loadConfig } from '../lib/config.ts'
+import { isAlive, readLiving } from './services/process-identity.ts'
+import { startError } from './services/start-error.ts'
+import { explain } from './start/report.ts'
+import type { RestartNote } from './start/rolling-restart.ts'
+
+/** `npm restart`: a rolling restart of what `npm start` runs. */
+
+const usage = `npm restart [-- --help]
+
+Replaces the processes of a running npm start by new ones of the code that is there now: migrates the database, then
+starts new workers and a new API beside the old ones and ends these in order. Requests are served all the while; sockets
+and streams are told to come back. The launcher, its services and its variables stay as they are.
+
+DATA_DIR (.data) says which npm start is meant.
+`
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } })
+  if (values.help) {
+    console.log(usage)
+    return 0
+  }
+  if (existsSync('.env')) process.loadEnvFile('.env')
+  const { dataDir } = loadConfig(process.env)
+  const launcher = await readLiving(join(dataDir, 'launcher.json'))
+  if (!launcher) throw startError(`Nothing runs with DATA_DIR ${dataDir}. Start it: npm start`)
+
+  const notes = join(dataDir, 'restart.jsonl')
+  await rm(notes, { force: true })
+  process.kill(launcher.pid, 'SIGUSR2')
+  for (let told = 0; ; await sleep(100)) {
+    const text = await readFile(notes, 'utf8').catch(() => '')
+    const lines = text.split('\n').slice(0, -1)
+    for (const line of lines.slice(told)) {
+      const { text: what, ok } = JSON.parse(line) as RestartNote
+      console.log(what)
+      if (ok !== undefined) return ok ? 0 : 1
+    }
+    told = lines.length
+    if (!(await isAlive(launcher))) throw startError('npm start has ended meanwhile.')
+  }
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error(explain(error))
+  process.exitCode = 1
+}
