@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Blow, blows } from './chaos/faults.ts'
-import { register, submitAll, type Tally } from './chaos/clients.ts'
+import { type Learner, register, submitAll, type Tally } from './chaos/clients.ts'
 import { listenToBroker, listenToSocket } from './chaos/listeners.ts'
 import { seeded } from './chaos/random.ts'
 import { buildStage, type Stage } from './chaos/stage.ts'
@@ -14,6 +14,7 @@ const help = `Runs jobs while everything is killed or frozen in turn, and holds 
   --jobs N      jobs to submit (5000)
   --seed N      of the schedule of blows and of the submissions (1)
   --latency N   milliseconds the model provider takes to answer (150)
+  --outage N    seconds that RabbitMQ is away (60)
   --blows A,B   only blows whose names contain one of these words
   --help
 
@@ -25,13 +26,14 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: '5000' },
     seed: { type: 'string', default: '1' },
     latency: { type: 'string', default: '150' },
+    outage: { type: 'string', default: '60' },
     blows: { type: 'string' },
     help: { type: 'boolean', default: false }
   }
 })
 
-/** Submissions are spread over about this time, so that every blow falls on work in flight. */
-const stormMs = 40_000
+/** Submissions are spread over about this time beside the outage of RabbitMQ, so that every blow falls on work in flight. */
+const stormMs = 50_000
 const clients = 16
 
 const startedAt = performance.now()
@@ -44,11 +46,13 @@ async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
 }
 
 async function main(): Promise<number> {
-  const [jobs, seed, latencyMs] = [Number(values.jobs), Number(values.seed), Number(values.latency)]
-  if (![jobs, seed, latencyMs].every((value) => Number.isInteger(value) && value >= 0) || jobs < 1) {
-    console.error('--jobs, --seed and --latency take whole numbers; see --help')
+  const numbers = [values.jobs, values.seed, values.latency, values.outage].map(Number)
+  const [jobs = 0, seed = 0, latencyMs = 0, outageSeconds = 0] = numbers
+  if (!numbers.every((value) => Number.isInteger(value) && value >= 0) || jobs < 1) {
+    console.error('--jobs, --seed, --latency and --outage take whole numbers; see --help')
     return 1
   }
+  const outageMs = outageSeconds * 1000
   const words = values.blows?.split(',')
   const chosen = words ? blows.filter(({ name }) => words.some((word) => name.includes(word))) : blows
   const stage = await buildStage({ latencyMs, step })
@@ -71,11 +75,13 @@ async function main(): Promise<number> {
       clients,
       random: seeded(seed + 1),
       tally,
-      paceMs: Math.min(Math.max((clients * stormMs) / jobs, 60), 1_000)
+      paceMs: Math.min(Math.max((clients * (stormMs + outageMs)) / jobs, 60), 2_000)
     }).finally(() => {
       submitted = true
     })
     const repairs: number[] = []
+    const [{ token }] = learners as [Learner]
+    let brokenRequests = 0
     let last: Blow | undefined
     const order = chosen.toSorted(() => random() - 0.5)
     for (let n = 0; n < order.length || !submitted; n++) {
@@ -83,8 +89,10 @@ async function main(): Promise<number> {
       if (!blow) break
       await delay(1_500 + random() * 1_500)
       last = blow
-      const { repairMs } = await blow.strike(stage, random)
+      const struck = await blow.strike(stage, { random, outageMs, token })
+      const { repairMs } = struck
       if (repairMs !== undefined) repairs.push(repairMs)
+      brokenRequests += struck.broken ?? 0
       say(
         `${last.name}${repairMs === undefined ? '' : `: made good after ${(repairMs / 1000).toFixed(1)} s`}, ${tally.accepted.length} accepted`
       )
@@ -96,7 +104,15 @@ async function main(): Promise<number> {
     await delay(1_000)
     broker.stop().catch(() => undefined)
     for (const socket of sockets) socket.stop()
-    const rows = await judge(stage, { tally, learners, broker: broker.heard, heardFrom, sockets, repairs })
+    const rows = await judge(stage, {
+      tally,
+      learners,
+      broker: broker.heard,
+      heardFrom,
+      sockets,
+      repairs,
+      brokenRequests
+    })
     const width = Math.max(...rows.map(({ what }) => what.length))
     console.log()
     for (const { what, value, broken, detail } of rows) {

@@ -75,7 +75,9 @@ async function main(): Promise<void> {
     }
     const { launch } = await import('./start/launcher.ts')
     const verbose = values.verbose === true
-    const restart = await launch({ config, env, verbose, progress, closers, signal: stop.signal, parts }, (kill) => kills.push(kill))
+    const restart = await launch({ config, env, verbose, progress, closers, signal: stop.signal, parts }, (kill) =>
+      kills.push(kill)
+    )
     progress.print(`Ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`)
     launched.resolve(restart)
     await signalled

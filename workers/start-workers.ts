@@ -13,6 +13,7 @@ import { loadAgents } from './agents/graph.ts'
 import { concurrencyOf } from './concurrency.ts'
 import { createHandlers } from './handlers.ts'
 import { createHeartbeat } from './heartbeat.ts'
+import { createOrphanedRuns } from './orphaned-runs.ts'
 import { createPool } from './pool.ts'
 import { createRunJob } from './run-job.ts'
 import { createRunningJobs } from './running-jobs.ts'
@@ -50,6 +51,8 @@ export async function startWorkers({ context, name }: { context: Context; name: 
   await heartbeat.start()
   const watch = createRunWatch({ store: jobStore, running, subscriber, prefix, log })
   watch.start()
+  const orphanedRuns = createOrphanedRuns({ store: jobStore, running, lifecycle, worker: name, log })
+  orphanedRuns.start()
   const publisher =
     config.rabbitmqUrl && config.rabbitmqUrl !== 'off'
       ? await createPublisher({ url: config.rabbitmqUrl, exchange: config.eventsExchange, log })
@@ -113,6 +116,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
       clearTimeout(timer)
       await reconciler.stop()
       watch.stop()
+      await orphanedRuns.stop()
       await decisionReader.stop()
       await adminWorkers.stop()
       await webhooksStopped

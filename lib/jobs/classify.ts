@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts'
+import { isOutage } from '../outage.ts'
 import { JobError } from './job-error.ts'
 
 /** SQLSTATE classes in which another attempt may help: connection, rollback (deadlock), resources, intervention, system. */
@@ -19,6 +20,9 @@ export function classify(error: unknown): JobError {
       retryable: passingClasses.has(code.slice(0, 2)),
       cause: error
     })
+  }
+  if (isOutage(error)) {
+    return new JobError('unavailable', 'a service the job needs was away', { retryable: true, cause: error })
   }
   return new JobError('internal', 'the job met an unexpected error', { retryable: true, cause: error })
 }

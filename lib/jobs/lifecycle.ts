@@ -115,7 +115,11 @@ export function createLifecycle({
      * After a failure: back to waiting with a growing delay while attempts are left and another can help, else failed.
      * @returns the delay before the next attempt, `'failed'`, or `'lost'` when the run was no longer in charge
      */
-    async fail(job: StartedJob, error: JobError, progress: Progress): Promise<{ delayMs: number } | 'failed' | 'lost'> {
+    async fail(
+      job: Pick<StartedJob, 'id' | 'run' | 'attempts' | 'maxAttempts'>,
+      error: JobError,
+      progress: Progress
+    ): Promise<{ delayMs: number } | 'failed' | 'lost'> {
       const shown = { code: error.code, message: error.message, retryable: error.retryable }
       if (error.retryable && (!error.takesAttempt || job.attempts < job.maxAttempts)) {
         const delayMs = backoffMs({ attempt: job.attempts, baseMs: backoffBaseMs, atLeastMs: error.retryAfterMs })

@@ -268,6 +268,13 @@ export function createJobStore({ knex }: { knex: Knex }) {
         .map(({ id }) => id)
     },
 
+    /** Runs that this worker has, as far as the rows say. */
+    async activeOf(worker: string): Promise<Pick<StartedJob, 'id' | 'run' | 'attempts' | 'maxAttempts'>[]> {
+      return await knex('jobs')
+        .where({ status: 'active', worker })
+        .select('id', 'run', 'attempts', 'max_attempts as maxAttempts')
+    },
+
     /** Open jobs in order of id, for the reconciler; `held` ones are being run by a worker that lives. */
     async open(after: string | undefined, limit: number, aliveMs: number) {
       const { rows } = await knex.raw(

@@ -3,7 +3,20 @@ import { pick } from './random.ts'
 import { type ProcessName, processNames, type Stage } from './stage.ts'
 
 /** One blow, and how long it took until the platform had made good for it. */
-export type Blow = { name: string; strike(stage: Stage, random: () => number): Promise<{ repairMs?: number }> }
+export type Blow = { name: string; strike(stage: Stage, storm: Storm): Promise<Struck> }
+
+export type Storm = {
+  random: () => number
+  /** how long RabbitMQ is away */
+  outageMs: number
+  /** of somebody who looks whether an API that is replaced refuses or breaks off requests */
+  token: string
+}
+
+export type Struck = {
+  repairMs?: number /** requests that were refused or broken off by a replacement */
+  broken?: number
+}
 
 const longestRepairMs = 60_000
 
@@ -35,6 +48,18 @@ async function activeOf(stage: Stage, pid: number) {
     id: string
     run: number
   }[]
+}
+
+/** A worker that has something to lose, by its process id, and what it runs. One that is idle for 5 s is hit as it is. */
+async function busyWorker(stage: Stage, random: () => number) {
+  const name = pick(random, workers)
+  const from = performance.now()
+  for (;;) {
+    const pid = await stage.pidOf(name)
+    const active = await activeOf(stage, pid)
+    if (active.length > 0 || performance.now() - from > 5_000) return { pid, active }
+    await delay(20)
+  }
 }
 
 /** Until every job that is due is in its queue again. */
@@ -78,22 +103,56 @@ async function gone(pid: number): Promise<void> {
   }
 }
 
+/**
+ * Asks an API without pause, on connections that are kept and on new ones, from when it answers (an earlier blow may
+ * have hit it) until told to stop.
+ */
+async function watchApi(url: string, token: string): Promise<{ stop(): Promise<number> }> {
+  let broken = 0
+  let stopping = false
+  const ask = async (connection: string) => {
+    const headers = { authorization: `Bearer ${token}`, connection }
+    const response = await fetch(`${url}/api/v1/goals?limit=1`, { headers })
+    await response.arrayBuffer()
+  }
+  while (
+    !(await ask('close').then(
+      () => true,
+      () => false
+    ))
+  )
+    await delay(50)
+  const watchers = ['keep-alive', 'keep-alive', 'close'].map(async (connection) => {
+    while (!stopping) {
+      await ask(connection).catch(() => {
+        broken += 1
+      })
+    }
+  })
+  return {
+    async stop() {
+      stopping = true
+      await Promise.all(watchers)
+      return broken
+    }
+  }
+}
+
 const apis = processNames.filter((name) => name.startsWith('api'))
 const workers = processNames.filter((name) => name.startsWith('workers'))
 
 export const blows: Blow[] = [
   {
     name: 'kill -9 of a worker',
-    async strike(stage, random) {
-      const pid = await stage.pidOf(pick(random, workers))
-      const active = await activeOf(stage, pid)
+    async strike(stage, { random }) {
+      const { pid, active } = await busyWorker(stage, random)
       kill(pid, 'SIGKILL')
       return { repairMs: await untilTakenOver(stage, active) }
     }
   },
   {
     name: 'kill -9 of an API',
-    async strike(stage, random) {
+    async strike(stage, { random }) {
       kill(await stage.pidOf(pick(random, apis)), 'SIGKILL')
       return {}
     }
@@ -107,9 +166,8 @@ export const blows: Blow[] = [
   },
   {
     name: 'worker frozen past its lock',
-    async strike(stage, random) {
-      const pid = await stage.pidOf(pick(random, workers))
-      const active = await activeOf(stage, pid)
+    async strike(stage, { random }) {
+      const { pid, active } = await busyWorker(stage, random)
       kill(pid, 'SIGSTOP')
       const repairMs = await untilTakenOver(stage, active)
       await delay(1_000)
@@ -118,12 +176,12 @@ export const blows: Blow[] = [
     }
   },
   {
-    name: 'RabbitMQ killed, back after 5 s and its start',
-    async strike(stage) {
+    name: 'RabbitMQ killed and away',
+    async strike(stage, { outageMs }) {
       const pid = await stage.servicePid('rabbitmq')
       kill(pid, 'SIGKILL')
       await gone(pid)
-      await delay(5_000)
+      await delay(outageMs)
       await stage.revive()
       return {}
     }
@@ -152,12 +210,13 @@ export const blows: Blow[] = [
   },
   {
     name: 'rolling restart',
-    async strike(stage, random) {
-      const order: ProcessName[] = random() < 0.5 ? ['api-1', 'workers-1'] : ['workers-2', 'api-2']
-      for (const name of order) {
+    async strike(stage, { random, token }) {
+      const [api, order] = random() < 0.5 ? [0, ['api-1', 'workers-1']] : [1, ['workers-2', 'api-2']]
+      const watch = await watchApi(stage.apiUrls[api as number] as string, token)
+      for (const name of order as ProcessName[]) {
         if (!(await stage.replace(name))) throw new Error(`${name} had to be killed when it was asked to drain`)
       }
-      return {}
+      return { broken: await watch.stop() }
     }
   }
 ]

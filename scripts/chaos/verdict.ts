@@ -16,7 +16,8 @@ export async function judge(
     broker,
     heardFrom,
     sockets,
-    repairs
+    repairs,
+    brokenRequests
   }: {
     tally: Tally
     learners: Learner[]
@@ -25,6 +26,8 @@ export async function judge(
     heardFrom: number
     sockets: { learner: Learner; heard: Heard }[]
     repairs: number[]
+    /** requests that were refused or broken off while an API was replaced */
+    brokenRequests: number
   }
 ): Promise<Row[]> {
   const { knex } = stage
@@ -129,6 +132,7 @@ export async function judge(
     { what: 'of these failed', value: failed.length },
     { what: 'lost', value: ids.length - terminal.length, broken: ids.length - terminal.length },
     { what: 'answers 500', value: tally.answers5xx, broken: tally.answers5xx },
+    { what: 'requests broken by a rolling restart', value: brokenRequests, broken: brokenRequests },
     { what: 'one key, two jobs', value: tally.wrongReplays, broken: tally.wrongReplays },
     { what: 'records made twice', value: doubledRecords, broken: doubledRecords },
     { what: 'bulk jobs whose records are not as they say', value: wrongRecords, broken: wrongRecords },

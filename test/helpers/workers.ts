@@ -2,6 +2,7 @@ import { createRunJob, type Handlers } from '../../workers/run-job.ts'
 import { createPool, type Pool } from '../../workers/pool.ts'
 import { createRunningJobs } from '../../workers/running-jobs.ts'
 import { createHeartbeat } from '../../workers/heartbeat.ts'
+import { createOrphanedRuns } from '../../workers/orphaned-runs.ts'
 import { createRunWatch } from '../../workers/watch-runs.ts'
 import { newId } from '../../lib/ids.ts'
 import { createUsageTracker } from '../../lib/usage/tracker.ts'
@@ -59,6 +60,8 @@ export async function startTestWorker(
   const subscriber = openRedis('subscriber', worker)
   const watch = createRunWatch({ store: jobStore, running, subscriber, prefix, log })
   watch.start()
+  const orphanedRuns = createOrphanedRuns({ store: jobStore, running, lifecycle, worker, log })
+  orphanedRuns.start()
   const redis = openRedis('blocking', worker)
   const pools: Pool[] = actions.map((action) =>
     createPool({ action, concurrency: 8, redis, redisPrefix: prefix, runJob, log })
@@ -70,6 +73,7 @@ export async function startTestWorker(
     async stop() {
       await Promise.all(pools.map((pool) => pool.close()))
       watch.stop()
+      await orphanedRuns.stop()
       await heartbeat.stop()
     }
   }

@@ -72,6 +72,49 @@ test.serial('a job fails when its attempts are used up, or at once when another 
   await ended(retried.id)
 })
 
+test.serial(
+  'an attempt that the worker cannot have any more is given up and made again while the worker lives',
+  async (t) => {
+    const { knex, jobs, jobStore, queues, ledger, log } = context()
+    const release = Promise.withResolvers<void>()
+    const worker = await startTestWorker(context(), {
+      rag_search: async ({ input }) => {
+        if ((input as { slow?: boolean }).slow) await release.promise
+        return async () => ({ done: true })
+      }
+    })
+    t.teardown(worker.stop)
+    const userId = await newUser(context())
+    const slow = await jobs.admit({ actor: { id: userId }, action: 'rag_search', input: { slow: true } })
+    // As after a start whose answer never came because the database went away: the row has a run that nobody runs.
+    const { job } = await jobs.admit({ actor: { id: userId }, action: 'chat_completion', input: {} })
+    await knex('jobs')
+      .where({ id: job.id })
+      .update({
+        action: 'rag_search',
+        status: 'active',
+        run: 1,
+        attempts: 1,
+        worker: worker.worker,
+        created_at: knex.raw(`now() - interval '1 minute'`)
+      })
+    const found = await eventually(async () => {
+      const view = await jobStore.find(job.id)
+      return view?.status === 'queued' ? view : undefined
+    })
+    t.like(found, { attempts: 1, error: { code: 'unavailable', retryable: true } })
+
+    const reconciler = createReconciler({ store: jobStore, queues, ledger, everyMs: 100, log })
+    reconciler.start()
+    t.teardown(() => reconciler.stop())
+    t.like(await ended(job.id), { status: 'completed', attempts: 2, error: null })
+    // What really runs is left alone however often it is looked at.
+    t.like(await jobStore.find(slow.job.id), { status: 'active', attempts: 1 })
+    release.resolve()
+    t.like(await ended(slow.job.id), { status: 'completed', attempts: 1 })
+  }
+)
+
 test.serial('an effect that fails leaves nothing behind', async (t) => {
   const userId = await newUser(context())
   const worker = await startTestWorker(context(), {

@@ -1,0 +1,65 @@
+import { JobError } from '../lib/jobs/job-error.ts'
+import type { createLifecycle } from '../lib/jobs/lifecycle.ts'
+import type { Logger } from '../lib/logger.ts'
+import type { JobStore } from '../lib/store/jobs.ts'
+import type { RunningJobs } from './running-jobs.ts'
+
+const everyMs = 1_000
+
+/**
+ * Ends attempts that the database takes for running here, and that are not: it was away when their end, or the answer to
+ * their start, was on its way. As long as this worker lives nobody else would touch such a job.
+ *
+ * A run is looked at twice, because its start is committed a moment before it is on the list. One that is taken for
+ * orphaned all the same does no harm: it is not in charge any more and cannot write.
+ */
+export function createOrphanedRuns({
+  store,
+  running,
+  lifecycle,
+  worker,
+  log
+}: {
+  store: Pick<JobStore, 'activeOf'>
+  running: Pick<RunningJobs, 'has'>
+  lifecycle: Pick<ReturnType<typeof createLifecycle>, 'fail'>
+  worker: string
+  log: Logger
+}) {
+  let timer: NodeJS.Timeout | undefined
+  let looking: Promise<void> | undefined
+  let stopped = false
+  let suspects = new Set<string>()
+
+  async function look(): Promise<void> {
+    const orphans = (await store.activeOf(worker)).filter(({ id }) => !running.has(id))
+    const seenBefore = suspects
+    suspects = new Set(orphans.map(({ id, run }) => `${id} ${run}`))
+    for (const job of orphans.filter(({ id, run }) => seenBefore.has(`${id} ${run}`))) {
+      const error = new JobError('unavailable', 'a service was away when the attempt began or ended', {
+        retryable: true
+      })
+      await lifecycle.fail(job, error, null)
+      log.warn({ jobId: job.id, run: job.run }, 'an attempt whose end could not be written was given up')
+    }
+  }
+
+  function schedule(): void {
+    if (stopped) return
+    timer = setTimeout(() => {
+      looking = look()
+        .catch((error: unknown) => log.debug({ err: error }, 'orphaned runs could not be looked up'))
+        .finally(schedule)
+    }, everyMs)
+  }
+
+  return {
+    look,
+    start: schedule,
+    async stop(): Promise<void> {
+      stopped = true
+      clearTimeout(timer)
+      await looking
+    }
+  }
+}
