@@ -6,11 +6,11 @@ import type { AiAction } from '../lib/schemas/actions.ts'
 import type { RunJob } from './run-job.ts'
 
 /**
- * A worker that dies is noticed after its lock has run out and the next check: 3 s + 1 s. The check is shared by all
+ * A worker that dies is noticed after its lock has run out and the next check: 3 s + 0.5 s. The check is shared by all
  * workers of a queue, so every one must have the same interval (BullMQ's guide, "Stalled jobs").
  */
 const lockMs = 3_000
-const stalledCheckMs = 1_000
+const stalledCheckMs = 500
 /** Crashes are counted and capped in the row; BullMQ's own cap must not come first. */
 const maxStalledCount = 1_000
 

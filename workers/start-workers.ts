@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis'
 import type { Context } from '../lib/context.ts'
 import { createPublisher } from '../lib/events/publisher.ts'
 import { createRelay } from '../lib/events/relay.ts'
@@ -6,6 +7,7 @@ import { readerRedisOptions } from '../lib/gate/redis-options.ts'
 import { createReconciler } from '../lib/jobs/reconciler.ts'
 import { openModels } from '../lib/models/open-models.ts'
 import { createProviderGuard } from '../lib/models/provider-guard.ts'
+import type { AiAction } from '../lib/schemas/actions.ts'
 import { createCheckpointStore } from '../lib/store/checkpoints.ts'
 import { createUsageTracker } from '../lib/usage/tracker.ts'
 import { startAdminWorkers } from './admin-workers.ts'
@@ -17,6 +19,7 @@ import { createOrphanedRuns } from './orphaned-runs.ts'
 import { createPool } from './pool.ts'
 import { createRunJob } from './run-job.ts'
 import { createRunningJobs } from './running-jobs.ts'
+import { createTakeover } from './takeover.ts'
 import { createRunWatch } from './watch-runs.ts'
 import { createWebhookPool } from './webhooks.ts'
 
@@ -93,16 +96,17 @@ export async function startWorkers({ context, name }: { context: Context; name: 
     log
   })
   reconciler.start()
-  const pools = config.workerQueues.map((action) =>
-    createPool({
-      action,
-      concurrency: concurrencyOf(action, config.workerConcurrency),
-      redis: openRedis('blocking', action),
-      redisPrefix: prefix,
-      runJob,
-      log
-    })
+  const placesOf = new Map(
+    config.workerQueues.map((action) => [action, concurrencyOf(action, config.workerConcurrency)])
   )
+  const connections = new Map(config.workerQueues.map((action) => [action, openRedis('blocking', action)]))
+  const openPool = (action: AiAction, concurrency: number) => {
+    const connection = connections.get(action) as Redis
+    return createPool({ action, concurrency, redis: connection, redisPrefix: prefix, runJob, log })
+  }
+  const pools = [...placesOf].map(([action, places]) => openPool(action, places))
+  const takeover = createTakeover({ store: jobStore, queues, placesOf, openPool, log })
+  takeover.start()
 
   return {
     async stop() {
@@ -112,7 +116,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
         log.warn({ jobs: running.size() }, 'drain time is over, giving jobs back')
         running.abortAll('shutdown')
       }, config.drainMs)
-      await Promise.all(pools.map((pool) => pool.close()))
+      await Promise.all([...pools.map((pool) => pool.close()), takeover.stop()])
       clearTimeout(timer)
       await reconciler.stop()
       watch.stop()

@@ -275,6 +275,21 @@ export function createJobStore({ knex }: { knex: Knex }) {
         .select('id', 'run', 'attempts', 'max_attempts as maxAttempts')
     },
 
+    /** Jobs whose worker fell silent while it ran them, and which nobody has started again. */
+    async abandoned(aliveMs: number, limit: number): Promise<{ id: string; action: AiAction }[]> {
+      return await knex('jobs as j')
+        .where({ status: 'active' })
+        .whereNotExists(
+          knex('workers as w')
+            .whereRaw('w.id = j.worker')
+            .where('w.seen_at', '>', knex.raw(`now() - ? * interval '1 ms'`, [aliveMs]))
+            .select(knex.raw('1'))
+        )
+        .orderBy('id')
+        .limit(limit)
+        .select('id', 'action')
+    },
+
     /** Open jobs in order of id, for the reconciler; `held` ones are being run by a worker that lives. */
     async open(after: string | undefined, limit: number, aliveMs: number) {
       const { rows } = await knex.raw(

@@ -3,6 +3,7 @@ import { createPool, type Pool } from '../../workers/pool.ts'
 import { createRunningJobs } from '../../workers/running-jobs.ts'
 import { createHeartbeat } from '../../workers/heartbeat.ts'
 import { createOrphanedRuns } from '../../workers/orphaned-runs.ts'
+import { createTakeover } from '../../workers/takeover.ts'
 import { createRunWatch } from '../../workers/watch-runs.ts'
 import { newId } from '../../lib/ids.ts'
 import { createUsageTracker } from '../../lib/usage/tracker.ts'
@@ -33,9 +34,9 @@ function handlersOf(processors: Partial<Record<AiAction, Processor>>): Handlers 
 export async function startTestWorker(
   context: TestContext,
   processors: Partial<Record<AiAction, Processor>>,
-  { tracker = createUsageTracker() } = {}
+  { tracker = createUsageTracker(), places = 8 } = {}
 ) {
-  const { config, lifecycle, jobStore, workerStore, progress, log, prefix, openRedis } = context
+  const { config, lifecycle, queues, jobStore, workerStore, progress, log, prefix, openRedis } = context
   const worker = `test-${newId()}`
   const running = createRunningJobs()
   const actions = Object.keys(processors) as AiAction[]
@@ -63,15 +64,18 @@ export async function startTestWorker(
   const orphanedRuns = createOrphanedRuns({ store: jobStore, running, lifecycle, worker, log })
   orphanedRuns.start()
   const redis = openRedis('blocking', worker)
-  const pools: Pool[] = actions.map((action) =>
-    createPool({ action, concurrency: 8, redis, redisPrefix: prefix, runJob, log })
-  )
+  const openPool = (action: AiAction, concurrency: number) =>
+    createPool({ action, concurrency, redis, redisPrefix: prefix, runJob, log })
+  const pools: Pool[] = actions.map((action) => openPool(action, places))
+  const placesOf = new Map(actions.map((action) => [action, places]))
+  const takeover = createTakeover({ store: jobStore, queues, placesOf, openPool, log })
+  takeover.start()
   return {
     worker,
     running,
     heartbeat,
     async stop() {
-      await Promise.all(pools.map((pool) => pool.close()))
+      await Promise.all([...pools.map((pool) => pool.close()), takeover.stop()])
       watch.stop()
       await orphanedRuns.stop()
       await heartbeat.stop()

@@ -115,6 +115,44 @@ test.serial(
   }
 )
 
+test.serial('the jobs of a dead worker start again within 5 s, also while every place is taken', async (t) => {
+  const { jobs, lifecycle, workerStore, redis, prefix } = context()
+  const release = Promise.withResolvers<void>()
+  const started: string[] = []
+  const worker = await startTestWorker(
+    context(),
+    {
+      rag_search: async ({ id }) => {
+        started.push(id)
+        await release.promise
+        return async () => ({ done: true })
+      }
+    },
+    { places: 2 }
+  )
+  t.teardown(worker.stop)
+  const userId = await newUser(context())
+  const admit = async () => (await jobs.admit({ actor: { id: userId }, action: 'rag_search', input: {} })).job.id
+  const long = [await admit(), await admit()]
+  await eventually(async () => started.length === 2)
+  const behind = await admit()
+
+  // Another worker took two and died: its rows say so, its locks are gone, BullMQ has them in front.
+  const orphans = [await admit(), await admit()]
+  await workerStore.heartbeat('dead', ['rag_search'])
+  for (const id of orphans) {
+    t.is((await lifecycle.start(id, 'dead')).kind, 'started')
+    await redis.lrem(`{${prefix}}:rag_search:wait`, 1, id)
+    await redis.lpush(`{${prefix}}:rag_search:active`, id)
+  }
+  const diedAt = Date.now()
+  await eventually(async () => started.length === 4)
+  t.true(Date.now() - diedAt < 5_000, `${Date.now() - diedAt} ms`)
+  t.deepEqual(started.toSorted(), [...long, ...orphans].toSorted())
+  release.resolve()
+  for (const id of [...long, ...orphans, behind]) t.is((await ended(id)).status, 'completed')
+})
+
 test.serial('an effect that fails leaves nothing behind', async (t) => {
   const userId = await newUser(context())
   const worker = await startTestWorker(context(), {

@@ -1,0 +1,92 @@
+import type { Logger } from '../lib/logger.ts'
+import { workerAliveMs } from '../lib/jobs/lifecycle.ts'
+import type { Queues } from '../lib/queues/queues.ts'
+import type { AiAction } from '../lib/schemas/actions.ts'
+import type { JobStore } from '../lib/store/jobs.ts'
+import type { Pool } from './pool.ts'
+
+const everyMs = 500
+
+/**
+ * Opens places for the jobs of workers that died, so that these start again at once also while every place is taken by
+ * long jobs. BullMQ puts such jobs in front of what waits: a pool of as many places that takes nothing further takes
+ * just these. At most as many places as a pool has by itself are added to it.
+ */
+export function createTakeover({
+  store,
+  queues,
+  placesOf,
+  openPool,
+  log
+}: {
+  store: Pick<JobStore, 'abandoned'>
+  queues: Pick<Queues, 'of'>
+  /** places of this process for each action it works on */
+  placesOf: ReadonlyMap<AiAction, number>
+  openPool: (action: AiAction, places: number) => Pool
+  log: Logger
+}) {
+  const open = new Map<AiAction, { pool: Pool; places: number }>()
+  /** closed, with jobs that still run */
+  const closing = new Set<{ action: AiAction; places: number; closed: Promise<void> }>()
+  let timer: NodeJS.Timeout | undefined
+  let looking: Promise<void> | undefined
+  let stopped = false
+
+  async function countWaiting(action: AiAction, ids: string[]): Promise<number> {
+    const states = await Promise.all(ids.map((id) => queues.of(action).getJobState(id)))
+    return states.filter((state) => state === 'waiting').length
+  }
+
+  function close(action: AiAction): void {
+    const opened = open.get(action)
+    if (!opened) return
+    open.delete(action)
+    const entry = { action, places: opened.places, closed: opened.pool.close() }
+    closing.add(entry)
+    void entry.closed
+      .catch((error: unknown) => log.warn({ err: error }, 'places for jobs of dead workers could not be closed'))
+      .finally(() => closing.delete(entry))
+  }
+
+  async function look(): Promise<void> {
+    const abandoned = Map.groupBy(await store.abandoned(workerAliveMs, 200), ({ action }) => action)
+    for (const [action, places] of placesOf) {
+      close(action)
+      const jobs = abandoned.get(action) ?? []
+      const waiting =
+        jobs.length > 0
+          ? await countWaiting(
+              action,
+              jobs.map(({ id }) => id)
+            )
+          : 0
+      const added = [...closing].reduce((sum, entry) => sum + (entry.action === action ? entry.places : 0), 0)
+      const wanted = Math.min(waiting, places - added)
+      if (wanted < 1 || stopped) continue
+      log.info({ queue: action, places: wanted }, 'places added for jobs of dead workers')
+      open.set(action, { pool: openPool(action, wanted), places: wanted })
+    }
+  }
+
+  function schedule(): void {
+    if (stopped) return
+    timer = setTimeout(() => {
+      looking = look()
+        .catch((error: unknown) => log.debug({ err: error }, 'jobs of dead workers could not be looked up'))
+        .finally(schedule)
+    }, everyMs)
+  }
+
+  return {
+    start: schedule,
+    /** Resolves when what runs in added places has ended. */
+    async stop(): Promise<void> {
+      stopped = true
+      clearTimeout(timer)
+      await looking
+      for (const action of open.keys()) close(action)
+      await Promise.all([...closing].map(({ closed }) => closed))
+    }
+  }
+}
