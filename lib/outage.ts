@@ -39,9 +39,10 @@ const words = new RegExp(
 
 /**
  * SQLSTATE classes of a database that cannot at the moment: connection (08), resources (53), operator (57), system (58),
- * and of a transaction that lost against another and may be tried again (40). PostgreSQL's manual, appendix A.
+ * and of a transaction that lost against another and may be tried again (40), or whose process said nothing for too long
+ * (25P03). PostgreSQL's manual, appendix A.
  */
-const sqlClasses = /^(08|40|53|57|58)[0-9A-Z]{3}$/
+const sqlClasses = /^((08|40|53|57|58)[0-9A-Z]{3}|25P03)$/
 
 /** Whether an error, or what caused it, means that a service is away for now: the same request may succeed later. */
 export function isOutage(error: unknown): boolean {

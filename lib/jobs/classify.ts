@@ -2,9 +2,6 @@ import { AppError } from '../errors.ts'
 import { isOutage } from '../outage.ts'
 import { JobError } from './job-error.ts'
 
-/** SQLSTATE classes in which another attempt may help: connection, rollback (deadlock), resources, intervention, system. */
-const passingClasses = new Set(['08', '40', '53', '57', '58', '55'])
-
 /**
  * What a thrown value means for the job. Unknown errors are retried, because a bug that hits every time ends with the
  * attempts, and one that does not should not cost the job; their message is not shown.
@@ -14,15 +11,16 @@ export function classify(error: unknown): JobError {
   if (error instanceof AppError) {
     return new JobError(error.code, error.message, { retryable: error.status >= 500, cause: error })
   }
+  if (isOutage(error)) {
+    return new JobError('unavailable', 'a service the job needs was away', { retryable: true, cause: error })
+  }
   const code = (error as { code?: unknown } | null)?.code
   if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) {
     return new JobError('database_error', 'the database refused the write', {
-      retryable: passingClasses.has(code.slice(0, 2)),
+      // 55: an object that is not in the state for it, such as a lock that was not to be had
+      retryable: code.startsWith('55'),
       cause: error
     })
-  }
-  if (isOutage(error)) {
-    return new JobError('unavailable', 'a service the job needs was away', { retryable: true, cause: error })
   }
   return new JobError('internal', 'the job met an unexpected error', { retryable: true, cause: error })
 }

@@ -19,7 +19,7 @@ export type DatabaseSettings = {
  * Our transactions never wait for anything but the database. One whose process says nothing for this long is frozen or
  * cut off; PostgreSQL ends it, so that whoever takes its work over does not wait for its locks.
  */
-const idleInTransactionMs = 4_000
+const idleInTransactionMs = 3_000
 
 /**
  * Settings of a Knex instance whose unqualified names mean our schema; `public` follows for the vector type.

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import { migrateLatest } from '../../lib/store/knex.ts'
+import { createKnex, migrateLatest } from '../../lib/store/knex.ts'
+import { eventually } from '../helpers/context.ts'
 import { createIsolation, type Isolation } from '../helpers/services.ts'
 
 const file = fileURLToPath(new URL('../../api/server.ts', import.meta.url))
@@ -78,7 +79,7 @@ test.serial('the process says when it is ready, makes the first administrator an
 })
 
 test.serial('on SIGTERM it stops accepting, finishes what is in flight and exits 0', async (t) => {
-  const started = start(t)
+  const started = start(t, { KEEP_ALIVE_SECONDS: '1' })
   const url = new URL(await ready(started))
   const socket = connect(Number(url.port), url.hostname)
   await once(socket, 'connect')
@@ -97,6 +98,73 @@ test.serial('on SIGTERM it stops accepting, finishes what is in flight and exits
   t.regex(answer, /HTTP\/1\.1 200 OK/)
   t.is(await started.exit, 0)
   t.regex(started.output(), /the api has stopped/)
+})
+
+async function openConnection(url: URL) {
+  const socket = connect(Number(url.port), url.hostname)
+  let received = ''
+  socket.on('data', (data) => (received += data.toString()))
+  socket.on('error', () => undefined)
+  const closed = once(socket, 'close')
+  await once(socket, 'connect')
+  return {
+    closed,
+    received: () => received,
+    async ask(): Promise<void> {
+      received = ''
+      socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
+      while (!received.includes('\r\n\r\n')) await once(socket, 'data')
+    }
+  }
+}
+
+test.serial('on SIGTERM an idle connection may ask once more and is told to close', async (t) => {
+  const started = start(t, { KEEP_ALIVE_SECONDS: '60' })
+  const url = new URL(await ready(started))
+  const connection = await openConnection(url)
+  await connection.ask()
+  t.regex(connection.received(), /keep-alive: timeout=60/i)
+  started.child.kill('SIGTERM')
+  while (await accepts(url)) continue
+  await connection.ask()
+  t.regex(connection.received(), /^HTTP\/1\.1 200[^]*connection: close/i)
+  await connection.closed
+  t.is(await started.exit, 0)
+})
+
+test.serial('on SIGINT idle connections and those never used are closed at once', async (t) => {
+  const started = start(t, { KEEP_ALIVE_SECONDS: '60', DRAIN_SECONDS: '60' })
+  const url = new URL(await ready(started))
+  const [used, unused] = [await openConnection(url), await openConnection(url)]
+  await used.ask()
+  started.child.kill('SIGINT')
+  await Promise.all([used.closed, unused.closed])
+  t.is(await started.exit, 0)
+})
+
+test.serial('a request that waits for its job is answered with the job as it is when the process drains', async (t) => {
+  const started = start(t, { KEEP_ALIVE_SECONDS: '1', DRAIN_SECONDS: '60' })
+  const url = await ready(started)
+  const post = async (path: string, body: object, headers: Record<string, string> = {}) =>
+    await fetch(`${url}/api/v1${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body)
+    })
+  const { token } = (await (await post('/auth/token', { email: 'root@example.org', password })).json()) as {
+    token: string
+  }
+  const authorization = `Bearer ${token}`
+  // No workers run here: it would wait for the whole minute.
+  const waiting = post('/rag/search', { query: 'x' }, { authorization, prefer: 'wait=60' })
+  const knex = createKnex({ databaseUrl: place.databaseUrl, schema: place.schema })
+  t.teardown(() => knex.destroy())
+  await eventually(async () => (await knex('jobs').where({ action: 'rag_search' })).length === 1)
+  started.child.kill('SIGTERM')
+  const answer = await waiting
+  t.is(answer.status, 202)
+  t.like(await answer.json(), { status: 'queued' })
+  t.is(await started.exit, 0)
 })
 
 test.serial('a connection that stays open does not keep it from ending', async (t) => {

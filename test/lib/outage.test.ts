@@ -7,7 +7,7 @@ import { createIsolation } from '../helpers/services.ts'
 const coded = (code: string) => Object.assign(new Error('whatever'), { code })
 
 test('services that are away are told by network code, SQLSTATE class, name or words, however deep', (t) => {
-  for (const code of ['ECONNREFUSED', 'EPIPE', '08006', '57P01', '53300', '40001', '40P01'])
+  for (const code of ['ECONNREFUSED', 'EPIPE', '08006', '57P01', '53300', '40001', '40P01', '25P03'])
     t.true(isOutage(coded(code)), code)
   for (const words of [
     'Connection terminated unexpectedly',

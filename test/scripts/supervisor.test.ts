@@ -1,6 +1,7 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { freePort } from '../../scripts/services/free-port.ts'
 import { identify, isAlive } from '../../scripts/services/process-identity.ts'
 import { isStartError } from '../../scripts/services/start-error.ts'
 import { type ChildSpec, createSupervisor, stopLeftBehind } from '../../scripts/start/supervisor.ts'
@@ -89,6 +90,72 @@ test('one that does not end in time is killed, and that is told', async (t) => {
   const identity = await identify(pidOf(url))
   t.false(await supervisor.stop())
   t.false(await isAlive(identity))
+})
+
+const second = `import { existsSync, writeFileSync } from 'node:fs'
+const mark = process.env.FOLDER + '/started'
+const first = !existsSync(mark)
+writeFileSync(mark, '')\n`
+
+test('one is replaced by another that is ready before the old one is asked to end', async (t) => {
+  const tells = `process.on('SIGTERM', () => { console.log('taken over'); process.exit(0) })\n`
+  const { supervisor, messages, spec } = await child(t, tells + stays + ready)
+  const old = await identify(pidOf((await supervisor.start()).url))
+  t.true(await supervisor.replace())
+  t.false(await isAlive(old))
+  t.regex(await readFile(spec.logFile ?? '', 'utf8'), /taken over/)
+  const { pid } = JSON.parse(await readFile(spec.pidFile, 'utf8')) as { pid: number }
+  t.not(pid, old.pid)
+  // The new one is kept running as the old one was.
+  const back = messages.next(/is back/)
+  process.kill(pid, 'SIGKILL')
+  await back
+  t.true(await supervisor.stop())
+})
+
+test('one whose successor does not get ready stays', async (t) => {
+  const fails = `if (!first) { console.error('no such table'); process.exit(4) }\n`
+  const { supervisor, spec } = await child(t, second + fails + stays + ready)
+  const old = await identify(pidOf((await supervisor.start()).url))
+  await t.throwsAsync(supervisor.replace(), { message: /^Worker ended with code 4\..*no such table/s })
+  t.true(await isAlive(old))
+  t.deepEqual(JSON.parse(await readFile(spec.pidFile, 'utf8')), old)
+  t.true(await supervisor.stop())
+  t.false(await isAlive(old))
+})
+
+test('one that dies while its successor starts is not started again besides', async (t) => {
+  const dies = `if (!first) process.kill(Number(readFileSync(process.env.FOLDER + '/old', 'utf8')), 'SIGKILL')\n`
+  const reads = `import { readFileSync } from 'node:fs'\n`
+  const { supervisor, messages, spec } = await child(t, reads + second + dies + stays + ready)
+  const old = await identify(pidOf((await supervisor.start()).url))
+  await writeFile(join(dirname(spec.pidFile), 'old'), String(old.pid))
+  t.true(await supervisor.replace())
+  t.deepEqual(messages.all, [])
+  t.true(await supervisor.stop())
+})
+
+test('a port that is shared is never closed while one is replaced by another', async (t) => {
+  const port = await freePort()
+  const serves = `import { createServer } from 'node:http'
+const server = createServer((request, response) => response.end(String(process.pid)))
+process.on('SIGTERM', () => server.close(() => process.exit(0)))
+server.listen(${port}, '127.0.0.1', () => process.send({ type: 'ready' }))\n`
+  const { supervisor } = await child(t, serves + polite, { sharesPort: true })
+  await supervisor.start()
+  const pids = new Set<string>()
+  let replacing = true
+  const asking = Array.from({ length: 4 }, async () => {
+    while (replacing) {
+      const response = await fetch(`http://127.0.0.1:${port}`, { headers: { connection: 'close' } })
+      pids.add(await response.text())
+    }
+  })
+  for (let n = 0; n < 3; n++) t.true(await supervisor.replace())
+  replacing = false
+  await t.notThrowsAsync(Promise.all(asking))
+  t.true(pids.size >= 3, `${pids.size} processes answered`)
+  t.true(await supervisor.stop())
 })
 
 test('a child that a killed launcher left behind is stopped by the next start', async (t) => {
