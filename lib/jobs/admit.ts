@@ -20,6 +20,10 @@ export type Admission = {
   decision?: { id: string; at: Date } | undefined
   threadId?: string | undefined
   retryOf?: string | undefined
+  /** a job of the platform itself: its budget is reserved when it starts. Absent: a user's */
+  origin?: 'user' | 'system' | undefined
+  /** the record whose vectors it makes; another queued job for it is enough */
+  source?: { type: SourceType; id: string } | undefined
 }
 
 /** How long an answer waits for BullMQ to take the job: the row is committed, so the reconciler would add it anyway. */
@@ -44,8 +48,8 @@ export function createAdmission({
   maxAttempts: number
   log: Logger
 }) {
-  async function enqueue(action: AiAction, id: string): Promise<void> {
-    const add = queues.add(action, id, { origin: 'user' }).catch((error: unknown) => {
+  async function enqueue(action: AiAction, id: string, origin: 'user' | 'system'): Promise<void> {
+    const add = queues.add(action, id, { origin }).catch((error: unknown) => {
       log.warn({ jobId: id, action, err: error }, 'job could not be added to its queue, the reconciler will')
     })
     await Promise.race([add, new Promise((resolve) => setTimeout(resolve, addPatienceMs).unref())])
@@ -67,9 +71,15 @@ export function createAdmission({
     /**
      * Commits the job's row, then adds it to its queue. When it returns, the job is accepted: it survives the loss of
      * any process and of everything in Redis.
-     * @throws AppError 429 when the user's budget has no room for the job
+     * @throws AppError 429 when the user's budget has no room for the job, 409 when a job for the source waits already
      */
-    async admit({ actor, action, input, ...rest }: Admission): Promise<{ job: JobView; replayed: boolean }> {
+    async admit({
+      actor,
+      action,
+      input,
+      origin = 'user',
+      ...rest
+    }: Admission): Promise<{ job: JobView; replayed: boolean }> {
       const id = newId()
       const job = await transaction
         .transact(async (trx) => {
@@ -77,15 +87,20 @@ export function createAdmission({
             id,
             userId: actor.id,
             action,
-            origin: 'user',
+            origin,
             input,
             maxAttempts,
             idempotency: rest.idempotency,
             decision: rest.decision,
             threadId: rest.threadId ?? null,
-            retryOf: rest.retryOf ?? null
+            retryOf: rest.retryOf ?? null,
+            source: rest.source
           })
-          if (isNew && !(await budgets.reserve(trx, { jobId: id, userId: actor.id, action, input }))) {
+          if (
+            isNew &&
+            origin === 'user' &&
+            !(await budgets.reserve(trx, { jobId: id, userId: actor.id, action, input }))
+          ) {
             throw noBudget
           }
           // as it is accepted: when the answer goes out it may be running already
@@ -99,8 +114,9 @@ export function createAdmission({
         const earlier = await replayOf(actor.id, rest.idempotency)
         if (earlier) return { job: earlier, replayed: true }
       }
+      if (!job && rest.source) throw new AppError('conflict', 'a newer job for the same record waits already')
       if (!job) throw new Error('the job row was not inserted')
-      await enqueue(action, id)
+      await enqueue(action, id, origin)
       return { job, replayed: false }
     },
 

@@ -91,6 +91,8 @@ export function createJobs({
         action: row.action,
         input: row.input,
         retryOf: id,
+        origin: row.origin,
+        ...(row.source_type ? { source: { type: row.source_type, id: row.source_id as string } } : {}),
         ...(row.thread_id ? { threadId: row.thread_id } : {})
       })
       return job

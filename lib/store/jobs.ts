@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobStatus, JobView } from '../schemas/job.ts'
+import type { SourceType } from '../schemas/sources.ts'
 import { listColumns, toJobView, usageJoin, viewColumns } from './job-view.ts'
 
 /** What the worker needs of a started job. */
@@ -27,7 +28,7 @@ export type NewJob = {
   runAt?: Date
   retryOf?: string | null
   idempotency?: { key: string; requestHash: string } | undefined
-  source?: { type: string; id: string }
+  source?: { type: string; id: string } | undefined
   threadId?: string | null
   decision?: { id: string; at: Date } | undefined
 }
@@ -314,7 +315,9 @@ export function createJobStore({ knex }: { knex: Knex }) {
 
     /** The input of a job, for a retry by hand. */
     async inputOf(id: string) {
-      const row = await knex('jobs').where({ id }).first('user_id', 'action', 'origin', 'input', 'thread_id', 'status')
+      const row = await knex('jobs')
+        .where({ id })
+        .first('user_id', 'action', 'origin', 'input', 'thread_id', 'source_type', 'source_id', 'status')
       return row as
         | {
             user_id: string
@@ -322,6 +325,8 @@ export function createJobStore({ knex }: { knex: Knex }) {
             origin: 'user' | 'system'
             input: unknown
             thread_id: string | null
+            source_type: SourceType | null
+            source_id: string | null
             status: JobStatus
           }
         | undefined

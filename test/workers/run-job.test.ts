@@ -1,4 +1,5 @@
 import test from 'ava'
+import { newId } from '../../lib/ids.ts'
 import { JobError } from '../../lib/jobs/job-error.ts'
 import { createReconciler } from '../../lib/jobs/reconciler.ts'
 import { contextForFile, eventually, newUser } from '../helpers/context.ts'
@@ -279,6 +280,29 @@ test.serial('jobs of one thread run one after another', async (t) => {
   for (const { job } of all) t.is((await ended(job.id)).status, 'completed')
   t.is(most, 1)
   t.deepEqual(order, [1, 2, 3])
+})
+
+test.serial('a job of the platform is retried as one, for its record, unless a newer one waits already', async (t) => {
+  const { jobs, jobStore, knex, transaction } = context()
+  const userId = await newUser(context())
+  const source = { type: 'goal' as const, id: newId() }
+  const enqueue = () => transaction.transact((trx) => jobs.enqueueEmbeddings(trx, { userId, source }))
+  const ofSource = () => knex('jobs').where({ source_id: source.id }).orderBy('id').select('id', 'origin', 'status')
+  await enqueue()
+  const [{ id }] = await ofSource()
+  await knex('jobs').where({ id }).update({ status: 'failed', finished_at: knex.fn.now() })
+
+  const retried = await jobs.retry(id)
+  t.like(retried, { retryOf: id, status: 'queued', action: 'embedding_generation' })
+  t.like(await ofSource(), [
+    { id, status: 'failed' },
+    { id: retried.id, origin: 'system', status: 'queued' }
+  ])
+  // An edit is served by the job that waits, and a second retry is refused for the same reason.
+  await enqueue()
+  await t.throwsAsync(jobs.retry(id), { message: /waits already/ })
+  t.is((await ofSource()).length, 2)
+  t.like(await jobStore.find(retried.id), { status: 'queued' })
 })
 
 test.serial('many edits of a record queue one embedding job', async (t) => {
