@@ -48,7 +48,10 @@ export function createDrain(server: HttpServer): Drain {
       },
       Math.min(idleMs, limitMs)
     )
-    const limit = setTimeout(() => server.closeAllConnections(), limitMs)
+    // All of them: node does not count what is being upgraded.
+    const limit = setTimeout(() => {
+      for (const socket of sockets) socket.destroy()
+    }, limitMs)
     await closed
     for (const timer of [patience, limit, sweep]) clearTimeout(timer)
   }

@@ -33,6 +33,9 @@ import { createWebhookRoom } from './webhooks/index.ts'
 
 export type Context = ReturnType<typeof build>
 
+/** What one statement may take: more than any of ours does, an administrator's look at a month of audits included. */
+const longestStatementMs = 120_000
+
 /** Connection settings that the launcher or the environment must have filled in before a process starts. */
 export type ProcessConfig = Config & { databaseUrl: string; redisUrl: string; jwtSecret: string }
 
@@ -84,6 +87,7 @@ function build({
     databaseUrl: config.databaseUrl,
     schema: config.databaseSchema,
     applicationName: `goals-${name}`,
+    statementMs: longestStatementMs,
     log
   })
   onClose(() => knex.destroy())

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -32,20 +32,25 @@ async function main(): Promise<number> {
   if (!launcher) throw startError(`Nothing runs with DATA_DIR ${dataDir}. Start it: npm start`)
 
   const notes = join(dataDir, 'restart.jsonl')
-  await rm(notes, { force: true })
+  const read = async () => (await readFile(notes, 'utf8').catch(() => '')).split('\n').slice(0, -1)
+  // Those of an earlier restart; one that is under way is shared, and told from its beginning.
+  const earlier = await read()
+  const told = new Set(isOver(earlier) ? earlier : [])
   process.kill(launcher.pid, 'SIGUSR2')
-  for (let told = 0; ; await sleep(100)) {
-    const text = await readFile(notes, 'utf8').catch(() => '')
-    const lines = text.split('\n').slice(0, -1)
-    for (const line of lines.slice(told)) {
-      const { text: what, ok } = JSON.parse(line) as RestartNote
-      console.log(what)
+  for (;;) {
+    for (const line of await read()) {
+      if (told.has(line)) continue
+      told.add(line)
+      const { text, ok } = JSON.parse(line) as RestartNote
+      console.log(text)
       if (ok !== undefined) return ok ? 0 : 1
     }
-    told = lines.length
     if (!(await isAlive(launcher))) throw startError('npm start has ended meanwhile.')
+    await sleep(100)
   }
 }
+
+const isOver = (lines: string[]) => /"ok":(true|false)\}$/.test(lines.at(-1) ?? '')
 
 try {
   process.exitCode = await main()

@@ -69,6 +69,7 @@ async function main(): Promise<void> {
     const parts = {
       api: fileOf('api/server.ts'),
       workers: fileOf('workers/main.ts'),
+      migrateFile: fileOf('scripts/migrate.ts'),
       jwtSecret: async (c: typeof config) => (await import('../lib/auth/jwt-secret.ts')).jwtSecret(c),
       migrate: async (c: typeof config) => (await import('../lib/store/knex.ts')).migrateLatest(c),
       prepareAdmin: async (c: typeof config) => (await import('../lib/auth/administrator.ts')).prepareAdmin(c)

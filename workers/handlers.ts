@@ -23,7 +23,7 @@ import type { Handler, Handlers } from './run-job.ts'
 
 /** The processor of each action with the schema its input is parsed by, over one process's context. */
 export function createHandlers({ context, models }: { context: Context; models: Models }): Handlers {
-  const { config, knex, log, redis, prefix, events, records, users, ledger, threadStore, transaction, onClose } =
+  const { config, knex, log, redis, prefix, events, jobs, records, users, ledger, threadStore, transaction, onClose } =
     context
   const { access, bulk } = records
   const rag = createRag({ knex, access, models, log })
@@ -39,7 +39,7 @@ export function createHandlers({ context, models }: { context: Context; models: 
   return {
     embedding_generation: handler(
       embeddingInputSchema,
-      embeddingGenerationProcessor({ ...rag, models, events, access, people: users })
+      embeddingGenerationProcessor({ ...rag, models, events, access, people: users, enqueue: jobs.enqueueEmbeddings })
     ),
     chat_completion: handler(
       chatInputSchema,

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { jwtSecret } from '../lib/auth/jwt-secret.ts'
 import { ConfigError, loadConfig } from '../lib/config.ts'
@@ -15,7 +16,7 @@ async function main(): Promise<void> {
   const complete = { ...config, jwtSecret: await jwtSecret(config) } as ProcessConfig
   const log = createLogger({ level: config.logLevel, name: 'workers' })
   const { context, close } = openContext({ config: complete, name: 'workers', log })
-  const workers = await startWorkers({ context, name: `${hostname()}-${process.pid}` })
+  const workers = await startWorkers({ context, name: workerName() })
 
   let stopping: Promise<void> | undefined
   const stop = (signal: string) => {
@@ -39,6 +40,9 @@ async function main(): Promise<void> {
   log.info({ queues: config.workerQueues }, 'workers are ready')
   process.send?.({ type: 'ready' })
 }
+
+/** A container that is started again has the host name and often the process id of the one that died. */
+const workerName = () => `${hostname()}-${randomBytes(4).toString('hex')}-${process.pid}`
 
 const environmentName = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
 

@@ -39,8 +39,12 @@ export function createOrphanedRuns({
       const error = new JobError('unavailable', 'a service was away when the attempt began or ended', {
         retryable: true
       })
-      await lifecycle.fail(job, error, null)
-      log.warn({ jobId: job.id, run: job.run }, 'an attempt whose end could not be written was given up')
+      try {
+        await lifecycle.fail(job, error, null)
+        log.warn({ jobId: job.id, run: job.run }, 'an attempt whose end could not be written was given up')
+      } catch (failure) {
+        log.warn({ jobId: job.id, run: job.run, err: failure }, 'an attempt could not be given up, trying again')
+      }
     }
   }
 

@@ -30,8 +30,10 @@ export function createRunningJobs() {
         }
       }
     },
-    abort(id: string, reason: AbortReason): void {
-      runs.get(id)?.controller.abort(new RunAborted(reason))
+    /** @param run only this one; absent: whichever runs */
+    abort(id: string, reason: AbortReason, run?: number): void {
+      const entry = runs.get(id)
+      if (run === undefined || entry?.run === run) entry?.controller.abort(new RunAborted(reason))
     },
     abortAll(reason: AbortReason): void {
       for (const { controller } of runs.values()) controller.abort(new RunAborted(reason))

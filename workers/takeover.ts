@@ -50,9 +50,9 @@ export function createTakeover({
   }
 
   async function look(): Promise<void> {
+    for (const action of open.keys()) close(action)
     const abandoned = Map.groupBy(await store.abandoned(workerAliveMs, 200), ({ action }) => action)
     for (const [action, places] of placesOf) {
-      close(action)
       const jobs = abandoned.get(action) ?? []
       const waiting =
         jobs.length > 0

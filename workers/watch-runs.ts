@@ -32,7 +32,8 @@ export function createRunWatch({
   async function look(): Promise<void> {
     const runs = running.list()
     if (runs.length === 0) return
-    for (const id of await store.lostRuns(runs)) running.abort(id, 'lost')
+    // By the time of the answer the next run of a job may have begun here.
+    for (const { id, run } of await store.lostRuns(runs)) running.abort(id, 'lost', run)
   }
 
   function schedule(): void {

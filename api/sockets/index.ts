@@ -27,7 +27,10 @@ export type LimitUpgrade = (
 ) => Promise<{ headers: Record<string, string>; refusal?: AppError | undefined }>
 
 export type Sockets = {
-  /** Tells every socket that the server goes away (1001), waits up to 2 s for them and hangs up on the rest. */
+  /**
+   * Tells every socket that the server goes away (1001), waits up to 2 s for them and hangs up on the rest. Whoever asks
+   * for one after that, on a connection that is still open, gets 503.
+   */
   close(): Promise<void>
   /** connections of this process */
   count(): number
@@ -196,7 +199,6 @@ export function attachSockets({
       for (const connection of connections.values()) connection.close(closeCodes.goingAway, 'going away')
       if (connections.size > 0) await orAborted(new Promise<void>((resolve) => (onEmpty = resolve)), late)
       for (const connection of connections.values()) connection.terminate()
-      server.off('upgrade', onUpgrade)
     }
   }
 }

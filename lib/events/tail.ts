@@ -75,13 +75,13 @@ export function createTails({
 
     async function catchUp(reader: Reader): Promise<void> {
       while (!stopping.signal.aborted) {
-        const upTo = end()
-        if (cursor >= upTo) {
-          state = 'live'
-          reader.caughtUp?.()
-          return
-        }
         try {
+          const upTo = end()
+          if (cursor >= upTo) {
+            state = 'live'
+            reader.caughtUp?.()
+            return
+          }
           const page = await events.ofChannel(channel, cursor, upTo, pageSize)
           for (const entry of page) {
             if (stopping.signal.aborted) return

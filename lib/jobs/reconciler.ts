@@ -1,4 +1,5 @@
 import type { Logger } from '../logger.ts'
+import { isOutage } from '../outage.ts'
 import type { Queues } from '../queues/queues.ts'
 import type { JobStore, OpenJob } from '../store/jobs.ts'
 import type { Ledger } from '../store/ledger.ts'
@@ -46,6 +47,17 @@ export function createReconciler({
     return true
   }
 
+  /** One that cannot be repaired, such as a job of an action that only newer processes know, keeps no other waiting. */
+  async function repairOrSay(job: OpenJob): Promise<boolean> {
+    try {
+      return await repair(job)
+    } catch (error) {
+      if (isOutage(error)) throw error
+      log.warn({ jobId: job.id, action: job.action, err: error }, 'a job could not be compared with its queue')
+      return false
+    }
+  }
+
   /** One pass over all open jobs. @returns how many were put back */
   async function reconcile(): Promise<number> {
     let repaired = 0
@@ -53,7 +65,7 @@ export function createReconciler({
     for (;;) {
       const jobs = await store.open(after, pageSize, workerAliveMs)
       for (let from = 0; from < jobs.length; from += atOnce) {
-        const repairs = await Promise.all(jobs.slice(from, from + atOnce).map(repair))
+        const repairs = await Promise.all(jobs.slice(from, from + atOnce).map(repairOrSay))
         repaired += repairs.filter(Boolean).length
       }
       if (jobs.length < pageSize) break

@@ -1,5 +1,6 @@
 import { JobError } from '../jobs/job-error.ts'
 import type { Logger } from '../logger.ts'
+import { isOutage } from '../outage.ts'
 import type { Budgets } from '../budgets/budgets.ts'
 import type { Ledger, Settlement, Share } from '../store/ledger.ts'
 import { costOf, noTokens, type PicoUsd, type TokenUsage } from '../usage/money.ts'
@@ -34,7 +35,9 @@ export type Bookings = {
   }): Promise<Booking>
 }
 
-const settleAttempts = 6
+/** How long a settlement is tried for: longer than a database takes to fail over, or to recover from a crash. */
+const settleForMs = 5 * 60_000
+const longestSettleWaitMs = 2_000
 /** An answer shorter than this is not worth its prompt. */
 const fewestOutputTokens = 32
 
@@ -105,16 +108,17 @@ export function createBookings({ ledger, budgets, log }: { ledger: Ledger; budge
   }
 }
 
-/** The money is spent: a database that is away for some seconds must not make the job pay again. */
+/** The money is spent: a database that is away for a while must not make the job pay again. */
 async function persist(write: () => Promise<void>, log: Logger): Promise<void> {
+  const giveUpAt = performance.now() + settleForMs
   for (let attempt = 1; ; attempt++) {
     try {
       await write()
       return
     } catch (error) {
-      if (attempt === settleAttempts) throw error
+      if (performance.now() > giveUpAt || !isOutage(error)) throw error
       log.warn({ attempt, err: error }, 'settlement could not be written, trying again')
-      await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** attempt))
+      await new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** attempt, longestSettleWaitMs)))
     }
   }
 }

@@ -1,9 +1,9 @@
 import type OpenAI from 'openai'
-import { newId } from '../ids.ts'
 import { JobError } from '../jobs/job-error.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { PicoUsd, TokenUsage } from '../usage/money.ts'
 import type { UsageTracker } from '../usage/tracker.ts'
+import { beginCall } from './begin-call.ts'
 import { type Bookings, emptySettlement } from './booking.ts'
 import { inputHash } from './input-hash.ts'
 import { providerFailure } from './provider-error.ts'
@@ -79,20 +79,18 @@ export function createChat({
       return { ...stored, costPico: 0n, reused: true }
     }
     const inputBytes = Buffer.byteLength(JSON.stringify(request))
-    await guard.enter(model, Math.ceil(inputBytes / 4) + request.max_completion_tokens, call.signal)
-    call.signal.throwIfAborted()
-    const booking = await bookings.open({
-      id: newId(),
+    const maxOutputTokens = request.max_completion_tokens
+    const booking = await beginCall({
+      guard,
+      bookings,
       kind: 'chat',
       model,
-      maxOutputTokens: request.max_completion_tokens,
-      shares: [{ scope, step: call.step, inputHash: hash, inputBytes }]
+      tokens: Math.ceil(inputBytes / 4) + maxOutputTokens,
+      maxOutputTokens,
+      shares: [{ scope, step: call.step, inputHash: hash, inputBytes }],
+      signal: call.signal
     })
     const affordable = { ...request, max_completion_tokens: booking.maxOutputTokens }
-    if (call.signal.aborted) {
-      await booking.settle(emptySettlement('refused', 'not_sent', 1))
-      call.signal.throwIfAborted()
-    }
     const timeout = AbortSignal.timeout(timeoutMs)
     const options = {
       signal: AbortSignal.any([call.signal, timeout]),
@@ -109,8 +107,8 @@ export function createChat({
       if (failure.charge === 'unknown' && partial.requestId !== undefined) {
         await booking.settle(cutSettlement(call, partial.text, partial.requestId, failure.error.code))
       } else await booking.settle(emptySettlement(failure.charge, failure.error.code, 1))
+      await (call.signal.aborted ? guard.leave(model) : guard.report(model, failure))
       call.signal.throwIfAborted()
-      await guard.report(model, failure)
       throw timeout.aborted ? timedOut(timeoutMs) : failure.error
     }
     const { answer, requestId } = received

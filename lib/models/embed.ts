@@ -1,10 +1,10 @@
 import type OpenAI from 'openai'
-import { newId } from '../ids.ts'
 import { JobError } from '../jobs/job-error.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { TokenUsage } from '../usage/money.ts'
 import type { UsageScope, UsageTracker } from '../usage/tracker.ts'
 import { apportion } from './apportion.ts'
+import { beginCall } from './begin-call.ts'
 import { type Bookings, emptySettlement } from './booking.ts'
 import { inputHash } from './input-hash.ts'
 import { providerFailure } from './provider-error.ts'
@@ -103,30 +103,28 @@ export function createEmbed({
       const texts = members.flatMap((member) => member.texts)
       const signal = allAborted(members)
       const tokens = members.reduce((sum, member) => sum + member.tokens, 0)
-      await guard.enter(model, tokens, signal)
-      const booking = await bookings.open({
-        id: newId(),
+      const booking = await beginCall({
+        guard,
+        bookings,
         kind: 'embedding',
         model,
+        tokens,
         maxOutputTokens: 0,
         shares: members.map((member) => ({
           scope: member.scope,
           step: member.step,
           inputHash: member.hash,
           inputBytes: member.texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
-        }))
+        })),
+        signal
       })
-      if (signal.aborted) {
-        await booking.settle(emptySettlement('refused', 'not_sent', members.length))
-        signal.throwIfAborted()
-      }
       let reply: Awaited<ReturnType<typeof request>>
       try {
         reply = await request(texts, signal, booking.id)
       } catch (error) {
         const failure = providerFailure(error)
         await booking.settle(emptySettlement(failure.charge, failure.error.code, members.length))
-        if (!signal.aborted) await guard.report(model, failure)
+        await (signal.aborted ? guard.leave(model) : guard.report(model, failure))
         // One member's bad input must not fail the others: each is asked for alone.
         if (members.length > 1 && !failure.error.retryable) {
           await Promise.all(members.map((member) => send([member])))

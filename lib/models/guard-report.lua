@@ -1,7 +1,7 @@
 -- Tells how a request to a model went.
 --
 -- KEYS[1]  hash of the model, as in guard-enter.lua
--- ARGV[1]  'ok', 'refused' (an answer that says nothing about the provider's health), 'down' or 'pause'
+-- ARGV[1]  'ok', 'refused' (an answer that says nothing about the provider's health), 'down', 'pause' or 'unsent'
 -- ARGV[2]  ms for which the provider asked not to be called, for 'pause'
 -- ARGV[3]  failures in a row that open the circuit
 -- ARGV[4]  ms for which it opens first; doubles with each failed probe
@@ -25,6 +25,8 @@ elseif outcome == 'down' then
     redis.call('HSET', key, 'open_until', now + span)
     redis.call('HDEL', key, 'probe_until')
   end
+elseif outcome == 'unsent' then
+  redis.call('HDEL', key, 'probe_until')
 elseif outcome == 'pause' then
   local until_ = now + tonumber(ARGV[2])
   local known = tonumber(redis.call('HGET', key, 'pause_until')) or 0

@@ -13,6 +13,8 @@ export type ProviderGuard = {
    * @throws JobError that takes no attempt when it would have to wait longer
    */
   enter(model: string, tokens: number, signal: AbortSignal): Promise<void>
+  /** Tells that a request which was let go was not sent after all, or broken off by us: it was no probe of a circuit. */
+  leave(model: string): Promise<void>
   /** Tells how a request went; `undefined` is an answer. */
   report(model: string, failure: ProviderFailure | undefined): Promise<void>
 }
@@ -67,6 +69,22 @@ export function createProviderGuard({
     }
   }
 
+  async function tell(model: string, outcome: string, pauseMs = 0): Promise<string> {
+    const key = modelKey(prefix, model)
+    try {
+      return await commands.goals_guard_report(
+        key,
+        outcome,
+        Math.ceil(pauseMs),
+        failuresToOpen,
+        opensForMs,
+        opensAtMostMs
+      )
+    } catch {
+      return '' // no Redis, no guard
+    }
+  }
+
   return {
     async enter(model, tokens, signal) {
       const deadline = Date.now() + shortWaitMs
@@ -84,6 +102,10 @@ export function createProviderGuard({
       }
     },
 
+    async leave(model) {
+      await tell(model, 'unsent')
+    },
+
     async report(model, failure) {
       const pauseMs = failure?.error.retryable ? failure.error.retryAfterMs : undefined
       const outcome =
@@ -94,16 +116,7 @@ export function createProviderGuard({
             : failure.charge === 'unknown' || failure.error.code === 'provider_unavailable'
               ? 'down'
               : 'refused'
-      const change = await commands
-        .goals_guard_report(
-          modelKey(prefix, model),
-          outcome,
-          Math.ceil(pauseMs ?? 0),
-          failuresToOpen,
-          opensForMs,
-          opensAtMostMs
-        )
-        .catch(() => '')
+      const change = await tell(model, outcome, pauseMs)
       if (change === 'opened') log.warn({ model }, 'the model provider is down: calls fail fast until it is back')
       if (change === 'closed') log.info({ model }, 'the model provider is back')
     }

@@ -63,7 +63,8 @@ export function createBudgetStore({ knex }: { knex: Knex }) {
     },
 
     /**
-     * Reserves `amount` for a job in the day and month of its admission, if both budgets have room for it.
+     * Reserves `amount` for a job, if the day's and the month's budgets have room for it: those of its first reservation,
+     * which for jobs of the platform is their start, days after their admission if there was no room until then.
      * PostgreSQL decides: the rows are updated under a condition and stay locked until the transaction ends.
      * @returns false when there is no room; the caller's transaction must then be rolled back or go without
      */
@@ -71,7 +72,10 @@ export function createBudgetStore({ knex }: { knex: Knex }) {
       const job = await trx('jobs')
         .where({ id: jobId })
         .forUpdate()
-        .first('user_id', trx.raw('reserved_day::text as day'))
+        .first(
+          'user_id',
+          trx.raw(`(case when budgeted then reserved_day else (now() at time zone 'utc')::date end)::text as day`)
+        )
       if (!job) return false
       for (const [period, limit] of [
         ['day', budget.dailyPico],
@@ -96,7 +100,11 @@ export function createBudgetStore({ knex }: { knex: Knex }) {
       }
       await trx('jobs')
         .where({ id: jobId })
-        .update({ budgeted: true, reserved_pico: trx.raw('reserved_pico + ?', [amount.toString()]) })
+        .update({
+          budgeted: true,
+          reserved_day: job.day,
+          reserved_pico: trx.raw('reserved_pico + ?', [amount.toString()])
+        })
       return true
     },
 

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { Actor } from '../auth/actor.ts'
+import { lookMs } from './knex.ts'
 
 /**
  * Of these credentials, the ones that are neither revoked nor out of date, with what their owner may do now.
@@ -12,8 +13,9 @@ export function createCredentialsInForce({ knex }: { knex: Knex }): CredentialsI
   return async (credentials) => {
     const idsOf = (isKey: boolean) =>
       credentials.filter(({ kind }) => (kind === 'api_key') === isKey).map(({ id }) => id)
-    const { rows } = await knex.raw(
-      `select c.id, u.role
+    const { rows } = await knex
+      .raw(
+        `select c.id, u.role
        from (
          select id, user_id from sessions
          where id = any(:sessions::uuid[]) and revoked_at is null and expires_at > now()
@@ -21,8 +23,9 @@ export function createCredentialsInForce({ knex }: { knex: Knex }): CredentialsI
          select id, user_id from api_keys
          where id = any(:keys::uuid[]) and revoked_at is null and (expires_at is null or expires_at > now())
        ) c join users u on u.id = c.user_id`,
-      { sessions: idsOf(false), keys: idsOf(true) }
-    )
+        { sessions: idsOf(false), keys: idsOf(true) }
+      )
+      .timeout(lookMs)
     return new Map((rows as { id: string; role: Actor['role'] }[]).map(({ id, role }) => [id, role]))
   }
 }

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { EventView } from '../schemas/event.ts'
+import { lookMs } from './knex.ts'
 
 /** One committed event of the log, in its place. */
 export type LogEntry = {
@@ -63,7 +64,7 @@ export function createEventStore({ knex }: { knex: Knex }) {
   return {
     /** Where the log ends on either side. */
     async ends(): Promise<LogEnds> {
-      const row = await knex('relay').where({ id: 1 }).first('last_position', 'trimmed_position')
+      const row = await knex('relay').where({ id: 1 }).first('last_position', 'trimmed_position').timeout(lookMs)
       return { last: Number(row.last_position), trimmed: Number(row.trimmed_position) }
     },
 
@@ -74,6 +75,7 @@ export function createEventStore({ knex }: { knex: Knex }) {
         .orderBy('position')
         .limit(limit)
         .select(columns)
+        .timeout(lookMs)
       return rows.map(toLogEntry)
     },
 
@@ -89,6 +91,7 @@ export function createEventStore({ knex }: { knex: Knex }) {
         .orderBy('position')
         .limit(limit)
         .select(columns)
+        .timeout(lookMs)
       return rows.map(toLogEntry)
     },
 

@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobStatus, JobView } from '../schemas/job.ts'
 import type { SourceType } from '../schemas/sources.ts'
+import { lookMs } from './knex.ts'
 import { listColumns, toJobView, usageJoin, viewColumns } from './job-view.ts'
 
 /** What the worker needs of a started job. */
@@ -134,7 +135,11 @@ export function createJobStore({ knex }: { knex: Knex }) {
 
     /** Of these jobs, the ones that have ended or are gone. */
     async endedAmong(ids: string[]): Promise<string[]> {
-      const rows = await knex('jobs').whereIn('id', ids).whereIn('status', ['queued', 'active']).select('id')
+      const rows = await knex('jobs')
+        .whereIn('id', ids)
+        .whereIn('status', ['queued', 'active'])
+        .select('id')
+        .timeout(lookMs)
       const open = new Set(rows.map((row) => row.id as string))
       return ids.filter((id) => !open.has(id))
     },
@@ -173,7 +178,9 @@ export function createJobStore({ knex }: { knex: Knex }) {
                   select from workers w where w.id = j.worker and w.seen_at > now() - :aliveMs * interval '1 ms'
                 )) as held,
                 (j.thread_id is not null and exists (
-                  select from jobs p where p.thread_id = j.thread_id and p.id < j.id and p.status in ('queued', 'active')
+                  select from jobs p where p.thread_id = j.thread_id and p.id <> j.id
+                    and case when j.status = 'active' then p.status = 'active' and p.id < j.id
+                             else p.status = 'active' or (p.status = 'queued' and p.id < j.id) end
                 )) as behind
          from jobs j where j.id = :id for update of j`,
         { id, worker, aliveMs }
@@ -255,7 +262,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
     },
 
     /** Of these runs, the ones that are no longer in charge: cancelled, ended or overtaken. */
-    async lostRuns(runs: { id: string; run: number }[]): Promise<string[]> {
+    async lostRuns(runs: { id: string; run: number }[]): Promise<{ id: string; run: number }[]> {
       if (runs.length === 0) return []
       const rows = await knex('jobs')
         .whereIn(
@@ -263,10 +270,9 @@ export function createJobStore({ knex }: { knex: Knex }) {
           runs.map(({ id }) => id)
         )
         .select('id', 'run', 'status')
+        .timeout(lookMs)
       const current = new Map(rows.map((row) => [row.id as string, row]))
-      return runs
-        .filter(({ id, run }) => current.get(id)?.status !== 'active' || current.get(id)?.run !== run)
-        .map(({ id }) => id)
+      return runs.filter(({ id, run }) => current.get(id)?.status !== 'active' || current.get(id)?.run !== run)
     },
 
     /** Runs that this worker has, as far as the rows say. */
@@ -274,6 +280,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
       return await knex('jobs')
         .where({ status: 'active', worker })
         .select('id', 'run', 'attempts', 'max_attempts as maxAttempts')
+        .timeout(lookMs)
     },
 
     /** Jobs whose worker fell silent while it ran them, and which nobody has started again. */
@@ -289,6 +296,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
         .orderBy('id')
         .limit(limit)
         .select('id', 'action')
+        .timeout(lookMs)
     },
 
     /** Open jobs in order of id, for the reconciler; `held` ones are being run by a worker that lives. */

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import knexFactory, { type Knex } from 'knex'
 import type pg from 'pg'
@@ -11,6 +12,8 @@ export type DatabaseSettings = {
   /** connections this process may hold */
   poolMax?: number
   applicationName?: string
+  /** milliseconds that one statement may take; absent: any */
+  statementMs?: number
   /** hears of lost connections; without it nobody does, and each query's caller still gets its failure */
   log?: Pick<Logger, 'debug'>
 }
@@ -22,6 +25,12 @@ export type DatabaseSettings = {
 const idleInTransactionMs = 3_000
 
 /**
+ * Milliseconds for what is asked again and again, by `.timeout()`: a connection that was lost silently must not hold up
+ * whoever asks. Knex throws such a connection away.
+ */
+export const lookMs = 5_000
+
+/**
  * Settings of a Knex instance whose unqualified names mean our schema; `public` follows for the vector type.
  * Times come back as `Date`, 64-bit integers as strings (money is parsed to `bigint` by the stores).
  */
@@ -30,6 +39,7 @@ export function knexSettings({
   schema,
   poolMax = 10,
   applicationName = 'goals',
+  statementMs,
   log
 }: DatabaseSettings): Knex.Config {
   return {
@@ -39,7 +49,10 @@ export function knexSettings({
       application_name: applicationName,
       // A database that accepts the connection and then says nothing must not hold a request for ever.
       connectionTimeoutMillis: 5_000,
+      // Of a connection that nobody answers on, the system says so within a quarter of a minute instead of two hours.
       keepAlive: true,
+      keepAliveInitialDelayMillis: 5_000,
+      ...(statementMs === undefined ? {} : { statement_timeout: statementMs }),
       idle_in_transaction_session_timeout: idleInTransactionMs
     },
     log: knexLog(log),
@@ -51,6 +64,7 @@ export function knexSettings({
       // Without the registered type vectors come back as strings (pgvector-node's README); before the first migration
       // there is no vector type yet, and nothing that would need it.
       afterCreate: (connection: pg.Client, done: (error: unknown, connection: pg.Client) => void) => {
+        if (statementMs !== undefined) endWhenSilent(connection, statementMs * 1.1)
         const finish = () => setImmediate(done, null, connection)
         pgvector.registerTypes(connection).then(finish, finish)
       }
@@ -63,6 +77,12 @@ export function knexSettings({
       tableName: 'migrations'
     }
   }
+}
+
+/** The server ends what takes too long, and says so. One that says nothing for longer is gone, whatever TCP believes. */
+function endWhenSilent(connection: pg.Client, ms: number): void {
+  const { stream } = (connection as unknown as { connection: { stream: Socket } }).connection
+  stream.setTimeout(ms, () => stream.destroy(new Error('Connection terminated: the database fell silent')))
 }
 
 /** Knex writes to the terminal by itself; what it has to say belongs in our log, and is no news beside the failures. */

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { GateAction } from '../schemas/actions.ts'
+import { lookMs } from './knex.ts'
 
 export type LimitOverride = { userId: string; action: GateAction; limitPerMinute: number; burst: number }
 
@@ -9,7 +10,9 @@ export type LimitOverrideStore = ReturnType<typeof createLimitOverrideStore>
 export function createLimitOverrideStore({ knex }: { knex: Knex }) {
   return {
     async all(): Promise<LimitOverride[]> {
-      const rows = await knex('limit_overrides').select('user_id', 'action', 'limit_per_minute', 'burst')
+      const rows = await knex('limit_overrides')
+        .select('user_id', 'action', 'limit_per_minute', 'burst')
+        .timeout(lookMs)
       return rows.map((row) => ({
         userId: row.user_id as string,
         action: row.action as GateAction,

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { type LogEntry, toLogEntry } from './events.ts'
+import { lookMs } from './knex.ts'
 
 /** Names the one relay that may write: a later relay has a higher epoch, and writes of an earlier one change nothing. */
 export type Lease = { holder: string; epoch: number }
@@ -10,7 +11,7 @@ export type RelayStore = ReturnType<typeof createRelayStore>
 export function createRelayStore({ knex }: { knex: Knex }) {
   // A database behind a dead link must not hold a relay that is to notice it, or to stop.
   const raw = async (sql: string, bindings: Record<string, Knex.Value> = {}) =>
-    await knex.raw(sql, bindings).timeout(5_000)
+    await knex.raw(sql, bindings).timeout(lookMs)
   return {
     /**
      * Takes the lease if it is free or run out, or renews it if it is this holder's already.

@@ -114,6 +114,8 @@ async function watchApi(url: string, token: string): Promise<{ stop(): Promise<n
     const headers = { authorization: `Bearer ${token}`, connection }
     const response = await fetch(`${url}/api/v1/goals?limit=1`, { headers })
     await response.arrayBuffer()
+    // 503 is for services that are away, which an earlier blow may have seen to.
+    if (!response.ok && response.status !== 503) throw new Error(`answered ${response.status}`)
   }
   while (
     !(await ask('close').then(

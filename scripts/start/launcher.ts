@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { PreparedAdmin } from '../../lib/auth/administrator.ts'
 import type { Config } from '../../lib/config.ts'
 import { startServices } from '../services/index.ts'
+import { runOrFail } from '../services/run-command.ts'
 import { banner } from './banner.ts'
 import { anyPort, checkPort } from './check-port.ts'
 import { checkReachable } from './check-reachable.ts'
@@ -26,6 +27,7 @@ export type LauncherOptions = {
   parts: {
     api: string
     workers: string
+    migrateFile: string
     jwtSecret: (config: Config) => Promise<string>
     migrate: (config: Config) => Promise<string[]>
     prepareAdmin: (config: Config) => Promise<PreparedAdmin>
@@ -127,7 +129,8 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
     })
   )
   return createRollingRestart({
-    migrate: () => parts.migrate({ ...config, databaseUrl, redisUrl, rabbitmqUrl }),
+    // In a process of its own, which has the code that is there now.
+    migrate: async () => (await runOrFail(process.execPath, [parts.migrateFile], { env: childEnv() })).trim(),
     // Workers first: they know what the old API may still ask for, and what the new one will.
     parts: [
       { title: 'workers', supervisor: workers },

@@ -4,7 +4,7 @@ import { explain } from './report.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** A line of the notes that whoever asked for the restart follows. The last one has `ok`. */
-export type RestartNote = { text: string; ok?: boolean }
+export type RestartNote = { at: string; text: string; ok?: boolean }
 
 /**
  * Replaces what runs by new processes of the code and packages that are there now: migrates, then starts each beside its
@@ -18,21 +18,22 @@ export function createRollingRestart({
   step,
   notes
 }: {
-  /** brings the database up to date; resolves with the names of what was done */
-  migrate: () => Promise<string[]>
+  /** brings the database up to date; resolves with what to tell of it */
+  migrate: () => Promise<string>
   /** in the order in which they are replaced */
   parts: { title: string; supervisor: Pick<Supervisor, 'replace'> }[]
   step: Step
   notes: string
 }): () => Promise<void> {
   let underWay: Promise<void> | undefined
-  const note = async (line: RestartNote) => await appendFile(notes, `${JSON.stringify(line)}\n`)
+  // Where nothing can be written, nobody can follow; the restart goes on.
+  const note = async (line: Omit<RestartNote, 'at'>) =>
+    await appendFile(notes, `${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`).catch(() => undefined)
 
   async function run(): Promise<void> {
-    await writeFile(notes, '', { mode: 0o600 })
+    await writeFile(notes, '', { mode: 0o600 }).catch(() => undefined)
     try {
-      const names = await step('migrate the database', migrate)
-      await note({ text: names.length ? `${names.length} migrations` : 'the database is up to date' })
+      await note({ text: await step('migrate the database', migrate) })
       for (const { title, supervisor } of parts) {
         const orderly = await step(`replace the ${title}`, supervisor.replace)
         await note({ text: `replaced the ${title}${orderly ? '' : '; the old process had to be killed'}` })

@@ -19,5 +19,8 @@ export function spawnNode(
   cluster.schedulingPolicy = cluster.SCHED_NONE
   // Settings are of the whole process and read at each fork.
   cluster.setupPrimary({ exec: file, args: [], execArgv: [], stdio: ['ignore', output, output, 'ipc'] })
-  return cluster.fork(env).process
+  const worker = cluster.fork(env)
+  // It repeats the errors of its process, to which the caller listens; unheard they would end the launcher.
+  worker.on('error', () => undefined)
+  return worker.process
 }

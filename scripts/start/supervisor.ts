@@ -109,7 +109,10 @@ export function createSupervisor(spec: ChildSpec, say: (text: string) => void): 
   }
 
   async function note({ process: { pid } }: Child): Promise<void> {
-    if (pid) await writeFile(spec.pidFile, `${JSON.stringify(await identify(pid))}\n`, { mode: 0o600 })
+    if (!pid) return
+    const identity = `${JSON.stringify(await identify(pid))}\n`
+    // Without the file only a launcher that is killed leaves something behind; a full disk must cost no more than that.
+    await writeFile(spec.pidFile, identity, { mode: 0o600 }).catch(() => undefined)
   }
 
   function again(what: string): void {
@@ -150,6 +153,11 @@ export function createSupervisor(spec: ChildSpec, say: (text: string) => void): 
         throw error
       } finally {
         replacing = false
+      }
+      if (current && hasEnded(current) && !stopping) {
+        current = old
+        if (!old || hasEnded(old)) again(`${spec.title} ended as soon as it was ready`)
+        throw startError(`${spec.title} ended as soon as it was ready`)
       }
       return old ? await end(old, 'SIGTERM') : true
     },

@@ -110,9 +110,9 @@ async function openConnection(url: URL) {
   return {
     closed,
     received: () => received,
-    async ask(): Promise<void> {
+    async ask(path = '/health/live', fields = ''): Promise<void> {
       received = ''
-      socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`)
       while (!received.includes('\r\n\r\n')) await once(socket, 'data')
     }
   }
@@ -121,14 +121,18 @@ async function openConnection(url: URL) {
 test.serial('on SIGTERM an idle connection may ask once more and is told to close', async (t) => {
   const started = start(t, { KEEP_ALIVE_SECONDS: '60' })
   const url = new URL(await ready(started))
-  const connection = await openConnection(url)
+  const [connection, other] = [await openConnection(url), await openConnection(url)]
   await connection.ask()
+  await other.ask()
   t.regex(connection.received(), /keep-alive: timeout=60/i)
   started.child.kill('SIGTERM')
   while (await accepts(url)) continue
   await connection.ask()
   t.regex(connection.received(), /^HTTP\/1\.1 200[^]*connection: close/i)
   await connection.closed
+  await other.ask('/ws', 'Connection: Upgrade\r\nUpgrade: websocket\r\n')
+  t.regex(other.received(), /^HTTP\/1\.1 503/)
+  await other.closed
   t.is(await started.exit, 0)
 })
 

@@ -89,7 +89,8 @@ export async function createChatStage(
     models: stage.models,
     events: context.events,
     access: records.access,
-    people: users
+    people: users,
+    enqueue: context.jobs.enqueueEmbeddings
   }) as Processor<never>
   const userId = await newUser(context)
 

@@ -64,7 +64,7 @@ export async function makeMixedCalls(
     tracker,
     budgets,
     // Pauses and the circuit breaker would keep most faults from being met.
-    guard: { enter: async () => undefined, report: async () => undefined },
+    guard: { enter: async () => undefined, leave: async () => undefined, report: async () => undefined },
     log,
     ledger: {
       ...ledger,

@@ -51,6 +51,27 @@ test('a month that is used up gives back what the day had reserved', async (t) =
   t.deepEqual(await usageOf(userId), [])
 })
 
+test('a job of the platform that found no room on its day reserves on the day it starts', async (t) => {
+  const { jobs, knex, lifecycle, transaction } = context()
+  const userId = await userWithBudget('0.01')
+  const goalId = newId()
+  await knex('goals').insert({ id: goalId, user_id: userId, title: 'A goal that is worth some tokens' })
+  await transaction.transact((trx) => jobs.enqueueEmbeddings(trx, { userId, source: { type: 'goal', id: goalId } }))
+  const { id } = await knex('jobs').where({ user_id: userId }).first('id')
+  // As one of yesterday, when the whole budget was spent.
+  const yesterday = knex.raw(`(now() at time zone 'utc')::date - 1`)
+  await knex('jobs').where({ id }).update({ reserved_day: yesterday, run_at: knex.fn.now() })
+  const spent = { user_id: userId, period: 'day', starts_on: yesterday, spent_pico: parseUsd('0.01').toString() }
+  await knex('budget_usage').insert(spent)
+
+  t.is((await lifecycle.start(id, 'worker')).kind, 'started')
+  const today = await knex('budget_usage')
+    .where({ user_id: userId, period: 'day' })
+    .whereRaw(`starts_on = (now() at time zone 'utc')::date`)
+    .first('reserved_pico')
+  t.true(Number(today?.reserved_pico) > 0)
+})
+
 test('the default budget holds for a user without one, and a budget of null is none', async (t) => {
   const { budgetStore } = context()
   const [bounded, free] = [await newUser(context()), await userWithBudget(null)]

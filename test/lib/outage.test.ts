@@ -3,6 +3,7 @@ import test from 'ava'
 import { isOutage } from '../../lib/outage.ts'
 import { createKnex } from '../../lib/store/knex.ts'
 import { createIsolation } from '../helpers/services.ts'
+import { createTcpProxy } from '../helpers/tcp-proxy.ts'
 
 const coded = (code: string) => Object.assign(new Error('whatever'), { code })
 
@@ -18,6 +19,25 @@ test('services that are away are told by network code, SQLSTATE class, name or w
   }
   t.true(isOutage(new Error('outer', { cause: new Error('inner', { cause: coded('ECONNRESET') }) })))
   t.true(isOutage(new AggregateError([new Error('no'), coded('ECONNREFUSED')])))
+})
+
+test('a database that falls silent is an outage, and the next query goes over a new connection', async (t) => {
+  const place = await createIsolation()
+  const proxy = await createTcpProxy(place.databaseUrl)
+  const knex = createKnex({ databaseUrl: proxy.url, schema: place.schema, statementMs: 300 })
+  t.teardown(async () => {
+    await knex.destroy()
+    await proxy.close()
+    await place.remove()
+  })
+  await knex.raw('select 1')
+  proxy.freeze()
+  const silent = await t.throwsAsync(knex.raw('select 1'))
+  t.true(isOutage(silent), silent?.message)
+  proxy.restore()
+  await t.notThrowsAsync(knex.raw('select 1'))
+  // One that only takes too long is ended by the server.
+  t.like(await t.throwsAsync(knex.raw('select pg_sleep(5)')), { code: '57014' })
 })
 
 test('mistakes are no outages', (t) => {

@@ -34,6 +34,16 @@ async function child(t: ExecutionContext, code: string, options: Partial<ChildSp
   return { supervisor, messages, spec }
 }
 
+test.serial('one that cannot be started is a failed start and no more, also when it shares its port', async (t) => {
+  const { execPath } = process
+  for (const sharesPort of [false, true]) {
+    const { supervisor } = await child(t, stays + ready, { sharesPort })
+    process.execPath = '/nowhere/node'
+    await t.throwsAsync(supervisor.start(), { message: /^Worker could not be started: .*ENOENT/ })
+    process.execPath = execPath
+  }
+})
+
 test('a child that was ready and dies is started again, and both are said', async (t) => {
   const { supervisor, messages } = await child(t, stays + ready)
   const { url } = await supervisor.start()

@@ -305,6 +305,23 @@ test.serial('a job of the platform is retried as one, for its record, unless a n
   t.like(await jobStore.find(retried.id), { status: 'queued' })
 })
 
+test.serial('a turn that was admitted earlier and became visible later waits for the one that runs', async (t) => {
+  const { jobs, knex, lifecycle } = context()
+  const userId = await newUser(context())
+  const admit = async () =>
+    (await jobs.admit({ actor: { id: userId }, action: 'chat_completion', input: {}, threadId: userId })).job.id
+  const [earlier, later] = [await admit(), await admit()]
+  await knex('jobs').where({ id: earlier }).update({ thread_id: null })
+  t.is((await lifecycle.start(later, 'one')).kind, 'started')
+  await knex('jobs').where({ id: earlier }).update({ thread_id: userId })
+  t.is((await lifecycle.start(earlier, 'two')).kind, 'later')
+  // Its worker is not heard of: the later one may be started again, also with the earlier one waiting.
+  t.is((await lifecycle.start(later, 'two')).kind, 'started')
+  await knex('jobs').where({ id: later }).update({ status: 'completed', finished_at: knex.fn.now() })
+  t.is((await lifecycle.start(earlier, 'two')).kind, 'started')
+  await knex('jobs').where({ id: earlier }).update({ status: 'completed', finished_at: knex.fn.now() })
+})
+
 test.serial('many edits of a record queue one embedding job', async (t) => {
   const { jobs, transaction, knex } = context()
   const userId = await newUser(context())

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex'
 import type { EventLog } from '../../lib/events/log.ts'
 import { JobError } from '../../lib/jobs/job-error.ts'
 import { embeddingDimensions } from '../../lib/models/embed.ts'
@@ -21,6 +22,8 @@ type Needs = {
   events: EventLog
   access: ReferenceAccess
   people: { find(id: string): Promise<{ role: 'user' | 'admin' } | undefined> }
+  /** queues making a record's vectors current, unless a job for it waits */
+  enqueue(trx: Knex.Transaction, wanted: { userId: string; source: SourceKey }): Promise<void>
 }
 
 /** What OpenAI's embedding models take in one text (its API reference). */
@@ -93,7 +96,7 @@ function gone(run: JobRun, model: string): Effect {
 }
 
 function write(
-  { embeddings, events, models, sources }: Needs,
+  { embeddings, enqueue, events, models, sources }: Needs,
   run: JobRun,
   read: Source,
   rows: EmbeddingRow[],
@@ -105,7 +108,9 @@ function write(
     if (!source) return (await gone(run, model)(trx)) as EmbeddingResult
     const textHash = sourceHash(source)
     if (!textHash.equals(sourceHash(read))) {
-      // Whoever changed the text has queued a job for it, in the transaction of the change.
+      // Whoever changed the text found this job still queued and relied on it, or has queued another: then that one is
+      // enough.
+      await enqueue(trx, { userId: run.userId, source: { type: source.type, id: source.id } })
       run.log.info({ sourceType: source.type, sourceId: source.id }, 'the text changed while it was embedded')
       return { model, dimensions: embeddingDimensions, chunks: rows.length, reused }
     }

@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { JobError } from '../../../lib/jobs/job-error.ts'
-import { readModelState } from '../../../lib/models/provider-guard.ts'
+import { createProviderGuard, readModelState } from '../../../lib/models/provider-guard.ts'
 import { contextForFile, eventually, newUser } from '../../helpers/context.ts'
 import { offlineModels, runningJob } from '../../helpers/models.ts'
 
@@ -49,6 +49,18 @@ test('a provider that is down is not asked again until one request has found it 
   await ask()
   t.is((await readModelState(context().redis, guardPrefix, model)).state, 'closed')
   await ask()
+})
+
+test('a probe that was not sent after all leaves the place to the next', async (t) => {
+  const guardPrefix = `${context().prefix}:unsent`
+  const { redis, log } = context()
+  const guard = createProviderGuard({ redis, prefix: guardPrefix, limits: {}, log })
+  await redis.hset(`${guardPrefix}:model:${model}`, 'open_until', Date.now() - 1)
+  await guard.enter(model, 1, signal)
+  await t.throwsAsync(guard.enter(model, 1, signal), { message: /cannot be asked/ })
+  await guard.leave(model)
+  await t.notThrowsAsync(guard.enter(model, 1, signal))
+  t.is((await readModelState(redis, guardPrefix, model)).state, 'open')
 })
 
 test('all workers together stay below the configured requests a minute', async (t) => {

@@ -126,7 +126,8 @@ function open(context: TestContext): RagPlace {
     models,
     events,
     access: records.access,
-    people: createUserStore(knex)
+    people: createUserStore(knex),
+    enqueue: (trx, { userId, source }) => queue(trx, userId, source)
   })
 
   return {

@@ -199,6 +199,19 @@ test.serial('a text that changed while it was embedded is not overwritten', asyn
   t.deepEqual(await context.knex('embeddings').where({ source_id: goal.id }).select('id', 'content_hash'), before)
 })
 
+test.serial('a text that changed while its job was being started is embedded by another', async (t) => {
+  const { embedding, newActor, records, context, embedQueued } = place()
+  const actor = await newActor()
+  const goal = await records.run((trx) => records.goals.create(trx, actor, { title: 'First title', status: 'active' }))
+  await embedQueued()
+  const late = await embedding({ source: { type: 'goal', id: goal.id } }, { userId: actor.id })
+  // The change found the job that now runs still queued, and so queued none.
+  await context.knex('goals').where({ id: goal.id }).update({ title: 'Second title' })
+  await apply(place(), late)
+  const waiting = await context.knex('jobs').where({ source_id: goal.id, status: 'queued' }).select('origin')
+  t.deepEqual(waiting, [{ origin: 'system' }])
+})
+
 test.serial('a deleted record is a clean end for a job of the platform and a failure for a person', async (t) => {
   const source = { type: 'goal', id: newId() } as const
   const actor = await place().newActor()
