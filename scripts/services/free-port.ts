@@ -17,14 +17,30 @@ export function tryPort(port: number, host: string): Promise<Attempt> {
   })
 }
 
+/**
+ * Below the ports that systems give to outgoing connections (RFC 6335: from 49152; Linux: from 32768): what stops
+ * listening on one of these finds it free again.
+ */
+const steady = { from: 20_000, count: 10_000 }
+const tries = 20
+
+/** A port that nobody listens on now, and that no outgoing connection will take. Rejects with a StartError. */
+export async function anyPort(host: string): Promise<number> {
+  let attempt: Attempt = { code: '' }
+  for (let n = 0; n < tries; n++) {
+    attempt = await tryPort(steady.from + Math.floor(Math.random() * steady.count), host)
+    if (attempt.code === undefined) return attempt.port
+    if (attempt.code !== 'EADDRINUSE') break
+  }
+  throw startError(`no port could be had on ${host} (${attempt.code})`)
+}
+
 /** A port on 127.0.0.1 that nobody listens on now; the first of `preferred` that is free, else any. */
 export async function freePort(...preferred: number[]): Promise<number> {
   for (const port of preferred) {
     if ((await tryPort(port, '127.0.0.1')).code === undefined) return port
   }
-  const attempt = await tryPort(0, '127.0.0.1')
-  if (attempt.code !== undefined) throw startError(`no port could be had on 127.0.0.1 (${attempt.code})`)
-  return attempt.port
+  return await anyPort('127.0.0.1')
 }
 
 /** A free port, the one kept in `file` when it is still free, so that addresses stay the same between starts. */

@@ -8,13 +8,6 @@ const reasons: Record<string, string> = {
   ENOTFOUND: 'is not possible: that host name is not known'
 }
 
-/** A port on that host that nobody listens on now. Rejects with a StartError when there is none. */
-export async function anyPort(host: string): Promise<number> {
-  const attempt = await tryPort(0, host)
-  if (attempt.code === undefined) return attempt.port
-  throw startError(`PORT=0 on ${host} ${reasons[attempt.code] ?? `cannot be had (${attempt.code})`}.`)
-}
-
 /** Rejects with a StartError that says what to change when the API could not listen there. */
 export async function checkPort(port: number, host: string): Promise<void> {
   const { code } = await tryPort(port, host)

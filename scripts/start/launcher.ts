@@ -2,10 +2,11 @@ import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PreparedAdmin } from '../../lib/auth/administrator.ts'
 import type { Config } from '../../lib/config.ts'
+import { anyPort } from '../services/free-port.ts'
 import { startServices } from '../services/index.ts'
 import { runOrFail } from '../services/run-command.ts'
 import { banner } from './banner.ts'
-import { anyPort, checkPort } from './check-port.ts'
+import { checkPort } from './check-port.ts'
 import { checkReachable } from './check-reachable.ts'
 import type { Closers } from './closers.ts'
 import { keepServices } from './keep-services.ts'
@@ -53,7 +54,7 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
   const pidFileOf = (name: string) => join(dataDir, `${name}.json`)
 
   for (const name of ['api', 'workers']) await stopLeftBehind({ pidFile: pidFileOf(name), stopTimeoutMs })
-  if (config.port !== 0) await checkPort(config.port, config.host)
+  await checkPort(config.port, config.host)
   const given = { databaseUrl: config.databaseUrl, redisUrl: config.redisUrl, rabbitmqUrl: config.rabbitmqUrl }
   await checkReachable(given, step)
   signal.throwIfAborted()

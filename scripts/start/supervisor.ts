@@ -131,11 +131,15 @@ export function createSupervisor(spec: ChildSpec, say: (text: string) => void): 
 
   async function end(child: Child, signal: NodeJS.Signals): Promise<boolean> {
     if (hasEnded(child)) return true
-    const kill = setTimeout(() => child.process.kill('SIGKILL'), spec.stopTimeoutMs)
+    let orderly = true
+    const kill = setTimeout(() => {
+      orderly = false
+      child.process.kill('SIGKILL')
+    }, spec.stopTimeoutMs)
     child.process.kill(signal)
     await child.ended
     clearTimeout(kill)
-    return child.process.signalCode !== 'SIGKILL'
+    return orderly
   }
 
   return {

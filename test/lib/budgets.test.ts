@@ -72,7 +72,8 @@ test('a job of the platform that found no room on its day reserves on the day it
   t.true(Number(today?.reserved_pico) > 0)
 })
 
-test('the default budget holds for a user without one, and a budget of null is none', async (t) => {
+// Alone: it is everybody's default.
+test.serial('the default budget holds for a user without one, and a budget of null is none', async (t) => {
   const { budgetStore } = context()
   const [bounded, free] = [await newUser(context()), await userWithBudget(null)]
   await budgetStore.setDefaultBudget({ dailyPico: 0n, monthlyPico: null })
