@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import test from 'ava'
 import WebSocket from 'ws'
@@ -46,6 +47,7 @@ test('npm restart replaces API and workers, and clients see nothing but a socket
       if (answer.status === 202) jobs.push(answer.body.id)
       const outcome = String(answer.status)
       statuses.set(outcome, (statuses.get(outcome) ?? 0) + 1)
+      await delay(25) // as people do; what is shown is that none of them is turned away
     }
   })
   const socket = new WebSocket(`${platform.url.replace('http', 'ws')}/ws`, {
