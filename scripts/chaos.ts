@@ -129,7 +129,10 @@ async function main(): Promise<number> {
   }
 }
 
-/** Until no job is open and the log has reached every sink, or nothing has moved for half a minute. */
+/**
+ * Until no job is open, every call is settled or given up, and the log has reached every sink, or nothing has moved for a
+ * while.
+ */
 async function untilQuiet(stage: Stage): Promise<void> {
   let left = -1
   let movedAt = performance.now()
@@ -137,6 +140,7 @@ async function untilQuiet(stage: Stage): Promise<void> {
     const { rows } = await stage.knex.raw(
       `select (select count(*) from jobs where status in ('queued', 'active'))
             + (select count(*) from events where position is null)
+            + (select count(*) from model_calls where state = 'intended')
             + (select coalesce(sum((select last_position from relay) - position), 0) from relay_cursors) as n,
               (select count(*) from jobs where status = 'queued' and run_at > now()) as waiting`
     )

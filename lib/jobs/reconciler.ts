@@ -8,8 +8,11 @@ import { workerAliveMs } from './lifecycle.ts'
 const pageSize = 500
 /** Jobs whose commands to Redis are on their way together. */
 const atOnce = 100
-/** An intent without settlement whose job has ended is looked at again after this long. */
-const intentAgeMs = 5 * 60_000
+/**
+ * An intent whose run is over and that has no settlement after this long counts as unknown. A settlement that comes
+ * later all the same, because the database was away, corrects it.
+ */
+const intentAgeMs = 30_000
 const sweptAtOnce = 200
 
 /**

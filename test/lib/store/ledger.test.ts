@@ -46,3 +46,23 @@ test('an answer that comes when its person has gone is paid for and not kept', a
   const row = await settled(scope, () => context().auth.users.remove(actor, scope.userId))
   t.deepEqual(row, { cost_pico: '7', response: null })
 })
+
+test('an intent whose run is over counts as unknown after a while, and one whose run goes on does not', async (t) => {
+  const { ledger, lifecycle, knex, config } = context()
+  const { priceId } = (await ledger.priceOf(config.chatModel)) as { priceId: string }
+  const intend = async (age: string) => {
+    const scope = await runningJob(context())
+    const id = newId()
+    const share = { scope, step: 'answer', inputHash: 'hash', worstCasePico: 1n }
+    await ledger.intend({ id, kind: 'chat', model: config.chatModel, priceId, shares: [share] })
+    await knex('model_calls')
+      .where({ id })
+      .update({ created_at: knex.raw(`now() - ?::interval`, [age]) })
+    return { id, jobId: scope.jobId }
+  }
+  const [running, over, fresh] = [await intend('1 hour'), await intend('31 seconds'), await intend('1 second')]
+  for (const { jobId } of [over, fresh]) t.true(await lifecycle.cancelOpen(jobId))
+  await ledger.sweep(30_000)
+  const stateOf = async ({ id }: { id: string }) => (await knex('model_calls').where({ id }).first('state'))?.state
+  t.deepEqual([await stateOf(running), await stateOf(over), await stateOf(fresh)], ['intended', 'unknown', 'intended'])
+})
