@@ -1,7 +1,8 @@
 import type { Logger } from '../logger.ts'
 import { isOutage } from '../outage.ts'
 import type { Queues } from '../queues/queues.ts'
-import type { JobStore, OpenJob } from '../store/jobs.ts'
+import type { JobStore } from '../store/jobs.ts'
+import type { OpenJob } from '../store/open-jobs.ts'
 import type { Ledger } from '../store/ledger.ts'
 import { workerAliveMs } from './lifecycle.ts'
 

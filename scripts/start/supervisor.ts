@@ -100,7 +100,10 @@ export function createSupervisor(spec: ChildSpec, say: (text: string) => void): 
     const started = spawnNode(spec.file, { env: spec.env(), output, sharesPort: spec.sharesPort === true })
     const ended = new Promise<string>((resolve) => {
       started.once('exit', (code, signal) => resolve(signal ? `was ended by ${signal}` : `ended with code ${code}`))
-      started.once('error', (error) => resolve(`could not be started: ${error.message}`))
+      // Errors of one that runs, a message that did not get through, are followed by its exit or by nothing.
+      started.on('error', ({ message }) => {
+        if (started.pid === undefined) resolve(`could not be started: ${message}`)
+      })
     })
     const child = { process: started, ended }
     living.add(child)
