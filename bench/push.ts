@@ -1,16 +1,18 @@
 import { performance } from 'node:perf_hooks'
+import { openBenchServices } from './bench-services.ts'
 import { createSocketStage } from '../test/helpers/socket-stage.ts'
 
 /**
- * `node bench/push.ts [events]`: the time from the commit of an event to its arrival at a WebSocket client, on an
+ * `npm run bench:push [-- events]`: the time from the commit of an event to its arrival at a WebSocket client, on an
  * otherwise idle machine: one event at a time, through Postgres, the relay, Redis and a socket, as in production; the
- * relay and the API share this process. Takes the services of TEST_DATABASE_URL, TEST_REDIS_URL and TEST_RABBITMQ_URL.
+ * relay and the API share this process. On the services of TEST_DATABASE_URL, TEST_REDIS_URL and TEST_RABBITMQ_URL, or on
+ * private ones.
  */
 
 const count = Number(process.argv[2] ?? 500)
 const targetMs = 50
 
-const closers: (() => Promise<unknown>)[] = []
+const closers: (() => Promise<unknown>)[] = [await openBenchServices()]
 const stage = await createSocketStage({ teardown: (close) => void closers.push(async () => await close()) })
 try {
   stage.relay().start()
