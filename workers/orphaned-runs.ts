@@ -2,6 +2,7 @@ import { JobError } from '../lib/jobs/job-error.ts'
 import type { createLifecycle } from '../lib/jobs/lifecycle.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { JobStore } from '../lib/store/jobs.ts'
+import { type Repeated, repeat } from './repeat.ts'
 import type { RunningJobs } from './running-jobs.ts'
 
 const everyMs = 1_000
@@ -13,7 +14,7 @@ const everyMs = 1_000
  * A run is looked at twice, because its start is committed a moment before it is on the list. One that is taken for
  * orphaned all the same does no harm: it is not in charge any more and cannot write.
  */
-export function createOrphanedRuns({
+export function watchOrphanedRuns({
   store,
   running,
   lifecycle,
@@ -25,10 +26,7 @@ export function createOrphanedRuns({
   lifecycle: Pick<ReturnType<typeof createLifecycle>, 'fail'>
   worker: string
   log: Logger
-}) {
-  let timer: NodeJS.Timeout | undefined
-  let looking: Promise<void> | undefined
-  let stopped = false
+}): Repeated {
   let suspects = new Set<string>()
 
   async function look(): Promise<void> {
@@ -48,22 +46,5 @@ export function createOrphanedRuns({
     }
   }
 
-  function schedule(): void {
-    if (stopped) return
-    timer = setTimeout(() => {
-      looking = look()
-        .catch((error: unknown) => log.debug({ err: error }, 'orphaned runs could not be looked up'))
-        .finally(schedule)
-    }, everyMs)
-  }
-
-  return {
-    look,
-    start: schedule,
-    async stop(): Promise<void> {
-      stopped = true
-      clearTimeout(timer)
-      await looking
-    }
-  }
+  return repeat({ name: 'orphaned runs', everyMs, work: look, log })
 }

@@ -15,11 +15,11 @@ import { loadAgents } from './agents/graph.ts'
 import { concurrencyOf } from './concurrency.ts'
 import { createHandlers } from './handlers.ts'
 import { createHeartbeat } from './heartbeat.ts'
-import { createOrphanedRuns } from './orphaned-runs.ts'
+import { watchOrphanedRuns } from './orphaned-runs.ts'
 import { createPool } from './pool.ts'
 import { createRunJob } from './run-job.ts'
 import { createRunningJobs } from './running-jobs.ts'
-import { createTakeover } from './takeover.ts'
+import { watchDeadWorkers } from './takeover.ts'
 import { createRunWatch } from './watch-runs.ts'
 import { createWebhookPool } from './webhooks.ts'
 
@@ -54,8 +54,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
   await heartbeat.start()
   const watch = createRunWatch({ store: jobStore, running, subscriber, prefix, log })
   watch.start()
-  const orphanedRuns = createOrphanedRuns({ store: jobStore, running, lifecycle, worker: name, log })
-  orphanedRuns.start()
+  const orphanedRuns = watchOrphanedRuns({ store: jobStore, running, lifecycle, worker: name, log })
   const publisher =
     config.rabbitmqUrl && config.rabbitmqUrl !== 'off'
       ? await createPublisher({ url: config.rabbitmqUrl, exchange: config.eventsExchange, log })
@@ -105,8 +104,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
     return createPool({ action, concurrency, redis: connection, redisPrefix: prefix, runJob, log })
   }
   const pools = [...placesOf].map(([action, places]) => openPool(action, places))
-  const takeover = createTakeover({ store: jobStore, queues, placesOf, openPool, log })
-  takeover.start()
+  const takeover = watchDeadWorkers({ store: jobStore, queues, placesOf, openPool, log })
 
   return {
     async stop() {

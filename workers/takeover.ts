@@ -4,6 +4,7 @@ import type { Queues } from '../lib/queues/queues.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
 import type { JobStore } from '../lib/store/jobs.ts'
 import type { Pool } from './pool.ts'
+import { type Repeated, repeat } from './repeat.ts'
 
 const everyMs = 500
 
@@ -12,7 +13,7 @@ const everyMs = 500
  * long jobs. BullMQ puts such jobs in front of what waits: a pool of as many places that takes nothing further takes
  * just these. At most as many places as a pool has by itself are added to it.
  */
-export function createTakeover({
+export function watchDeadWorkers({
   store,
   queues,
   placesOf,
@@ -25,13 +26,10 @@ export function createTakeover({
   placesOf: ReadonlyMap<AiAction, number>
   openPool: (action: AiAction, places: number) => Pool
   log: Logger
-}) {
+}): Repeated {
   const open = new Map<AiAction, { pool: Pool; places: number }>()
   /** closed, with jobs that still run */
   const closing = new Set<{ action: AiAction; places: number; closed: Promise<void> }>()
-  let timer: NodeJS.Timeout | undefined
-  let looking: Promise<void> | undefined
-  let stopped = false
 
   async function countWaiting(action: AiAction, ids: string[]): Promise<number> {
     const states = await Promise.all(ids.map((id) => queues.of(action).getJobState(id)))
@@ -49,7 +47,7 @@ export function createTakeover({
       .finally(() => closing.delete(entry))
   }
 
-  async function look(): Promise<void> {
+  async function look(signal: AbortSignal): Promise<void> {
     for (const action of open.keys()) close(action)
     const abandoned = Map.groupBy(await store.abandoned(workerAliveMs, 200), ({ action }) => action)
     for (const [action, places] of placesOf) {
@@ -63,28 +61,17 @@ export function createTakeover({
           : 0
       const added = [...closing].reduce((sum, entry) => sum + (entry.action === action ? entry.places : 0), 0)
       const wanted = Math.min(waiting, places - added)
-      if (wanted < 1 || stopped) continue
+      if (wanted < 1 || signal.aborted) continue
       log.info({ queue: action, places: wanted }, 'places added for jobs of dead workers')
       open.set(action, { pool: openPool(action, wanted), places: wanted })
     }
   }
 
-  function schedule(): void {
-    if (stopped) return
-    timer = setTimeout(() => {
-      looking = look()
-        .catch((error: unknown) => log.debug({ err: error }, 'jobs of dead workers could not be looked up'))
-        .finally(schedule)
-    }, everyMs)
-  }
-
+  const looking = repeat({ name: 'takeover', everyMs, work: look, log })
   return {
-    start: schedule,
     /** Resolves when what runs in added places has ended. */
-    async stop(): Promise<void> {
-      stopped = true
-      clearTimeout(timer)
-      await looking
+    async stop() {
+      await looking.stop()
       for (const action of open.keys()) close(action)
       await Promise.all([...closing].map(({ closed }) => closed))
     }

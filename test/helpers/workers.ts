@@ -2,8 +2,8 @@ import { createRunJob, type Handlers } from '../../workers/run-job.ts'
 import { createPool, type Pool } from '../../workers/pool.ts'
 import { createRunningJobs } from '../../workers/running-jobs.ts'
 import { createHeartbeat } from '../../workers/heartbeat.ts'
-import { createOrphanedRuns } from '../../workers/orphaned-runs.ts'
-import { createTakeover } from '../../workers/takeover.ts'
+import { watchOrphanedRuns } from '../../workers/orphaned-runs.ts'
+import { watchDeadWorkers } from '../../workers/takeover.ts'
 import { createRunWatch } from '../../workers/watch-runs.ts'
 import { newId } from '../../lib/ids.ts'
 import { createUsageTracker } from '../../lib/usage/tracker.ts'
@@ -61,15 +61,13 @@ export async function startTestWorker(
   const subscriber = openRedis('subscriber', worker)
   const watch = createRunWatch({ store: jobStore, running, subscriber, prefix, log })
   watch.start()
-  const orphanedRuns = createOrphanedRuns({ store: jobStore, running, lifecycle, worker, log })
-  orphanedRuns.start()
+  const orphanedRuns = watchOrphanedRuns({ store: jobStore, running, lifecycle, worker, log })
   const redis = openRedis('blocking', worker)
   const openPool = (action: AiAction, concurrency: number) =>
     createPool({ action, concurrency, redis, redisPrefix: prefix, runJob, log })
   const pools: Pool[] = actions.map((action) => openPool(action, places))
   const placesOf = new Map(actions.map((action) => [action, places]))
-  const takeover = createTakeover({ store: jobStore, queues, placesOf, openPool, log })
-  takeover.start()
+  const takeover = watchDeadWorkers({ store: jobStore, queues, placesOf, openPool, log })
   return {
     worker,
     running,
