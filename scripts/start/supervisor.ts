@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { identify, readLiving } from '../services/process-identity.ts'
 import { startError } from '../services/start-error.ts'
 import { stopProcess } from '../services/stop-process.ts'
@@ -114,8 +114,11 @@ export function createSupervisor(spec: ChildSpec, say: (text: string) => void): 
   async function note({ process: { pid } }: Child): Promise<void> {
     if (!pid) return
     const identity = `${JSON.stringify(await identify(pid))}\n`
-    // Without the file only a launcher that is killed leaves something behind; a full disk must cost no more than that.
-    await writeFile(spec.pidFile, identity, { mode: 0o600 }).catch(() => undefined)
+    // Renamed into place, so that nobody reads half of it. Without the file only a launcher that is killed leaves something
+    // behind; a full disk must cost no more than that.
+    await writeFile(`${spec.pidFile}.new`, identity, { mode: 0o600 })
+      .then(() => rename(`${spec.pidFile}.new`, spec.pidFile))
+      .catch(() => undefined)
   }
 
   function again(what: string): void {
