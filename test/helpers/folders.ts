@@ -5,6 +5,7 @@ import { join } from 'node:path'
 /** An empty folder of the test's own, removed with everything in it when the test ends. */
 export async function emptyFolder(t: { teardown: (remove: () => Promise<void>) => void }): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'goals-test-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  // What was ended may still be writing its last file.
+  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }))
   return folder
 }
