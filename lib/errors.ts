@@ -21,7 +21,8 @@ const catalogue = {
   rate_limited: [429, 'Too many requests'],
   budget_exceeded: [429, 'Budget used up'],
   internal: [500, 'Internal error'],
-  unavailable: [503, 'Service unavailable']
+  unavailable: [503, 'Service unavailable'],
+  busy: [503, 'Too busy']
 } as const satisfies Record<string, readonly [number, string]>
 
 export type ErrorCode = keyof typeof catalogue
