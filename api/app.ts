@@ -5,6 +5,7 @@ import type { Config } from '../lib/config.ts'
 import { notFound } from '../lib/errors.ts'
 import type { Gate } from '../lib/gate/gate.ts'
 import type { Logger } from '../lib/logger.ts'
+import type { RelayLag } from '../lib/store/relay.ts'
 import { consoleRoutes } from './console/console.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Health } from './health/health.ts'
@@ -31,6 +32,8 @@ export type AppNeeds = {
   health: Health
   /** shown in the queue monitor and counted for metrics */
   queues: Queue[]
+  /** how far the log got out, for metrics */
+  relayLag: () => Promise<RelayLag>
   /** every resource's endpoints but those of credentials and users, which are made here */
   endpoints: Endpoint[]
 }
@@ -38,11 +41,21 @@ export type AppNeeds = {
 const apiBasePath = '/api/v1'
 
 /** The HTTP side as an Express app, in the order in which a request meets its parts. Never listens. */
-export function createApp({ config, log, version, auth, gate, health, queues, endpoints }: AppNeeds): Express {
+export function createApp({
+  config,
+  log,
+  version,
+  auth,
+  gate,
+  health,
+  queues,
+  relayLag,
+  endpoints
+}: AppNeeds): Express {
   const guessGuard = createGuessGuard({ gate })
   const all = [...authEndpoints({ ...auth, guessGuard }), ...userEndpoints({ ...auth, guessGuard }), ...endpoints]
   const document = openApiDocument({ endpoints: all, basePath: apiBasePath, version })
-  const metrics = createMetrics({ queues })
+  const metrics = createMetrics({ queues, relayLag })
   const limit = addressLimit({ gate })
 
   const app = express()

@@ -6,6 +6,7 @@ import type { Context } from '../lib/context.ts'
 import { createGate } from '../lib/gate/gate.ts'
 import { gateRedisOptions } from '../lib/gate/redis-options.ts'
 import { type ModelState, readModelState } from '../lib/models/provider-guard.ts'
+import { createRelayStore } from '../lib/store/relay.ts'
 import { createApp } from './app.ts'
 import { createAwaitJob } from './await-job.ts'
 import { contextEndpoints } from './endpoints.ts'
@@ -67,12 +68,14 @@ export async function startApi({
     canSubscribe: records.access.canSubscribe,
     log
   })
+  const relay = createRelayStore({ knex })
   const { probes, close: closeProbes } = createProbes({
     knex,
     redis,
     queues: queues.all(),
     liveWorkers: () => workerStore.liveWorkers(workerAliveMs),
     rabbitmqUrl: config.rabbitmqUrl ?? 'off',
+    relayLag: relay.lag,
     modelStates: async () => {
       const models = [config.chatModel, config.embeddingModel]
       const states = await Promise.all(models.map((model) => readModelState(redis, prefix, model)))
@@ -88,6 +91,7 @@ export async function startApi({
     gate,
     health: createHealth({ probes, vital: 'postgres' }),
     queues: [...queues.all(), webhookRoom.queue.queue],
+    relayLag: relay.lag,
     endpoints: [...contextEndpoints({ context, gate, awaitJob }), ...news.endpoints]
   })
   const server = createApiServer(app, config.keepAliveMs)

@@ -2,8 +2,10 @@ import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { ModelState } from '../../lib/models/provider-guard.ts'
-import type { Probe, ProbeResult } from './health.ts'
+import type { RelayLag } from '../../lib/store/relay.ts'
 import { createBrokerProbe } from './broker-probe.ts'
+import type { Probe, ProbeResult } from './health.ts'
+import { relayResult } from './work-probe.ts'
 
 type Needs = {
   knex: Knex
@@ -15,11 +17,13 @@ type Needs = {
   rabbitmqUrl: string
   /** how each model in use stands with its provider, as the workers found it */
   modelStates: () => Promise<Record<string, ModelState>>
+  /** how far the log got out */
+  relayLag: () => Promise<RelayLag>
 }
 
 /** The components every instance has. `close` lets go of the broker. */
-export function createProbes({ knex, redis, queues, liveWorkers, rabbitmqUrl, modelStates }: Needs): {
-  probes: Record<'postgres' | 'redis' | 'rabbitmq' | 'workers' | 'queues' | 'models', Probe>
+export function createProbes({ knex, redis, queues, liveWorkers, rabbitmqUrl, modelStates, relayLag }: Needs): {
+  probes: Record<'postgres' | 'redis' | 'rabbitmq' | 'workers' | 'queues' | 'models' | 'relay', Probe>
   close: () => Promise<void>
 } {
   const broker = createBrokerProbe({ url: rabbitmqUrl })
@@ -43,6 +47,9 @@ export function createProbes({ knex, redis, queues, liveWorkers, rabbitmqUrl, mo
       const models = await modelStates()
       const waiting = Object.values(models).some(({ state }) => state !== 'closed')
       return { state: waiting ? 'degraded' : 'ok', models }
+    },
+    async relay(): Promise<ProbeResult> {
+      return relayResult(await relayLag())
     },
     async queues(): Promise<ProbeResult> {
       return { state: 'ok', jobs: await countJobs(queues) }

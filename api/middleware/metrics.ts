@@ -1,10 +1,15 @@
 import type { Queue } from 'bullmq'
 import type { RequestHandler } from 'express'
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { RelayLag } from '../../lib/store/relay.ts'
 import { countJobs } from '../health/probes.ts'
+import { measureRelay } from './work-metrics.ts'
 
 /** Metrics of one API process, in a registry of its own. */
-export function createMetrics({ queues }: { queues: Queue[] }): { observe: RequestHandler; registry: Registry } {
+export function createMetrics({ queues, relayLag }: { queues: Queue[]; relayLag: () => Promise<RelayLag> }): {
+  observe: RequestHandler
+  registry: Registry
+} {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const durations = new Histogram({
@@ -28,6 +33,7 @@ export function createMetrics({ queues }: { queues: Queue[] }): { observe: Reque
     }
   })
   void depth
+  measureRelay(registry, relayLag)
 
   return {
     registry,

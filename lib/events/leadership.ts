@@ -63,7 +63,7 @@ export async function lead({
       last: lease.lastPosition,
       events,
       inCharge: () => performance.now() < validUntil,
-      onConfirm: () => {
+      onChange: () => {
         unsaved = true
       },
       log
@@ -108,9 +108,9 @@ export async function lead({
   async function saveCursors(): Promise<void> {
     if (!unsaved) return
     unsaved = false
-    const positions = new Map(sinks.map(({ name }, i) => [name, (runners[i] as (typeof runners)[number]).confirmed()]))
+    const states = runners.map((runner, i) => ({ sink: (sinks[i] as Sink).name, ...runner.state() }))
     try {
-      if (!(await store.saveCursors(lease, positions))) lose()
+      if (!(await store.saveCursors(lease, states))) lose()
     } catch (error) {
       unsaved = true
       throw error

@@ -1,3 +1,4 @@
+import { describeFailure, type Failure } from '../failure.ts'
 import type { Logger } from '../logger.ts'
 import type { EventStore } from '../store/events.ts'
 import { createDoorbell } from './doorbell.ts'
@@ -23,7 +24,8 @@ export type Sink = {
 export type SinkRunner = {
   /** Events that were just placed. They need not be read again when the sink has kept up. */
   offer(batch: Outgoing[]): void
-  confirmed(): number
+  /** how far it is, and why it gets no further, if it does not */
+  state(): { position: number; failure: Failure | undefined }
   /**
    * Never rejects.
    * @param stopping begins no further batch
@@ -40,7 +42,7 @@ const keptOffers = 1_000
  * @param cursor the position the sink has confirmed
  * @param last the log's last position
  * @param inCharge whether this relay's lease still holds: asked before each delivery
- * @param onConfirm told when the confirmed position has moved
+ * @param onChange told when the state has changed
  */
 export function createSinkRunner({
   sink,
@@ -48,7 +50,7 @@ export function createSinkRunner({
   last,
   events,
   inCharge,
-  onConfirm,
+  onChange,
   log
 }: {
   sink: Sink
@@ -56,13 +58,14 @@ export function createSinkRunner({
   last: number
   events: Pick<EventStore, 'after'>
   inCharge: () => boolean
-  onConfirm: () => void
+  onChange: () => void
   log: Logger
 }): SinkRunner {
   const bell = createDoorbell()
   let confirmed = cursor
   let read = cursor
   let offers: Outgoing[] = []
+  let failure: Failure | undefined
 
   async function next(): Promise<Outgoing[]> {
     if (offers.length > 0) return offers.splice(0, batchSize)
@@ -73,7 +76,7 @@ export function createSinkRunner({
   async function deliverNext(signal: AbortSignal): Promise<void> {
     const advance = (position: number) => {
       confirmed = position
-      onConfirm()
+      onChange()
     }
     const upTo = last
     const batch = await next()
@@ -87,6 +90,13 @@ export function createSinkRunner({
     await sink.deliver(batch, advance, signal)
   }
 
+  function noteFailure<F extends Failure | undefined>(now: F): F {
+    const changed = now?.code !== failure?.code || now?.message !== failure?.message
+    failure = now
+    if (changed) onChange()
+    return now
+  }
+
   return {
     offer(batch) {
       const [first] = batch
@@ -96,7 +106,7 @@ export function createSinkRunner({
       last = (batch.at(-1) as Outgoing).position
       bell.ring()
     },
-    confirmed: () => confirmed,
+    state: () => ({ position: confirmed, failure }),
     async run(stopping, abort) {
       let failures = 0
       while (!stopping.aborted) {
@@ -107,9 +117,13 @@ export function createSinkRunner({
             await deliverNext(abort)
             if (failures > 0) log.info({ sink: sink.name, failures }, 'event delivery restored')
             failures = 0
+            noteFailure(undefined)
           } catch (error) {
             if (abort.aborted) return
-            if (failures === 0) log.warn({ sink: sink.name, position: confirmed, err: error }, 'event delivery failed')
+            const { code } = noteFailure(describeFailure(error))
+            if (failures === 0) {
+              log.warn({ sink: sink.name, code, position: confirmed, err: error }, 'event delivery failed')
+            }
             failures++
             read = confirmed
             offers = []

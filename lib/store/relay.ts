@@ -1,9 +1,26 @@
 import type { Knex } from 'knex'
+import type { Failure } from '../failure.ts'
 import { type LogEntry, toLogEntry } from './events.ts'
 import { lookMs } from './knex.ts'
 
 /** Names the one relay that may write: a later relay has a higher epoch, and writes of an earlier one change nothing. */
 export type Lease = { holder: string; epoch: number }
+
+/** How far a sink has confirmed the log, and why it gets no further, if it does not. */
+export type SinkState = { sink: string; position: number; failure: Failure | undefined }
+
+export type RelayLag = {
+  /** events that wait for a position, and the age of the oldest in seconds */
+  unplaced: number
+  unplacedSeconds: number
+  sinks: {
+    sink: string
+    /** events it has not confirmed, and the age of the oldest of them in seconds */
+    behind: number
+    seconds: number
+    failing?: Failure & { since: string }
+  }[]
+}
 
 export type RelayStore = ReturnType<typeof createRelayStore>
 
@@ -91,18 +108,32 @@ export function createRelayStore({ knex }: { knex: Knex }) {
       return new Map((rows as { sink: string; position: string }[]).map((row) => [row.sink, Number(row.position)]))
     },
 
-    /** Moves cursors forward, never back. @returns false when the lease is another's by now */
-    async saveCursors({ holder, epoch }: Lease, cursors: Map<string, number>): Promise<boolean> {
+    /**
+     * Moves cursors forward, never back, and keeps since when and why a sink fails.
+     * @returns false when the lease is another's by now
+     */
+    async saveCursors({ holder, epoch }: Lease, cursors: SinkState[]): Promise<boolean> {
       const { rows } = await raw(
         `with lease as materialized (
            select from relay where id = 1 and holder = :holder and epoch = :epoch for share
          ), saved as (
-           update relay_cursors c set position = n.position, updated_at = now()
-           from unnest(:sinks::text[], :positions::bigint[]) as n(sink, position), lease
-           where c.sink = n.sink and c.position < n.position
+           update relay_cursors c
+           set position = greatest(c.position, n.position), updated_at = now(), failure_code = n.code,
+               failure_message = n.message, failing_since = case when n.code is not null then coalesce(c.failing_since, now()) end
+           from unnest(:sinks::text[], :positions::bigint[], :codes::text[], :messages::text[])
+                  as n(sink, position, code, message), lease
+           where c.sink = n.sink
+             and (c.position < n.position or (c.failure_code, c.failure_message) is distinct from (n.code, n.message))
          )
          select exists (select from lease) as ours`,
-        { holder, epoch, sinks: [...cursors.keys()], positions: [...cursors.values()] }
+        {
+          holder,
+          epoch,
+          sinks: cursors.map(({ sink }) => sink),
+          positions: cursors.map(({ position }) => position),
+          codes: cursors.map(({ failure }) => failure?.code ?? null) as string[],
+          messages: cursors.map(({ failure }) => failure?.message ?? null) as string[]
+        }
       )
       return rows[0].ours
     },
@@ -134,19 +165,58 @@ export function createRelayStore({ knex }: { knex: Knex }) {
       return Number(rows[0].count)
     },
 
-    /** How far behind each sink is, and how many events wait for a position, for health and metrics. */
-    async lag(): Promise<{ unplaced: number; sinks: { sink: string; behind: number }[] }> {
+    /** How far behind each sink is and why, and how many events wait for a position: for health and metrics. */
+    async lag(): Promise<RelayLag> {
       const { rows } = await raw(
-        `select c.sink, relay.last_position - c.position as behind,
-                (select count(*) from events where position is null) as unplaced
-         from relay left join relay_cursors c on true order by c.sink`
+        `select c.sink, relay.last_position - c.position as behind, c.failing_since, c.failure_code, c.failure_message,
+                case when relay.last_position > c.position then ${ageOf(
+                  'select time from events where position > c.position order by position limit 1'
+                )} end as seconds,
+                waiting.count as unplaced, waiting.seconds as unplaced_seconds
+         from relay left join relay_cursors c on true,
+           (select count(*) as count, ${ageOf('select time from events where position is null order by seq limit 1')} as seconds
+            from events where position is null) waiting
+         order by c.sink`
       )
+      const lagging = rows as LagRow[]
       return {
-        unplaced: Number(rows[0]?.unplaced ?? 0),
-        sinks: (rows as { sink: string | null; behind: string | null }[]).flatMap(({ sink, behind }) =>
-          sink === null ? [] : [{ sink, behind: Number(behind) }]
+        unplaced: Number(lagging[0]?.unplaced ?? 0),
+        unplacedSeconds: Number(lagging[0]?.unplaced_seconds ?? 0),
+        sinks: lagging.flatMap(({ sink, behind, seconds, ...row }) =>
+          sink === null
+            ? []
+            : [
+                {
+                  sink,
+                  behind: Number(behind),
+                  seconds: Number(seconds ?? 0),
+                  ...(row.failing_since
+                    ? {
+                        failing: {
+                          since: row.failing_since.toISOString(),
+                          code: row.failure_code ?? '',
+                          message: row.failure_message ?? ''
+                        }
+                      }
+                    : {})
+                }
+              ]
         )
       }
     }
   }
+}
+
+/** Seconds since a moment that a subquery finds, in tenths. */
+const ageOf = (moment: string) => `round(greatest(extract(epoch from now() - (${moment})), 0), 1)`
+
+type LagRow = {
+  sink: string | null
+  behind: string | null
+  seconds: string | null
+  failing_since: Date | null
+  failure_code: string | null
+  failure_message: string | null
+  unplaced: string
+  unplaced_seconds: string | null
 }

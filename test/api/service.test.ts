@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import test from 'ava'
 import { createHealth, type Probe } from '../../api/health/health.ts'
 import { createProbes } from '../../api/health/probes.ts'
+import { relayResult } from '../../api/health/work-probe.ts'
 import { endpoint } from '../../api/endpoint.ts'
 import { createKnex } from '../../lib/store/knex.ts'
 import { startApi } from '../helpers/api.ts'
@@ -32,7 +33,15 @@ test('health shows each component with its state and latency', async (t) => {
   const { status, body } = await send('GET', '/health')
   t.is(status, 200)
   t.is(body.status, 'ok')
-  t.deepEqual(Object.keys(body.components).sort(), ['models', 'postgres', 'queues', 'rabbitmq', 'redis', 'workers'])
+  t.deepEqual(Object.keys(body.components).sort(), [
+    'models',
+    'postgres',
+    'queues',
+    'rabbitmq',
+    'redis',
+    'relay',
+    'workers'
+  ])
   t.deepEqual(body.components.models.models, { 'offline-chat-mini': { state: 'closed', retryAfterMs: 0 } })
   for (const { state, latencyMs } of Object.values<{ state: string; latencyMs: number }>(body.components)) {
     t.is(state, 'ok')
@@ -96,16 +105,55 @@ test('the probes tell real services that are away, and a broker that comes back'
   t.teardown(async () => await knex.destroy())
   const liveWorkers = async () => []
   const modelStates = async () => ({})
-  const away = createProbes({ knex, redis, queues, liveWorkers, modelStates, rabbitmqUrl: `amqp://127.0.0.1:${port}` })
+  const relayLag = async () => ({ unplaced: 0, unplacedSeconds: 0, sinks: [] })
+  const needs = { knex, redis, queues, liveWorkers, modelStates, relayLag }
+  const away = createProbes({ ...needs, rabbitmqUrl: `amqp://127.0.0.1:${port}` })
   const report = await createHealth({ probes: away.probes, vital: 'postgres' }).check()
   t.is(report.status, 'down')
   t.like(report.components, { postgres: { state: 'down' }, rabbitmq: { state: 'down' }, redis: { state: 'ok' } })
 
-  const there = createProbes({ knex, redis, queues, liveWorkers, modelStates, rabbitmqUrl: own.rabbitmqUrl })
+  const there = createProbes({ ...needs, rabbitmqUrl: own.rabbitmqUrl })
   t.deepEqual(await there.probes.rabbitmq(), { state: 'ok' })
   await there.close()
   t.deepEqual(await there.probes.rabbitmq(), { state: 'ok' })
   await Promise.all([there.close(), away.close()])
+})
+
+test('health and metrics name the sinks that fail or are late, and why', async (t) => {
+  const lag = {
+    unplaced: 0,
+    unplacedSeconds: 0,
+    sinks: [
+      { sink: 'redis', behind: 0, seconds: 0 },
+      { sink: 'webhooks', behind: 40, seconds: 16 },
+      {
+        sink: 'rabbitmq',
+        behind: 7,
+        seconds: 0.4,
+        failing: { since: '2026-01-01T00:00:00.000Z', code: 'broker_rejected', message: 'a queue refused it' }
+      }
+    ]
+  }
+  const relay = relayResult(lag)
+  t.deepEqual(relay, {
+    state: 'degraded',
+    late: ['webhooks', 'rabbitmq'],
+    unplaced: 0,
+    sinks: {
+      redis: { behind: 0, seconds: 0 },
+      webhooks: { behind: 40, seconds: 16 },
+      rabbitmq: { behind: 7, seconds: 0.4, failing: lag.sinks[2]?.failing }
+    }
+  })
+  t.like(relayResult({ unplaced: 3, unplacedSeconds: 20, sinks: [] }), { state: 'degraded', late: ['placing'] })
+  t.is(relayResult({ unplaced: 3, unplacedSeconds: 1, sinks: [] }).state, 'ok')
+
+  const { send } = await start(t, { needs: () => ({ relayLag: async () => lag }) })
+  const { text } = await send('GET', '/metrics')
+  t.regex(text, /^goals_relay_lag_events\{sink="webhooks"\} 40$/m)
+  t.regex(text, /^goals_relay_lag_seconds\{sink="rabbitmq"\} 0\.4$/m)
+  t.regex(text, /^goals_relay_lag_events\{sink="placing"\} 0$/m)
+  t.regex(text, /^goals_relay_failing\{sink="rabbitmq",code="broker_rejected"\} 1$/m)
 })
 
 test('metrics count requests by route pattern and jobs by queue', async (t) => {

@@ -14,6 +14,7 @@ import { createLogger } from '../../lib/logger.ts'
 import { createApiKeyStore } from '../../lib/store/api-keys.ts'
 import { migrateLatest } from '../../lib/store/knex.ts'
 import { cheapCost } from './auth.ts'
+import { createRelayStore } from '../../lib/store/relay.ts'
 import { newUser, testConfig } from './context.ts'
 import { connected, gateFor } from './gate.ts'
 import { caller } from './platform.ts'
@@ -100,6 +101,7 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
     gate,
     health: createHealth({ probes: {}, vital: 'postgres' }),
     queues: context.queues.all(),
+    relayLag: createRelayStore(context).lag,
     endpoints: [
       ...adminEndpoints({ admin, gate, jobs, budgetStore }),
       ...usageEndpoints({ usage: admin.usage, budgetStore })

@@ -14,6 +14,7 @@ import { gateRedisOptions } from '../../lib/gate/redis-options.ts'
 import { newId } from '../../lib/ids.ts'
 import { createLogger } from '../../lib/logger.ts'
 import { readModelState } from '../../lib/models/provider-guard.ts'
+import { createRelayStore } from '../../lib/store/relay.ts'
 import { startAuth } from './auth.ts'
 import { quiet } from './gate.ts'
 import type { Isolation } from './services.ts'
@@ -64,12 +65,14 @@ export async function startApi(t: Teardown, options: Options = {}) {
     log: quiet,
     timeoutMs: 10_000
   })
+  const { lag: relayLag } = createRelayStore({ knex: parts.knex })
   const usual = createProbes({
     knex: parts.knex,
     redis: parts.redis,
     queues,
     liveWorkers: async () => await parts.knex('workers').select('id', 'queues'),
     rabbitmqUrl: parts.place.rabbitmqUrl,
+    relayLag,
     modelStates: async () => ({
       'offline-chat-mini': await readModelState(parts.redis, parts.place.prefix, 'offline-chat-mini')
     })
@@ -90,6 +93,7 @@ export async function startApi(t: Teardown, options: Options = {}) {
     gate,
     health: createHealth({ probes: probes ?? usual.probes, vital: 'postgres' }),
     queues,
+    relayLag,
     endpoints
   }
   const server = createApiServer(createApp({ ...base, ...needs?.(base) }), config.keepAliveMs)

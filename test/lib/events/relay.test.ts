@@ -1,4 +1,6 @@
 import test from 'ava'
+import type { Sink } from '../../../lib/events/sink.ts'
+import { NamedFailure } from '../../../lib/failure.ts'
 import { newId } from '../../../lib/ids.ts'
 import { eventually } from '../../helpers/context.ts'
 import { createEventStage, listenToRedis } from '../../helpers/event-stage.ts'
@@ -115,7 +117,7 @@ test('another relay takes over within 3 s of a death, and the stale one can writ
   await stage.knex('events').insert({ id: newId(), type: 'client.x', data: '{}' })
   t.is(await store.place(stale, 10), undefined)
   t.is(await store.cursors(stale, ['other']), undefined)
-  t.false(await store.saveCursors(stale, new Map([['redis', 1_000]])))
+  t.false(await store.saveCursors(stale, [{ sink: 'redis', position: 1_000, failure: undefined }]))
   await store.release(stale)
   t.true(relay.leading())
   const placed = await eventually(async () => {
@@ -197,9 +199,9 @@ test('old events are removed only when every sink has them, and readers are told
     .update({ time: stage.knex.raw(`now() - interval '31 days'`) })
 
   t.is(await store.trim(lease, 30, 100), 0)
-  await store.saveCursors(lease, new Map([['redis', 5]]))
+  await store.saveCursors(lease, [{ sink: 'redis', position: 5, failure: undefined }])
   t.is(await store.trim(lease, 30, 100), 0)
-  await store.saveCursors(lease, new Map([['rabbitmq', 3]]))
+  await store.saveCursors(lease, [{ sink: 'rabbitmq', position: 3, failure: undefined }])
   t.is(await store.trim(lease, 30, 2), 2)
   t.is(await store.trim(lease, 30, 100), 1)
   t.deepEqual(
@@ -210,4 +212,31 @@ test('old events are removed only when every sink has them, and readers are told
   // A sink that is gone for good holds nothing back.
   await store.cursors(lease, ['redis'])
   t.is(await store.trim(lease, 30, 100), 1)
+})
+
+test('a sink that fails says why, in the log, to every process, and no longer once it works', async (t) => {
+  const stage = await createEventStage(t)
+  let broken = true
+  const tried: number[] = []
+  const sink: Sink = {
+    name: 'picky',
+    async deliver(batch, confirmed) {
+      tried.push(batch.length)
+      if (broken) throw new NamedFailure('broker_rejected', 'a queue refused it')
+      for (const { position } of batch) confirmed(position)
+    }
+  }
+  stage.relay({ sinks: [sink] }).start()
+  await stage.append({})
+  const state = async () => (await stage.relayStore.lag()).sinks.find((one) => one.sink === 'picky')
+  const failing = await eventually(async () => (await state())?.failing)
+  t.like(failing, { code: 'broker_rejected', message: 'a queue refused it' })
+  t.regex(failing.since, /^\d{4}-/)
+  t.is((await state())?.behind, 1)
+  await eventually(async () => tried.length > 2)
+  t.is((await state())?.failing?.since, failing.since)
+
+  broken = false
+  await eventually(async () => (await state())?.behind === 0 && !(await state())?.failing)
+  t.deepEqual(await state(), { sink: 'picky', behind: 0, seconds: 0 })
 })

@@ -1,0 +1,20 @@
+import type { RelayLag } from '../../lib/store/relay.ts'
+import type { ProbeResult } from './health.ts'
+
+/** News that is later than this is late: a relay that leads needs a fraction of a second. */
+const lateSeconds = 15
+
+/**
+ * How the log gets out: `degraded` names the sinks that fail or are late, and why, and `placing` when committed events
+ * wait for their position.
+ */
+export function relayResult({ unplaced, unplacedSeconds, sinks }: RelayLag): ProbeResult {
+  const late = sinks.filter(({ failing, seconds }) => failing || seconds > lateSeconds).map(({ sink }) => sink)
+  if (unplacedSeconds > lateSeconds) late.unshift('placing')
+  return {
+    state: late.length > 0 ? 'degraded' : 'ok',
+    ...(late.length > 0 ? { late } : {}),
+    unplaced,
+    sinks: Object.fromEntries(sinks.map(({ sink, ...facts }) => [sink, facts]))
+  }
+}
