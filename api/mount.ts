@@ -100,6 +100,8 @@ export function mountEndpoints({ endpoints, basePath, authenticator, gate }: Nee
     res: Response
   ): Promise<void> {
     const rawBody = endpoint.body ? await readJson(req, res, endpoint.bodyLimitBytes) : undefined
+    // A repetition takes no token, so one that may be a repetition does not ask for it ahead.
+    if (isAiLimit(endpoint.limit) && req.get('idempotency-key') === undefined) gate.expectUpgrade(decision)
     req.body = rawBody // as it was sent, for what hashes a request
     const parsed = validate(endpoint, { params: rawParams, query: req.query, body: rawBody })
     const input = { ...parsed, actor, req, res, decision } as EndpointInput

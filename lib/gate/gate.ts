@@ -21,7 +21,18 @@ type Ask = { subject: Subject; buckets: BucketName[] }
 export type Gate = ReturnType<typeof createGate>
 
 /** What an admission needs to be finished. */
-type Admission = { subject: Subject; held: BucketName[]; request: RequestFacts; trace: Trace; end?: Promise<Decision> }
+type Admission = {
+  subject: Subject
+  held: BucketName[]
+  request: RequestFacts
+  trace: Trace
+  /** the token of its address, once it was asked for */
+  address?: Promise<Hold>
+  end?: Promise<Decision>
+}
+
+/** Tokens that may still be given back; `keep` says that they will not be. Both do nothing when there were none. */
+type Hold = { ok: boolean; degraded: boolean; buckets: BucketState[]; keep(): Promise<void>; giveBack(): Promise<void> }
 
 /** The gate cannot do what it was asked while Redis is away. */
 export class GateUnavailableError extends Error {
@@ -86,6 +97,58 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
     }
   }
 
+  async function hold(subject: Subject, buckets: BucketName[]): Promise<Hold> {
+    const name = newId()
+    const calls = callsFor(subject, buckets, 'hold', { hold: name })
+    const answer = await decider.run(subject, calls)
+    const end = async (verb: 'held' | 'give') => {
+      if (answer.ok) await decider.run(subject, callsFor(subject, buckets, verb, { hold: name }))
+    }
+    return {
+      ok: answer.ok,
+      degraded: answer.degraded,
+      buckets: describe(calls, answer),
+      keep: () => end('held'),
+      giveBack: () => end('give')
+    }
+  }
+
+  /** The address as it was when the request came: one whose connection is gone shares a bucket with others like it. */
+  function holdAddress(admission: Admission): Promise<Hold> {
+    admission.address ??= hold({ kind: 'address', address: admission.request.ip }, ['address_ai'])
+    return admission.address
+  }
+
+  /** Too many AI actions from the address: the user's own tokens stay where they are, and no bucket of theirs is named. */
+  async function refuseByAddress(decision: Decision, admission: Admission, address: Hold): Promise<Decision> {
+    const { subject, held, request, trace } = admission
+    const { action } = request
+    const calls = [...callsFor(subject, [action], 'look'), ...callsFor(subject, held, 'give', { hold: decision.id })]
+    const degraded = decision.degraded || address.degraded
+    const answer = await decider.run(subject, calls, {
+      how: 'final',
+      id: decision.id,
+      at: decision.at.getTime(),
+      request,
+      actions: { allowed: action, refused: action },
+      outcome: degraded ? 'degraded' : 'blocked',
+      trace,
+      others: snapshot(address.buckets, ['address_ai'])
+    })
+    const buckets = [...address.buckets, ...describe(calls, answer)]
+    return {
+      ...decision,
+      ok: false,
+      outcome: degraded ? 'degraded' : 'blocked',
+      degraded,
+      action,
+      refusedBy: ['address_ai'],
+      // after that long the user's own buckets have what it takes as well
+      retryAfterSeconds: Math.max(...buckets.map(({ retryAfterMs }) => Math.ceil(retryAfterMs / 1_000))),
+      buckets
+    }
+  }
+
   /** The first end counts: a request has one decision however often its handlers say that it is over. */
   function finish(decision: Decision, end: (admission: Admission) => Promise<Decision>): Promise<Decision> {
     const admission = admissions.get(decision)
@@ -134,20 +197,37 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
     },
 
     /**
-     * Takes the token of the AI action an admitted request asks for, once its body is known to be valid. Refused, what
-     * the admission took is given back. Either way the decision, which keeps its id and time, is final and written.
+     * Begins to ask for the token of the address that `upgrade` needs, while the body is still being checked: so the
+     * second bucket costs no waiting of its own. Not to be used for a request that may turn out to be a repetition.
+     */
+    expectUpgrade(decision: Decision): void {
+      const admission = admissions.get(decision)
+      if (admission && !admission.end) void holdAddress(admission)
+    },
+
+    /**
+     * Takes the token of the AI action an admitted request asks for, once its body is known to be valid, and one of all
+     * AI actions of its address. Refused by the user's bucket, what the admission and the address gave is given back;
+     * refused by the address, what the admission took is, and the address alone is named. Either way the decision, which
+     * keeps its id and time, is final and written.
      */
     upgrade(decision: Decision): Promise<Decision> {
-      return finish(decision, ({ subject, held, request, trace }) => {
+      return finish(decision, async (admission) => {
+        const { subject, held, request, trace } = admission
         const { action } = request
         if (!isAiAction(action)) throw new TypeError(`${action} has no token of its own to take`)
+        const address = await holdAddress(admission)
+        if (!address.ok) return await refuseByAddress(decision, admission, address)
         const calls = [
           ...callsFor(subject, [action], 'take'),
           ...callsFor(subject, held, 'held', { hold: decision.id })
         ]
         const actions = { allowed: action, refused: action }
         const writing = { how: 'final' as const, id: decision.id, request, actions, others: [], trace }
-        return decide(subject, calls, { ...writing, at: decision.at.getTime() }, decision.degraded)
+        const degraded = decision.degraded || address.degraded
+        const decided = await decide(subject, calls, { ...writing, at: decision.at.getTime() }, degraded)
+        void (decided.ok ? address.keep() : address.giveBack()) // whatever follows on the connection finds it done
+        return decided
       })
     },
 
@@ -157,7 +237,8 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
      * @param refusal what refused the request after all, a bucket of another subject; the tokens taken stay taken
      */
     settle(decision: Decision, refusal?: BucketState): Promise<Decision> {
-      return finish(decision, async ({ subject, held, request, trace }) => {
+      return finish(decision, async ({ subject, held, request, trace, address }) => {
+        void address?.then((taken) => taken.giveBack())
         const calls = callsFor(subject, held, 'held', { hold: decision.id })
         const { allowed } = recordedActions(held, request)
         const outcome = decision.degraded ? 'degraded' : refusal ? 'blocked' : 'allowed'
@@ -189,18 +270,7 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
      * Takes a token of each bucket or none, and writes nothing down: for what is only a part of a request.
      * @returns what was found, and `giveBack`, which leaves the buckets as if nothing had been taken
      */
-    async hold({ subject, buckets }: Ask): Promise<{ ok: boolean; buckets: BucketState[]; giveBack(): Promise<void> }> {
-      const hold = newId()
-      const calls = callsFor(subject, buckets, 'hold', { hold })
-      const answer = await decider.run(subject, calls)
-      return {
-        ok: answer.ok,
-        buckets: describe(calls, answer),
-        async giveBack() {
-          if (answer.ok) await decider.run(subject, callsFor(subject, buckets, 'give', { hold }))
-        }
-      }
-    },
+    hold: ({ subject, buckets }: Ask): Promise<Hold> => hold(subject, buckets),
 
     /** Looks without taking. While Redis is away it sees what this process knows. */
     async peek({ subject, buckets }: Ask): Promise<BucketState[]> {
@@ -244,5 +314,5 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
 
 function bucketsOf({ kind }: Subject): BucketName[] {
   if (kind === 'user') return [...gateActions]
-  return kind === 'address' ? ['address', 'auth'] : ['login_failed']
+  return kind === 'address' ? ['address', 'auth', 'address_ai'] : ['login_failed']
 }

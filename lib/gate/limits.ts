@@ -9,9 +9,12 @@ export const gateActions = [
   'rag_search',
   'bulk_create'
 ] as const
-/** Buckets of those who are not a user yet: by address, by address on the token and register routes, by address and e-mail. */
-const strangerBuckets = ['address', 'auth', 'login_failed'] as const
-const bucketNames = [...gateActions, ...strangerBuckets] as const
+/**
+ * Buckets that are not one user's: by address without a credential, by address on the token and register routes, by
+ * address and e-mail, and by address for the AI actions of all its users together.
+ */
+const addressBuckets = ['address', 'auth', 'login_failed', 'address_ai'] as const
+const bucketNames = [...gateActions, ...addressBuckets] as const
 
 export type GateAction = (typeof gateActions)[number]
 export type BucketName = (typeof bucketNames)[number]
@@ -42,7 +45,8 @@ export const defaultLimits: GateLimits = {
   bulk_create: { limitPerMinute: 5, burst: 1 },
   address: { limitPerMinute: 60, burst: 1 },
   auth: { limitPerMinute: 30, burst: 1 },
-  login_failed: { limitPerMinute: 10, burst: 1 }
+  login_failed: { limitPerMinute: 10, burst: 1 },
+  address_ai: { limitPerMinute: 600, burst: 1 }
 }
 
 /** @returns `limits` with the numbers of `changes` (the parsed `RATE_LIMITS`) put over them */

@@ -51,7 +51,8 @@ const limits = JSON.stringify(
       'rag_search',
       'bulk_create',
       'address',
-      'auth'
+      'auth',
+      'address_ai'
     ].map((name) => [name, { limitPerMinute: 600_000, burst: 1 }])
   )
 )

@@ -116,6 +116,27 @@ test('a refused action is a 429 that costs no api_call', async (t) => {
   t.is(refused.headers.get('x-ratelimit-remaining'), '0')
 })
 
+test('AI actions of one address are limited over all its accounts, and the address alone is named', async (t) => {
+  const { send, enter } = await start(t, { limits: slow('address_ai', 3) })
+  const [one, other] = [await enter('one'), await enter('other')]
+  const chat = (token: string, body: unknown = { message: 'hello' }, headers = {}) =>
+    send('POST', '/api/v1/chat', { token, body, headers })
+  for (let i = 0; i < 4; i++) t.is((await chat(one.token, { massage: 'typo' })).status, 422)
+  for (const { token } of [one, one, other]) t.is((await chat(token)).status, 202)
+
+  const refused = await chat(other.token)
+  t.is(refused.status, 429)
+  t.is(refused.body.type, 'https://iana.org/assignments/http-problem-types#quota-exceeded')
+  t.deepEqual(refused.body['violated-policies'], ['address_ai'])
+  t.regex(refused.headers.get('retry-after') ?? '', /^(59|60)$/)
+  t.regex(refused.headers.get('ratelimit-policy') ?? '', /^"address_ai";q=3;w=180, "chat_completion";q=10;w=60, /)
+  t.is(left(refused.headers, 'chat_completion'), 9)
+  t.is(refused.headers.get('x-ratelimit-limit'), '3')
+
+  t.is((await chat(other.token, undefined, { 'idempotency-key': 'known' })).status, 200) // a repetition
+  t.is((await send('GET', '/api/v1/things', { token: other.token })).status, 200)
+})
+
 test('a user out of api_call gets 429 on every route, wherever the body would be wrong', async (t) => {
   const { send, token, chat } = await start(t, { limits: slow('api_call', 2) })
   await send('GET', '/api/v1/things', { token })

@@ -18,7 +18,7 @@ test('npm restart replaces API and workers, and clients see nothing but a socket
     KEEP_ALIVE_SECONDS: '2',
     RATE_LIMITS: JSON.stringify(
       Object.fromEntries(
-        ['api_call', 'embedding_generation'].map((name) => [name, { limitPerMinute: 600_000, burst: 1 }])
+        ['api_call', 'embedding_generation', 'address_ai'].map((name) => [name, { limitPerMinute: 600_000, burst: 1 }])
       )
     )
   })

@@ -12,6 +12,7 @@ import { type Context, openContext } from '../../lib/context.ts'
 import { createDecisionReader } from '../../lib/gate/decision-reader.ts'
 import { createLogger } from '../../lib/logger.ts'
 import { createApiKeyStore } from '../../lib/store/api-keys.ts'
+import { addressBuckets } from '../../lib/schemas/actions.ts'
 import { migrateLatest } from '../../lib/store/knex.ts'
 import { cheapCost } from './auth.ts'
 import { createRelayStore } from '../../lib/store/relay.ts'
@@ -22,8 +23,8 @@ import { createIsolation, type Isolation } from './services.ts'
 
 export type AdminApi = Awaited<ReturnType<typeof openProcess>>
 
-/** Limits of strangers that no test reaches; those of users are the contract's. */
-const roomy = Object.fromEntries(['address', 'auth', 'login_failed'].map((name) => [name, { limitPerMinute: 100_000 }]))
+/** Limits of addresses that no test reaches; those of users are the contract's. */
+const roomy = Object.fromEntries(addressBuckets.map((name) => [name, { limitPerMinute: 100_000 }]))
 
 /**
  * The administrators' routes over HTTP, as the app mounts them, on a schema of the file's own.

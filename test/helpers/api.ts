@@ -44,6 +44,7 @@ const roomyLimits = mergeLimits(defaultLimits, {
   address: { limitPerMinute: 100_000 },
   auth: { limitPerMinute: 100_000 },
   login_failed: { limitPerMinute: 100_000 },
+  address_ai: { limitPerMinute: 100_000 },
   api_call: { limitPerMinute: 100_000 }
 })
 

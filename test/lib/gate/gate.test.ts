@@ -89,7 +89,7 @@ test('a refused action costs no api_call, in one call and in two', async (t) => 
 
 test('an admission is one decision, however it ends and however often that is said', async (t) => {
   const place = await ownPrefix(t)
-  const gate = gateFor(place)
+  const gate = gateFor({ ...place, now: () => start })
   const id = newId()
   const subject = user(id)
   const request = facts(id, { action: 'rag_search' })
@@ -265,7 +265,7 @@ test('raising an empty bucket counts at the new rate from the first refusal on',
 
 test('a reset fills the buckets named, or all of the subject', async (t) => {
   const place = await ownPrefix(t)
-  const gate = gateFor(place)
+  const gate = gateFor({ ...place, now: () => start })
   const id = newId()
   const subject = user(id)
   const request = facts(id, { action: 'chat_completion' })
@@ -320,6 +320,104 @@ test('a failed login costs the address and e-mail that failed, and nobody else',
     remaining: 0,
     refused: true
   })
+})
+
+/** Someone's AI submission from an address, from its admission to its end. */
+function submitterOf(gate: ReturnType<typeof gateFor>, action: GateAction = 'rag_search') {
+  return async (id: string, ip: string) => {
+    const admission = await gate.admit({ subject: user(id), request: facts(id, { action, ip }) })
+    gate.expectUpgrade(admission)
+    return await gate.upgrade(admission)
+  }
+}
+
+test('the AI actions of one address share a bucket over all its accounts, and it alone is named when it refuses', async (t) => {
+  const place = await ownPrefix(t)
+  const limits = { ...defaultLimits, address_ai: { limitPerMinute: 20, burst: 1 } }
+  const gate = gateFor({ ...place, limits, now: () => start })
+  const submit = submitterOf(gate, 'chat_completion')
+  const ids = Array.from({ length: 30 }, () => newId())
+
+  const decisions = await Promise.all(ids.flatMap((id) => [submit(id, '192.0.2.1'), submit(id, '::ffff:192.0.2.1')]))
+  t.is(decisions.filter(({ ok }) => ok).length, 20)
+  const refused = decisions.filter(({ ok }) => !ok)
+  t.true(refused.every(({ refusedBy }) => refusedBy.join() === 'address_ai'))
+  t.like(refused[0], { outcome: 'blocked', action: 'chat_completion', retryAfterSeconds: 3 })
+  t.deepEqual(
+    refused[0]?.buckets.map(({ name }) => name),
+    ['address_ai', 'chat_completion', 'api_call']
+  )
+  for (const [i, id] of ids.entries()) {
+    const granted = decisions.slice(2 * i, 2 * i + 2).filter(({ ok }) => ok).length
+    const left = await gate.peek({ subject: user(id), buckets: ['chat_completion', 'api_call'] })
+    t.deepEqual(
+      left.map(({ remaining }) => remaining),
+      [10 - granted, 150 - granted]
+    )
+  }
+  t.true((await submit(ids[0] as string, '192.0.2.2')).ok)
+
+  const written = await waitingDecisions(place.redis, place.prefix)
+  t.is(written.length, 61)
+  const blocked = written.filter(({ outcome }) => outcome === 'blocked')
+  t.is(blocked.length, 40)
+  t.deepEqual(
+    blocked[0]?.limits.map(({ name, refused: by }) => [name, by]),
+    [
+      ['address_ai', true],
+      ['chat_completion', false],
+      ['api_call', false]
+    ]
+  )
+})
+
+test('what does not become an AI action takes nothing of its address, and leaves no hold behind', async (t) => {
+  const place = await ownPrefix(t)
+  const limits = { ...defaultLimits, bulk_create: { limitPerMinute: 1, burst: 2 } }
+  const gate = gateFor({ ...place, limits, now: () => start })
+  const id = newId()
+  const address = { kind: 'address', address: '192.0.2.1' } as const
+  const left = async () => (await gate.peek({ subject: address, buckets: ['address_ai'] }))[0]?.remaining
+  const request = facts(id, { action: 'bulk_create', ip: '192.0.2.1' })
+
+  const invalid = await gate.admit({ subject: user(id), request })
+  gate.expectUpgrade(invalid)
+  await gate.settle(invalid)
+  gate.expectUpgrade(invalid) // over already
+  t.is(await left(), 600)
+  const replayed = await gate.admit({ subject: user(id), request })
+  await gate.settle(replayed)
+  t.is(await left(), 600)
+
+  const submit = submitterOf(gate, 'bulk_create')
+  const decisions = await Promise.all(Array.from({ length: 9 }, () => submit(id, '192.0.2.1')))
+  t.deepEqual(
+    decisions.flatMap(({ refusedBy }) => refusedBy),
+    Array(7).fill('bulk_create')
+  )
+  t.is(await left(), 598)
+  const stored = await place.redis.get(createGateKeys(place.prefix).bucket(address, 'address_ai'))
+  t.regex(String(stored), /^\d+ \d+ 600 \d+ $/)
+})
+
+test('a connection that is gone already has an address like others, and the wait of a refusal is true', async (t) => {
+  const place = await ownPrefix(t)
+  const clock = { now: start }
+  const limits = {
+    ...defaultLimits,
+    address_ai: { limitPerMinute: 30, burst: 0.1 },
+    bulk_create: { limitPerMinute: 5, burst: 0.2 }
+  }
+  const gate = gateFor({ ...place, limits, now: () => clock.now })
+  const submit = submitterOf(gate, 'bulk_create')
+  const id = newId()
+  t.true((await submit(id, '')).ok)
+  t.true((await submit(newId(), '')).ok)
+  t.true((await submit(newId(), '')).ok)
+  const refused = await submit(id, '')
+  t.deepEqual([refused.refusedBy, refused.retryAfterSeconds], [['address_ai'], 12]) // that of its own bucket is longer
+  clock.now += 12 * second
+  t.true((await submit(id, '')).ok)
 })
 
 test('an address has its own buckets, also for the token and register routes', async (t) => {

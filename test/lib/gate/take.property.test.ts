@@ -144,6 +144,68 @@ test('no interval of any schedule admits more than capacity and refill, and toke
   t.true(steps > 60_000)
 })
 
+test('the bucket of an address gives to whole submissions only, and everything is given back otherwise', async (t) => {
+  const place = await ownPrefix(t)
+  let steps = 0
+  const limitsOfAll = fc.record({ api_call: limit, chat_completion: limit, address_ai: limit })
+  const plan = fc.array(
+    fc.record({
+      gap,
+      who: fc.integer({ min: 0, max: 2 }),
+      parallel: fc.integer({ min: 1, max: 5 }),
+      ahead: fc.boolean(),
+      end: fc.constantFrom('upgrade', 'upgrade', 'upgrade', 'settle')
+    }),
+    { minLength: 30, maxLength: 30 }
+  )
+
+  await everySchedule(180, fc.tuple(limitsOfAll, plan), async ([own, requests]) => {
+    const clock = { now: 1_800_000_000_000_000 }
+    const gate = gateFor({ ...place, limits: { ...defaultLimits, ...own }, now: () => clock.now })
+    const people = [newId(), newId(), newId()]
+    const ip = newId() // no address at all is a group of its own
+    const address = { kind: 'address', address: ip } as const
+    const witness = createWitness(own.address_ai)
+
+    async function left(id: string) {
+      const [[shared], [api, chat]] = await Promise.all([
+        gate.peek({ subject: address, buckets: ['address_ai'] }),
+        gate.peek({ subject: user(id), buckets: ['api_call', 'chat_completion'] })
+      ])
+      return [shared, api, chat].map((bucket) => bucket?.remaining ?? 0) as [number, number, number]
+    }
+
+    for (const { gap: pause, who, parallel, ahead, end } of requests) {
+      clock.now += pause
+      const id = people[who] as string
+      const before = await left(id)
+      const request = facts(id, { action: 'chat_completion', ip })
+      const decisions = await Promise.all(
+        Array.from({ length: parallel }, async () => {
+          const admission = await gate.admit({ subject: user(id), request })
+          if (!admission.ok) return admission
+          if (ahead) gate.expectUpgrade(admission)
+          return end === 'upgrade' ? await gate.upgrade(admission) : await gate.settle(admission)
+        })
+      )
+      steps += parallel
+      const chats = decisions.filter(({ ok, action }) => ok && action === 'chat_completion').length
+      const calls = decisions.filter(({ ok }) => ok).length
+      const after = await left(id)
+      const expected = [before[0] - chats, before[1] - calls, before[2] - chats]
+      if (after.join() !== expected.join())
+        throw new Error(`${before.join()} became ${after.join()}, not ${expected.join()}`)
+      for (const { refusedBy, ok } of decisions) {
+        if (!ok && refusedBy.includes('address_ai') && refusedBy.length > 1) throw new Error(refusedBy.join())
+      }
+      if (chats > 0) witness.granted.push({ at: clock.now, count: chats })
+    }
+    if (witness.most() > witness.allowed()) throw new Error(`${witness.most()} units of ${witness.allowed()}`)
+  })
+  t.log(`${steps} submissions`)
+  t.true(steps > 10_000)
+})
+
 test('waiting exactly Retry-After succeeds for the only client, whatever it did before', async (t) => {
   const place = await ownPrefix(t)
   let steps = 0
