@@ -1,0 +1,103 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Attack, type Finding, many, times, unless } from '../attack.ts'
+import { json } from '../http.ts'
+
+/** Many accounts behind one address. */
+export const accounts: Attack = {
+  name: 'accounts',
+  about: 'thirty accounts of one address that submit all they may',
+  async run(stage, scale) {
+    const client = stage.client()
+    const people = await many(times(scale, 28), 4, () => stage.newPerson(client))
+    const startedAt = performance.now()
+    let accepted = 0
+    await many(people.length * 100, 64, async (n) => {
+      const { token } = people[n % people.length] as (typeof people)[number]
+      const kind = Math.floor(n / people.length)
+      const [path, body] =
+        kind < 60
+          ? ['/api/v1/rag/search', { query: `question ${n}` }]
+          : kind < 80
+            ? ['/api/v1/embeddings', { input: `text ${n}` }]
+            : ['/api/v1/chat', { message: `question ${n}` }]
+      const answer = await client.send(path as string, { token, body })
+      if (answer.status === 202) accepted++
+    })
+    const allowed = 600 + ((performance.now() - startedAt) / 60_000) * 600 + 10
+    return unless(
+      accepted <= allowed,
+      `${accepted} jobs of one address were accepted, ${Math.round(allowed)} are allowed`
+    )
+  }
+}
+
+const floodMs = 15_000
+
+/** Refused requests that leave a trace each. */
+export const refusals: Attack = {
+  name: 'refusals',
+  about: 'a flood of requests that are refused, of a user and of a stranger',
+  async run(stage, scale) {
+    const { client, token, id } = await stage.newPerson()
+    const until = performance.now() + floodMs * scale.share
+    let refused = 0
+    await many(16, 16, async () => {
+      while (performance.now() < until) {
+        const answer = await client.send('/api/v1/users/me', { token })
+        if (answer.status === 429) refused++
+      }
+    })
+    await delay(3_000)
+    const admin = stage.client()
+    const from = new Date(Date.now() - 10 * 60_000).toISOString()
+    const get = (path: string) => admin.send(path, { token: stage.adminKey })
+    let rows = 0
+    let cursor = ''
+    do {
+      const page: { data?: unknown[]; nextCursor?: string | null } = json(
+        await get(`/api/v1/admin/rate-limits/audits?userId=${id}&outcome=blocked&limit=100${cursor}`)
+      )
+      rows += page.data?.length ?? 0
+      cursor = page.nextCursor ? `&cursor=${page.nextCursor}` : ''
+    } while (cursor !== '' && rows < 2_000)
+    const { totals } = json<{ totals?: { blocked: number } }>(
+      await get(`/api/v1/admin/rate-limits/statistics?userId=${id}&from=${from}`)
+    )
+    return [
+      ...unless(rows <= 130, `${rows} rows for ${refused} refusals`),
+      ...unless(totals?.blocked === refused, `the figures know ${totals?.blocked} of ${refused} refusals`)
+    ]
+  }
+}
+
+/** Who had a credential when they asked, and has none any more. */
+export const revoked: Attack = {
+  name: 'revoked',
+  about: 'answers that are held while their credential is revoked',
+  async run(stage, scale) {
+    const findings: Finding[] = []
+    // A backlog of one's own makes sure that the job is not done at once.
+    await many(times(scale, 5), 5, async () => {
+      const { client, token } = await stage.newPerson()
+      const goals = Array.from({ length: 400 }, (_, n) => ({ title: `Goal ${n}`, description: 'text '.repeat(50) }))
+      await client.send('/api/v1/bulk', { token, body: { goals } })
+      const chat = await client.send('/api/v1/chat', { token, body: { message: 'Tell me everything about loops' } })
+      const { id, threadId } = json<{ id: string; threadId?: string }>(chat)
+      const held = [
+        client.send(`/api/v1/jobs/${id}`, { token, headers: { prefer: 'wait=25' } }),
+        client.send('/api/v1/chat', {
+          token,
+          headers: { prefer: 'wait=25' },
+          body: { message: 'And about recursion', ...(threadId ? { threadId } : {}) }
+        })
+      ]
+      await delay(20)
+      await client.send('/api/v1/auth/logout', { token, method: 'POST' })
+      const endedAt = performance.now()
+      await Promise.all(held)
+      const late = performance.now() - endedAt
+      findings.push(...unless(late < 2_000, `an answer was held for ${Math.round(late)} ms without a credential`))
+    })
+    return [...new Set(findings)]
+  }
+}
