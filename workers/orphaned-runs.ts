@@ -1,6 +1,7 @@
 import { JobError } from '../lib/jobs/job-error.ts'
 import type { createLifecycle } from '../lib/jobs/lifecycle.ts'
 import type { Logger } from '../lib/logger.ts'
+import { isOutage } from '../lib/outage.ts'
 import type { JobStore } from '../lib/store/jobs.ts'
 import { type Repeated, repeat } from './repeat.ts'
 import type { RunningJobs } from './running-jobs.ts'
@@ -41,6 +42,7 @@ export function watchOrphanedRuns({
         await lifecycle.fail(job, error, null)
         log.warn({ jobId: job.id, run: job.run }, 'an attempt whose end could not be written was given up')
       } catch (failure) {
+        if (isOutage(failure)) throw failure // none of the others can be written either
         log.warn({ jobId: job.id, run: job.run, err: failure }, 'an attempt could not be given up, trying again')
       }
     }

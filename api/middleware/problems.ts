@@ -21,8 +21,10 @@ export function toAppError(error: unknown): AppError {
   const code = (error as { code?: unknown } | null)?.code
   if (typeof code === 'string') {
     if (lostRaces.has(code)) return new AppError('conflict', 'Something changed at the same moment', { cause: error })
-    // Data exceptions (class 22): a value that PostgreSQL cannot hold came from whoever sent it.
-    if (/^22[0-9A-Z]{3}$/.test(code)) return new AppError('invalid', 'A value cannot be stored', { cause: error })
+    // Data exceptions (22) and limits (54): a value that PostgreSQL cannot hold came from whoever sent it.
+    if (/^(?:22|54)[0-9A-Z]{3}$/.test(code)) {
+      return new AppError('invalid', 'A value cannot be stored', { cause: error })
+    }
   }
   return new AppError('internal', 'Something went wrong here', { cause: error })
 }

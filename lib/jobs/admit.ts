@@ -48,10 +48,20 @@ export function createAdmission({
   maxAttempts: number
   log: Logger
 }) {
+  let adding = true
+
   async function enqueue(action: AiAction, id: string, origin: 'user' | 'system'): Promise<void> {
-    const add = queues.add(action, id, { origin }).catch((error: unknown) => {
-      log.warn({ jobId: id, action, err: error }, 'job could not be added to its queue, the reconciler will')
-    })
+    const add = queues.add(action, id, { origin }).then(
+      () => {
+        adding = true
+      },
+      (error: unknown) => {
+        // Once, not for each job of an outage.
+        if (adding)
+          log.warn({ jobId: id, action, err: error }, 'jobs cannot be added to their queues, the reconciler will')
+        adding = false
+      }
+    )
     await Promise.race([add, new Promise((resolve) => setTimeout(resolve, addPatienceMs).unref())])
   }
 

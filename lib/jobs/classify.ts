@@ -16,11 +16,7 @@ export function classify(error: unknown): JobError {
   }
   const code = (error as { code?: unknown } | null)?.code
   if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) {
-    return new JobError('database_error', 'the database refused the write', {
-      // 55: an object that is not in the state for it, such as a lock that was not to be had
-      retryable: code.startsWith('55'),
-      cause: error
-    })
+    return new JobError('database_error', 'the database refused the write', { retryable: false, cause: error })
   }
   return new JobError('internal', 'the job met an unexpected error', { retryable: true, cause: error })
 }

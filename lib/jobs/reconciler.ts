@@ -39,6 +39,7 @@ export function createReconciler({
 }) {
   let timer: NodeJS.Timeout | undefined
   let running: Promise<unknown> | undefined
+  let failing = false
 
   /** Puts one job back if its queue does not know it, or takes it for finished. @returns whether it did */
   async function repair({ id, action, origin, status, early_ms, held }: OpenJob): Promise<boolean> {
@@ -51,29 +52,41 @@ export function createReconciler({
     return true
   }
 
-  /** One that cannot be repaired, such as a job of an action that only newer processes know, keeps no other waiting. */
-  async function repairOrSay(job: OpenJob): Promise<boolean> {
+  /**
+   * One that cannot be repaired, such as a job of an action that only newer processes know, keeps no other waiting. A
+   * Redis that is away, or that takes no writes, ends the pass.
+   */
+  async function repairOrNote(job: OpenJob, failures: { job: OpenJob; error: unknown }[]): Promise<boolean> {
     try {
       return await repair(job)
     } catch (error) {
       if (isOutage(error)) throw error
-      log.warn({ jobId: job.id, action: job.action, err: error }, 'a job could not be compared with its queue')
+      failures.push({ job, error })
       return false
     }
   }
 
   /** One pass over all open jobs. @returns how many were put back */
   async function reconcile(): Promise<number> {
+    const failures: { job: OpenJob; error: unknown }[] = []
     let repaired = 0
     let after: string | undefined
     for (;;) {
       const jobs = await store.open(after, pageSize, workerAliveMs)
       for (let from = 0; from < jobs.length; from += atOnce) {
-        const repairs = await Promise.all(jobs.slice(from, from + atOnce).map(repairOrSay))
+        const repairs = await Promise.all(jobs.slice(from, from + atOnce).map((job) => repairOrNote(job, failures)))
         repaired += repairs.filter(Boolean).length
       }
       if (jobs.length < pageSize) break
       after = jobs.at(-1)?.id
+    }
+    const [first] = failures
+    if (first) {
+      const { id, action } = first.job
+      log.warn(
+        { jobs: failures.length, jobId: id, action, err: first.error },
+        'jobs could not be compared with their queues'
+      )
     }
     const swept = await ledger.sweep(intentAgeMs)
     await checkpoints?.dropEnded(sweptAtOnce)
@@ -84,7 +97,15 @@ export function createReconciler({
   function schedule(): void {
     timer = setTimeout(() => {
       running = reconcile()
-        .catch((error: unknown) => log.warn({ err: error }, 'queues could not be reconciled, trying again'))
+        .then(
+          () => {
+            failing = false
+          },
+          (error: unknown) => {
+            if (!failing) log.warn({ err: error }, 'queues could not be reconciled, trying again')
+            failing = true
+          }
+        )
         .finally(schedule)
     }, everyMs)
   }

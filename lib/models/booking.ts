@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { JobError } from '../jobs/job-error.ts'
 import type { Logger } from '../logger.ts'
-import { isOutage } from '../outage.ts'
+import { mayPass } from '../outage.ts'
 import type { Budgets } from '../budgets/budgets.ts'
 import type { Ledger, Settlement, Share } from '../store/ledger.ts'
 import { costOf, noTokens, type PicoUsd, type TokenUsage } from '../usage/money.ts'
@@ -114,11 +115,12 @@ async function persist(write: () => Promise<void>, log: Logger): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await write()
+      if (attempt > 1) log.info({ attempt }, 'settlement written')
       return
     } catch (error) {
-      if (performance.now() > giveUpAt || !isOutage(error)) throw error
-      log.warn({ attempt, err: error }, 'settlement could not be written, trying again')
-      await new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** attempt, longestSettleWaitMs)))
+      if (performance.now() > giveUpAt || !mayPass(error)) throw error
+      if (attempt === 1) log.warn({ err: error }, 'settlement could not be written, trying again')
+      await delay(Math.min(100 * 2 ** Math.min(attempt, 10), longestSettleWaitMs))
     }
   }
 }

@@ -5,6 +5,7 @@ import type pg from 'pg'
 import pgvector from 'pgvector/pg'
 import type { Config } from '../config.ts'
 import type { Logger } from '../logger.ts'
+import { createTrust } from './read-only.ts'
 
 export type DatabaseSettings = {
   databaseUrl: string
@@ -42,6 +43,7 @@ export function knexSettings({
   statementMs,
   log
 }: DatabaseSettings): Knex.Config {
+  const trust = createTrust()
   return {
     client: 'pg',
     connection: {
@@ -61,9 +63,11 @@ export function knexSettings({
       min: 0,
       max: poolMax,
       acquireTimeoutMillis: 10_000,
+      validate: trust.holds,
       // Without the registered type vectors come back as strings (pgvector-node's README); before the first migration
       // there is no vector type yet, and nothing that would need it.
       afterCreate: (connection: pg.Client, done: (error: unknown, connection: pg.Client) => void) => {
+        trust.watch(connection)
         if (statementMs !== undefined) endWhenSilent(connection, statementMs * 1.1)
         const finish = () => setImmediate(done, null, connection)
         pgvector.registerTypes(connection).then(finish, finish)

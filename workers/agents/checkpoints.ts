@@ -3,6 +3,7 @@ import type { Knex } from 'knex'
 import pg from 'pg'
 import type { Logger } from '../../lib/logger.ts'
 import { createCheckpointStore } from '../../lib/store/checkpoints.ts'
+import { createTrust } from '../../lib/store/read-only.ts'
 
 export type Checkpoints = {
   /** Opened, with its tables made, when it is first asked for. */
@@ -41,6 +42,12 @@ export function createCheckpoints({
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
       max: 4
+    })
+    // It has no question before it lends one: what led to a server that is read-only by now is closed when it comes back.
+    const trust = createTrust()
+    pool.on('connect', trust.watch)
+    pool.on('release', (_error, client) => {
+      if (!trust.holds(client)) void client.end()
     })
     pool.on('error', (error: Error) => log.warn({ err: error }, 'an idle checkpoint connection was lost'))
     const saver = new PostgresSaver(pool, undefined, { schema })
