@@ -7,6 +7,7 @@ import type { Gate } from '../lib/gate/gate.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { RelayLag } from '../lib/store/relay.ts'
 import { consoleRoutes } from './console/console.ts'
+import type { CredentialWatch } from './credential-watch.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Health } from './health/health.ts'
 import { addressLimit } from './middleware/address-limit.ts'
@@ -29,6 +30,8 @@ export type AppNeeds = {
   version: string
   auth: Auth
   gate: Gate
+  /** tells when the credential of a request ends before its answer */
+  watch: Pick<CredentialWatch, 'add' | 'remove'>
   health: Health
   /** shown in the queue monitor and counted for metrics */
   queues: Queue[]
@@ -47,6 +50,7 @@ export function createApp({
   version,
   auth,
   gate,
+  watch,
   health,
   queues,
   relayLag,
@@ -64,7 +68,7 @@ export function createApp({
   app.use(requestId(), requestLog({ log }), metrics.observe, securityHeaders(), ...crossOrigin(config.corsOrigins))
   app.use(
     apiBasePath,
-    mountEndpoints({ endpoints: all, basePath: apiBasePath, authenticator: auth.authenticator, gate })
+    mountEndpoints({ endpoints: all, basePath: apiBasePath, authenticator: auth.authenticator, gate, watch })
   )
   app.use('/admin', consoleRoutes({ ...auth, gate, guessGuard, queues, log }))
   app.use(

@@ -45,6 +45,11 @@ export type EndpointInput<P = unknown, Q = unknown, B = unknown> = {
   req: Request
   /** only for what cannot be a reply: streams */
   res: Response
+  /**
+   * aborted with the 401 to answer when the credential ends: for what waits before it has an effect. Never aborted on a
+   * `public` endpoint
+   */
+  signal: AbortSignal
   /** the gate's decision about this request; its id and time travel with the job of an AI submission */
   decision: Decision
 }

@@ -9,7 +9,9 @@ import { inputHash } from '../lib/models/input-hash.ts'
 export type Idempotency = { key: string; requestHash: string }
 
 const lockMs = 10_000
-const pollMs = 15
+/** How often the lock is looked at: a first request takes milliseconds, and a hundred that wait for a slow one poll less. */
+const firstPollMs = 15
+const lastPollMs = 200
 /** How long a request waits for a Redis that does not answer. */
 const patienceMs = 1_000
 
@@ -34,7 +36,8 @@ export function readIdempotency(req: Request): Idempotency | undefined {
   }
 }
 
-export type SerializeKey = <T>(userId: string, key: string, work: () => Promise<T>) => Promise<T>
+/** @param signal ends the wait for the first request, by its reason; the work itself is left alone */
+export type SerializeKey = <T>(userId: string, key: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
 
 /** What the lock says when the first request of the key has been accepted. */
 const accepted = 'accepted'
@@ -45,10 +48,10 @@ const accepted = 'accepted'
  * most ten seconds; without Redis the unique index in Postgres still lets only one job be made.
  */
 export function createKeySerializer({ redis, prefix }: { redis: Redis; prefix: string }): SerializeKey {
-  return async (userId, key, work) => {
+  return async (userId, key, work, signal) => {
     const name = `${prefix}:idempotency:${userId}:${createHash('sha256').update(key).digest('base64url')}`
     const token = newId()
-    if (!(await acquire(name, token))) return await work()
+    if (!(await acquire(name, token, signal))) return await work()
     try {
       const done = await work()
       await release(name, token, accepted)
@@ -60,15 +63,19 @@ export function createKeySerializer({ redis, prefix }: { redis: Redis; prefix: s
   }
 
   /** @returns false when the work needs no lock, or there is none to be had */
-  async function acquire(name: string, token: string): Promise<boolean> {
+  async function acquire(name: string, token: string, signal: AbortSignal | undefined): Promise<boolean> {
     const deadline = Date.now() + lockMs
+    let waitMs = firstPollMs
     try {
       while (Date.now() < deadline) {
         if ((await within(redis.set(name, token, 'PX', lockMs, 'NX'), patienceMs)) === 'OK') return true
         if ((await within(redis.get(name), patienceMs)) === accepted) return false
-        await new Promise((resolve) => setTimeout(resolve, pollMs))
+        await new Promise((resolve) => setTimeout(resolve, waitMs))
+        waitMs = Math.min(waitMs * 1.5, lastPollMs)
+        signal?.throwIfAborted()
       }
-    } catch {
+    } catch (error) {
+      if (signal?.aborted) throw error
       // Redis is away: go on without the lock, which what was sent may still set.
       void release(name, token, '')
     }

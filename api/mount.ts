@@ -5,7 +5,9 @@ import { AppError, notFound } from '../lib/errors.ts'
 import type { Decision } from '../lib/gate/decision.ts'
 import type { Gate } from '../lib/gate/gate.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
+import type { CredentialWatch } from './credential-watch.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
+import { holdCredential, unlessEnded } from './held-credential.ts'
 import { readJson } from './middleware/body.ts'
 import { actorOf, unauthorized } from './middleware/credentials.ts'
 import { addressOf, enforce, requestFacts } from './middleware/rate-limit.ts'
@@ -20,6 +22,8 @@ type Needs = {
   basePath: string
   authenticator: Pick<Authenticator, 'authenticate'>
   gate: Gate
+  /** tells when the credential of a request ends before its answer */
+  watch: Pick<CredentialWatch, 'add' | 'remove'>
 }
 
 /** Who was let in. `open`: the decision is not final until it is upgraded or settled. */
@@ -30,7 +34,7 @@ type Admitted = { actor: Actor | undefined; decision: Decision; open: boolean }
  * action, the handler. So an invalid body costs an `api_call` only, and no large body is read for a stranger.
  * Everything that goes wrong is thrown to the error handler; the limits are on the answer by then.
  */
-export function mountEndpoints({ endpoints, basePath, authenticator, gate }: Needs): RequestHandler {
+export function mountEndpoints({ endpoints, basePath, authenticator, gate, watch }: Needs): RequestHandler {
   const table = createRouteTable(endpoints)
 
   return async (req, res) => {
@@ -50,7 +54,7 @@ export function mountEndpoints({ endpoints, basePath, authenticator, gate }: Nee
       if (endpoint.access === 'admin' && !isAdmin(admitted.actor as Actor)) {
         throw new AppError('forbidden', 'This is for administrators')
       }
-      await serve(endpoint, params, admitted, req, res)
+      await serveHeld(endpoint, params, admitted, req, res)
     } finally {
       if (admitted.open) await gate.settle(admitted.decision)
     }
@@ -92,19 +96,37 @@ export function mountEndpoints({ endpoints, basePath, authenticator, gate }: Nee
     return { actor, decision, open: limit !== undefined }
   }
 
+  /** Serves while the credential holds, if there is one: whatever waits is told of its end. */
+  async function serveHeld(
+    endpoint: Endpoint,
+    params: Record<string, string>,
+    admitted: Admitted,
+    req: Request,
+    res: Response
+  ): Promise<void> {
+    if (!admitted.actor) return await serve(endpoint, params, admitted, never, req, res)
+    const held = holdCredential(watch, req, admitted.actor)
+    try {
+      await serve(endpoint, params, admitted, held.ended, req, res)
+    } finally {
+      held.release()
+    }
+  }
+
   async function serve(
     endpoint: Endpoint,
     rawParams: Record<string, string>,
     { actor, decision }: Admitted,
+    signal: AbortSignal,
     req: Request,
     res: Response
   ): Promise<void> {
-    const rawBody = endpoint.body ? await readJson(req, res, endpoint.bodyLimitBytes) : undefined
+    const rawBody = endpoint.body ? await readHeld(endpoint, signal, req, res) : undefined
     // A repetition takes no token, so one that may be a repetition does not ask for it ahead.
     if (isAiLimit(endpoint.limit) && req.get('idempotency-key') === undefined) gate.expectUpgrade(decision)
     req.body = rawBody // as it was sent, for what hashes a request
     const parsed = validate(endpoint, { params: rawParams, query: req.query, body: rawBody })
-    const input = { ...parsed, actor, req, res, decision } as EndpointInput
+    const input = { ...parsed, actor, req, res, decision, signal } as EndpointInput
 
     const proceed = async () => {
       if (!isAiLimit(endpoint.limit)) return await endpoint.handler(input)
@@ -115,6 +137,18 @@ export function mountEndpoints({ endpoints, basePath, authenticator, gate }: Nee
     sendReply(req, res, endpoint.around ? await endpoint.around(input, proceed) : await proceed())
   }
 }
+
+/** Reads the body, unless the credential ends before all of it has come. */
+async function readHeld(endpoint: Endpoint, ended: AbortSignal, req: Request, res: Response): Promise<unknown> {
+  try {
+    return await unlessEnded(readJson(req, res, endpoint.bodyLimitBytes), ended)
+  } finally {
+    if (ended.aborted) res.set('Connection', 'close') // the rest is not read
+  }
+}
+
+/** For requests without a credential. */
+const never = new AbortController().signal
 
 const isAiLimit = (limit: Endpoint['limit']): limit is AiAction => limit !== undefined && limit !== 'auth'
 

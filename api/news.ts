@@ -11,7 +11,7 @@ import { rateLimitHeaders } from '../lib/gate/headers.ts'
 import type { Logger } from '../lib/logger.ts'
 import { createCredentialsInForce } from '../lib/store/credentials-in-force.ts'
 import { createEventStore } from '../lib/store/events.ts'
-import { createCredentialWatch } from './credential-watch.ts'
+import { type CredentialWatch, createCredentialWatch } from './credential-watch.ts'
 import type { Endpoint } from './endpoint.ts'
 import { refusal } from './middleware/rate-limit.ts'
 import { type JobEventNeeds, jobEventEndpoints } from './routes/job-events.ts'
@@ -22,6 +22,8 @@ import type { SocketLimits } from './sockets/limits.ts'
 export type News = {
   /** ends waits of requests with the news of their job */
   waiter: JobWaiter
+  /** tells when the credential of what is still open ends */
+  watch: Pick<CredentialWatch, 'add' | 'remove'>
   /** `GET /jobs/:id/events` */
   endpoints: Endpoint[]
   /** Begins to follow the log; to be called once, before anything is served. */
@@ -76,6 +78,7 @@ export function createNews({
 
   return {
     waiter,
+    watch,
     endpoints: jobEventEndpoints({ jobs, events, openTail, deltas, waiter, watch, goingAway: goingAway.signal }),
     start() {
       feed.start()

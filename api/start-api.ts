@@ -89,6 +89,7 @@ export async function startApi({
     version,
     auth,
     gate,
+    watch: news.watch,
     health: createHealth({ probes, vital: 'postgres' }),
     queues: [...queues.all(), webhookRoom.queue.queue],
     relayLag: relay.lag,

@@ -51,7 +51,7 @@ export function aiEndpoints({ jobs, awaitJob, serializeKey, checks }: Needs): En
           schema: jobSchema
         }
       },
-      async around({ actor, body, req, res }, proceed) {
+      async around({ actor, body, req, res, signal }, proceed) {
         const submit = async () => {
           if (action !== 'bulk_create') await checks[action](actor, body as never)
           return await proceed()
@@ -59,14 +59,19 @@ export function aiEndpoints({ jobs, awaitJob, serializeKey, checks }: Needs): En
         const idempotency = readIdempotency(req)
         // A repetition is looked up first: what it referred to may have been deleted since.
         const reply = idempotency
-          ? await serializeKey(actor.id, idempotency.key, async () => {
-              const earlier = await jobs.replayOf(actor.id, idempotency)
-              return earlier ? accepted(earlier) : await submit()
-            })
+          ? await serializeKey(
+              actor.id,
+              idempotency.key,
+              async () => {
+                const earlier = await jobs.replayOf(actor.id, idempotency)
+                return earlier ? accepted(earlier) : await submit()
+              },
+              signal
+            )
           : await submit()
         if (reply === 'streamed') return reply
         const submitted = reply.body as JobView
-        const { job, headers } = await awaitJob(req, res, submitted, () => jobs.find(actor, submitted.id))
+        const { job, headers } = await awaitJob({ actor, req, res }, submitted, (now) => jobs.find(now, submitted.id))
         return accepted(job, headers)
       },
       async handler({ actor, body, req, decision }) {

@@ -40,8 +40,8 @@ export function authEndpoints({ accounts, apiKeys, tickets, guessGuard }: Needs)
           headers: { Location: 'where the account is read' }
         }
       },
-      async handler({ body }) {
-        const { user, token, expiresAt } = await accounts.register(body)
+      async handler({ body, req }) {
+        const { user, token, expiresAt } = await accounts.register(body, { ip: addressOf(req) })
         const headers = { ...secret, Location: `/api/v1/users/${user.id}` }
         return { status: 201, body: { user, token, expiresAt: expiresAt.toISOString() }, headers }
       }
@@ -87,9 +87,9 @@ export function authEndpoints({ accounts, apiKeys, tickets, guessGuard }: Needs)
       access: 'user',
       body: passwordChangeSchema,
       responses: { 204: { description: 'The new password holds' } },
-      async handler({ actor, body, req, res, decision }) {
+      async handler({ actor, body, req, res, decision, signal }) {
         const guess = { req, res, decision, open: false, who: actor.id }
-        const changed = await guessGuard(guess, () => accounts.changePassword(actor, body))
+        const changed = await guessGuard(guess, () => accounts.changePassword(actor, body, signal))
         if (!changed) throw invalidField('current', 'is not the current password')
         return { status: 204 }
       }

@@ -38,9 +38,9 @@ export function jobEndpoints({ jobs, awaitJob }: { jobs: Jobs; awaitJob: AwaitJo
       params: idParamsSchema,
       responses: { 200: { description: 'The job as it stands', schema: jobSchema } },
       async handler({ actor, params: { id }, req, res }) {
-        const read = () => jobs.find(actor, id)
-        const { job, headers } = await awaitJob(req, res, await read(), read)
-        return { status: 200, body: job, headers }
+        const job = await jobs.find(actor, id)
+        const waited = await awaitJob({ actor, req, res }, job, (now) => jobs.find(now, id))
+        return { status: 200, body: waited.job, headers: waited.headers }
       }
     }),
     endpoint({

@@ -48,8 +48,8 @@ export function userEndpoints({ accounts, users, guessGuard }: Needs): Endpoint[
       responses: {
         201: { description: 'The user', schema: userSchema, headers: { Location: 'where the user is read' } }
       },
-      async handler({ body }) {
-        const user = await accounts.create(body)
+      async handler({ actor, body, signal }) {
+        const user = await accounts.create(actor, body, signal)
         return { status: 201, body: user, headers: { ETag: etagOf(user), Location: `/api/v1/users/${user.id}` } }
       }
     }),
@@ -72,8 +72,8 @@ export function userEndpoints({ accounts, users, guessGuard }: Needs): Endpoint[
       params: idParamsSchema,
       body: userChangeSchema,
       responses: { 200: { description: 'The user as it is now', schema: userSchema, headers: etagHeader } },
-      async handler({ actor, params: { id }, body, req, res, decision }) {
-        const change = () => users.update(actor, id, body, req.get('if-match'))
+      async handler({ actor, params: { id }, body, req, res, decision, signal }) {
+        const change = () => users.update(actor, id, body, req.get('if-match'), signal)
         if (body.currentPassword === undefined) return shown((await change()) as UserView)
         const user = await guessGuard({ req, res, decision, open: false, who: actor.id }, change)
         if (!user) throw invalidField('currentPassword', 'is not the current password')

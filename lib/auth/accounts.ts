@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { AppError } from '../errors.ts'
 import type { EventLog } from '../events/log.ts'
+import { addressGroup } from '../gate/address.ts'
 import type { Login, PasswordChange } from '../schemas/auth.ts'
 import type { UserCreate, UserView } from '../schemas/user.ts'
 import type { FailedLoginStore } from '../store/failed-logins.ts'
@@ -14,28 +15,37 @@ import { toUserView } from './user-view.ts'
 
 export type OpenedSession = { token: string; expiresAt: Date }
 
-/** Where a login comes from, and what it is for: the API unless told. */
-export type LoginFrom = { ip: string; audience?: Audience }
+/** Where somebody who is not known yet comes from. */
+export type ComesFrom = { ip: string }
+
+/** What a login is for besides: the API unless told. */
+export type LoginFrom = ComesFrom & { audience?: Audience }
 
 export type Accounts = {
-  /** A new person who is logged in at once. @throws AppError `conflict` when the e-mail is taken */
-  register(input: Omit<UserCreate, 'role'>): Promise<OpenedSession & { user: UserView }>
-  /** The same by an administrator, without a session. */
-  create(input: UserCreate): Promise<UserView>
+  /** A new person who is logged in at once. @throws AppError `conflict` when the e-mail is taken; `busy` */
+  register(input: Omit<UserCreate, 'role'>, from: ComesFrom): Promise<OpenedSession & { user: UserView }>
+  /** The same by an administrator, without a session. @param signal aborted when their credential ends */
+  create(admin: Actor, input: UserCreate, signal?: AbortSignal): Promise<UserView>
   /**
    * `undefined` for a wrong pair, in equal time whether or not the e-mail is known. A wrong password of somebody who
    * exists is noted with the address it came from.
-   * @throws AppError `forbidden` when the right pair of somebody who is no administrator asks for the console
+   * @throws AppError `forbidden` when the right pair of somebody who is no administrator asks for the console; `busy`
    */
   login(input: Login, from: LoginFrom): Promise<OpenedSession | undefined>
-  /** Ends every other credential of the person. `undefined` when the current password is another. */
-  changePassword(actor: Actor, input: PasswordChange): Promise<true | undefined>
+  /**
+   * Ends every other credential of the person. `undefined` when the current password is another.
+   * @param signal aborted when the credential at hand ends: nothing is changed then
+   */
+  changePassword(actor: Actor, input: PasswordChange, signal?: AbortSignal): Promise<true | undefined>
   /** Ends the credential the request came with. */
   logout(actor: Actor): Promise<void>
 }
 
 const emailTaken = (): AppError =>
   new AppError('conflict', 'This e-mail address is taken', { errors: [{ path: 'email', message: 'is taken' }] })
+
+/** Whose turn it is to have a password hashed while nobody knows who they are. */
+const ownerOf = (ip: string): string => `address ${addressGroup(ip)}`
 
 /** Accounts and their sessions. Hashing happens outside of transactions, which hold what was verified to what is stored. */
 export function createAccounts({
@@ -65,20 +75,20 @@ export function createAccounts({
   }
 
   return {
-    async register(input) {
-      const hash = await passwords.hash(input.password)
+    async register(input, { ip }) {
+      const hash = await passwords.hash(input.password, { owner: ownerOf(ip) })
       return await transaction.transact(async (trx) => {
         const user = await insert(trx, { ...input, role: 'user' }, hash)
         return { user, ...(await credentials.openSession(trx, user.id, 'api')) }
       })
     },
-    async create(input) {
-      const hash = await passwords.hash(input.password)
+    async create({ id: owner }, input, signal) {
+      const hash = await passwords.hash(input.password, { owner, signal })
       return await transaction.transact((trx) => insert(trx, input, hash))
     },
     async login({ email, password }, { ip, audience = 'api' }) {
       const user = await users.findByEmail(email)
-      const right = await passwords.verify(password, user?.password_hash)
+      const right = await passwords.verify(password, user?.password_hash, { owner: ownerOf(ip) })
       // Not waited for: an unknown e-mail, of which nothing is noted, must not be told by its shorter answer.
       if (user && !right) void failedLogins.note(user.id, ip).catch(onError)
       if (!user || !right) return undefined
@@ -92,10 +102,11 @@ export function createAccounts({
         return await credentials.openSession(trx, now.id, audience)
       })
     },
-    async changePassword(actor, { current, next }) {
+    async changePassword(actor, { current, next }, signal) {
+      const who = { owner: actor.id, signal }
       const user = await users.find(actor.id)
-      if (!user || !(await passwords.verify(current, user.password_hash))) return undefined
-      const hash = await passwords.hash(next)
+      if (!user || !(await passwords.verify(current, user.password_hash, who))) return undefined
+      const hash = await passwords.hash(next, who)
       return await transaction.transact(async (trx) => {
         const now = await users.lock(trx, user.id)
         if (now?.password_hash !== user.password_hash) return undefined

@@ -91,7 +91,7 @@ async function ensureAdmin(
     if (admin) return { admin }
 
     const password = adminPassword ?? randomBytes(18).toString('base64url')
-    const password_hash = await createPasswords().hash(password)
+    const password_hash = await createPasswords().hash(password, { owner: 'administrator' })
     const created = await users.insert(trx, { email: adminEmail, password_hash, name: 'Administrator', role: 'admin' })
     if (!created) {
       throw new Error(

@@ -1,23 +1,43 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import { AppError } from '../errors.ts'
+import { createTurns, TurnOverdue } from '../sharing/turns.ts'
 
 export type PasswordCost = { log2N: number; r: number; p: number }
 
+/**
+ * Who has a password hashed, for turns: the id of a user who is known, else the group of the address (`addressGroup`).
+ * @param signal aborted when nobody waits for the outcome any more
+ */
+export type HashFor = { owner: string; signal?: AbortSignal | undefined }
+
 export type Passwords = {
-  /** Returns `scrypt$log2N$r$p$salt$key`, so that stored hashes outlive a change of the cost. */
-  hash(password: string): Promise<string>
-  /** Takes as long for an unknown person (`undefined`) as for a wrong password. */
-  verify(password: string, stored: string | undefined): Promise<boolean>
+  /**
+   * Returns `scrypt$log2N$r$p$salt$key`, so that stored hashes outlive a change of the cost.
+   * @throws AppError `busy` when the owner has too much waiting, or has waited too long
+   */
+  hash(password: string, who: HashFor): Promise<string>
+  /**
+   * Takes as long for an unknown person (`undefined`) as for a wrong password.
+   * @throws AppError `busy`, as `hash`
+   */
+  verify(password: string, stored: string | undefined, who: HashFor): Promise<boolean>
 }
 
 const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt)
 const keyBytes = 32
+/** More than the logins that an address may begin in a minute, so that a class behind one address only waits. */
+const waitingOfOwner = 40
+const longestWaitMs = 20_000
+/** A hash takes a quarter of a second; one that takes this long is stuck behind something else. */
+const longestHashMs = 30_000
 
 /**
  * Passwords by scrypt.
  * @param cost OWASP's Password Storage Cheat Sheet names N = 2^15, r = 8, p = 3 among its equivalent minimums
  *   (32 MiB for each hash)
- * @param concurrency hashes at once: the rest wait, so that a rush of logins leaves memory and threads to others
+ * @param concurrency hashes at once, one of an owner: the rest wait in turn, owner by owner, so that a rush of logins
+ *   leaves memory and threads to others, and one who makes it delays another by no more than a hash
  */
 export function createPasswords({
   cost = { log2N: 15, r: 8, p: 3 },
@@ -26,34 +46,46 @@ export function createPasswords({
   cost?: PasswordCost
   concurrency?: number
 } = {}): Passwords {
-  let running = 0
-  const waiting: (() => void)[] = []
+  const turns = createTurns({
+    name: 'passwords',
+    places: concurrency,
+    placesOfOwner: 1,
+    waitingOfOwner,
+    longestWaitMs,
+    longestTurnMs: longestHashMs
+  })
   const nobody = { cost, salt: randomBytes(16), key: randomBytes(keyBytes) }
 
-  async function stretch(password: string, salt: Buffer, { log2N, r, p }: PasswordCost): Promise<Buffer> {
-    if (running >= concurrency) await new Promise<void>((resolve) => waiting.push(resolve))
-    else running++
+  async function stretch(
+    password: string,
+    salt: Buffer,
+    { log2N, r, p }: PasswordCost,
+    { owner, signal }: HashFor
+  ): Promise<Buffer> {
+    const N = 2 ** log2N
+    // One spelling of a password for all keyboards (NIST SP 800-63B, 3.1.1.2).
+    const text = password.normalize('NFKC')
     try {
-      const N = 2 ** log2N
-      // One spelling of a password for all keyboards (NIST SP 800-63B, 3.1.1.2).
-      return await derive(password.normalize('NFKC'), salt, keyBytes, { N, r, p, maxmem: 256 * N * r })
-    } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else running--
+      return await turns.run(owner, () => derive(text, salt, keyBytes, { N, r, p, maxmem: 256 * N * r }), signal)
+    } catch (error) {
+      if (!(error instanceof TurnOverdue)) throw error
+      throw new AppError('busy', 'A password could not be looked at in time', {
+        cause: error,
+        headers: { 'Retry-After': '5' }
+      })
     }
   }
 
   return {
-    async hash(password) {
+    async hash(password, who) {
       const salt = randomBytes(16)
-      const key = await stretch(password, salt, cost)
+      const key = await stretch(password, salt, cost, who)
       return ['scrypt', cost.log2N, cost.r, cost.p, salt.toString('base64url'), key.toString('base64url')].join('$')
     },
-    async verify(password, stored) {
+    async verify(password, stored, who) {
       const known = stored === undefined ? undefined : parse(stored)
       const { cost: spent, salt, key } = known ?? nobody
-      const candidate = await stretch(password, salt, spent)
+      const candidate = await stretch(password, salt, spent, who)
       return timingSafeEqual(candidate, key) && known !== undefined
     }
   }

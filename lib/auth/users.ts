@@ -19,10 +19,17 @@ export type Users = {
   /**
    * A new password ends the person's credentials (all but the one at hand when it is their own).
    * `undefined` when their current password is another than they said.
+   * @param signal aborted when the credential at hand ends: a password that waits to be hashed is not changed then
    * @throws AppError `not_found`; `forbidden` for a role; `invalid`; `conflict` for a taken e-mail or the last
    *   administrator; `precondition_failed`
    */
-  update(actor: Actor, id: string, change: UserChange, ifMatch?: string): Promise<UserView | undefined>
+  update(
+    actor: Actor,
+    id: string,
+    change: UserChange,
+    ifMatch?: string,
+    signal?: AbortSignal
+  ): Promise<UserView | undefined>
   /** Removes the person and what is theirs; audits stay without them. @throws AppError `not_found`, `conflict` */
   remove(actor: Actor, id: string): Promise<void>
 }
@@ -68,10 +75,15 @@ export function createUsers({
   }
 
   /** Whether the change may set a password: their own takes the one that holds now. */
-  async function maySetPassword(actor: Actor, row: UserRow, { currentPassword }: UserChange): Promise<boolean> {
+  async function maySetPassword(
+    actor: Actor,
+    row: UserRow,
+    { currentPassword }: UserChange,
+    signal: AbortSignal | undefined
+  ): Promise<boolean> {
     if (actor.id !== row.id) return true
     if (currentPassword === undefined) throw invalidField('currentPassword', 'is needed to change your own password')
-    return await passwords.verify(currentPassword, row.password_hash)
+    return await passwords.verify(currentPassword, row.password_hash, { owner: actor.id, signal })
   }
 
   return {
@@ -88,13 +100,14 @@ export function createUsers({
       const last = rows.length > limit ? shown.at(-1) : undefined
       return { data: shown.map(toUserView), nextCursor: last ? encodeCursor(last.id) : null }
     },
-    async update(actor, id, change, ifMatch) {
+    async update(actor, id, change, ifMatch, signal) {
       const before = await mustFind(actor, id)
       if (change.role !== undefined && !isAdmin(actor)) {
         throw new AppError('forbidden', 'Only administrators change roles')
       }
-      if (change.password !== undefined && !(await maySetPassword(actor, before, change))) return undefined
-      const hash = change.password === undefined ? undefined : await passwords.hash(change.password)
+      if (change.password !== undefined && !(await maySetPassword(actor, before, change, signal))) return undefined
+      const hash =
+        change.password === undefined ? undefined : await passwords.hash(change.password, { owner: actor.id, signal })
       return await transaction.transact(async (trx) => {
         const row = await lock(trx, before.id, { endsAdmin: change.role === 'user' })
         requireMatch(ifMatch, toUserView(row))

@@ -12,7 +12,7 @@ const start = (t: Parameters<typeof startApi>[0], name: string) =>
     endpoints: contextEndpoints({
       context: context(),
       gate: gateOver(context()),
-      awaitJob: async (_req, _res, job) => ({ job, headers: {} })
+      awaitJob: async (_asked, job) => ({ job, headers: {} })
     })
   })
 

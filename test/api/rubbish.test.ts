@@ -119,7 +119,7 @@ const endpoints = (): Endpoint[] =>
   contextEndpoints({
     context: context(),
     gate: gateOver(context()),
-    awaitJob: async (_req, _res, job) => ({ job, headers: {} })
+    awaitJob: async (_asked, job) => ({ job, headers: {} })
   })
 
 const start = (t: Parameters<typeof startApi>[0]) =>

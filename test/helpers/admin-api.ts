@@ -100,6 +100,7 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
     version: '0.0.0-test',
     auth,
     gate,
+    watch: { add() {}, remove() {} },
     health: createHealth({ probes: {}, vital: 'postgres' }),
     queues: context.queues.all(),
     relayLag: createRelayStore(context).lag,

@@ -65,7 +65,8 @@ async function open(place: RecordsPlace) {
       endpoints: allRecordEndpoints({ records }),
       basePath: '/api/v1',
       authenticator: context.auth.authenticator,
-      gate
+      gate,
+      watch: { add() {}, remove() {} }
     })
   )
   app.use(problemHandler({ log: context.log }))

@@ -108,10 +108,13 @@ export async function createSocketStage(t: Pick<ExecutionContext, 'teardown'>): 
         limits: { ...socketLimits, ...limits },
         log: onLog ? createLogger({ level: 'info', name: 'test' }, { write: onLog }) : log
       })
-      const { endpoints } = news
+      const { endpoints, watch } = news
       const app = express()
         .use(requestId())
-        .use('/api/v1', mountEndpoints({ endpoints, basePath: '/api/v1', authenticator: auth.authenticator, gate }))
+        .use(
+          '/api/v1',
+          mountEndpoints({ endpoints, basePath: '/api/v1', authenticator: auth.authenticator, gate, watch })
+        )
         .use((_req, res) => res.end('plain'))
         .use(problemHandler({ log }))
       const server = createServer(app)
@@ -132,7 +135,10 @@ export async function createSocketStage(t: Pick<ExecutionContext, 'teardown'>): 
     async newPerson() {
       people++
       const email = `person${people}@example.test`
-      const { user, token } = await auth.accounts.register({ email, password: 'long enough', name: 'Person' })
+      const { user, token } = await auth.accounts.register(
+        { email, password: 'long enough', name: 'Person' },
+        { ip: '192.0.2.1' }
+      )
       return { id: user.id, token }
     },
     open: openSocket

@@ -62,7 +62,10 @@ test('servers that start together make one administrator', async (t) => {
 
 test('an account that was registered under the address is never promoted', async (t) => {
   const { config, accounts, knex } = await start(t)
-  await accounts.register({ email: 'Admin@localhost', password: 'correct horse battery', name: '' })
+  await accounts.register(
+    { email: 'Admin@localhost', password: 'correct horse battery', name: '' },
+    { ip: '192.0.2.1' }
+  )
   await t.throwsAsync(prepareAdmin(config), { message: /ADMIN_EMAIL admin@localhost belongs to an account/ })
   t.is((await knex('users').where({ role: 'admin' })).length, 0)
 })
