@@ -131,16 +131,16 @@ function measures(rankings: { relevant: boolean[]; total: number }[]) {
 }
 
 const { knex, close } = await openBenchDatabase()
+const models = openEmbedder()
+const access = { visibleCourse: async () => ({}), canSee: async () => true }
+const rag = createRag({ knex, access, models, log: createLogger({ level: 'error', name: 'bench' }) })
 try {
-  const models = openEmbedder()
-  const access = { visibleCourse: async () => ({}), canSee: async () => true }
-  const rag = createRag({ knex, access, models, log: createLogger({ level: 'error', name: 'bench' }) })
   const { userId, keys, slugs } = await fill(knex)
   let chunkCount = 0
   for (const key of keys) {
     const source = await rag.sources.find(key)
     if (!source) continue
-    const { rows } = await embedSource({ ...rag, models }, source, { signal })
+    const { rows } = await embedSource({ ...rag, models }, source, { owner: userId, signal })
     await knex.transaction((trx) =>
       rag.embeddings.replace(trx, source, models.embeddingModel, { textHash: sourceHash(source), rows })
     )
@@ -181,5 +181,6 @@ try {
   }
   printTable(table)
 } finally {
+  await rag.close()
   await close()
 }

@@ -7,7 +7,7 @@ import { createRunHere } from '../lib/jobs/run-here.ts'
 import { createLogger } from '../lib/logger.ts'
 import { openModels } from '../lib/models/open-models.ts'
 import { createProviderGuard } from '../lib/models/provider-guard.ts'
-import { createChunker } from '../lib/rag/chunker.ts'
+import { createChunkPool } from '../lib/rag/chunk-pool.ts'
 import { createReembed, type Reembed } from '../lib/rag/reembed.ts'
 import { createEmbeddingStore } from '../lib/store/embeddings.ts'
 import { createSourceStore } from '../lib/store/sources.ts'
@@ -53,6 +53,7 @@ async function main(): Promise<number> {
   const complete = { ...config, jwtSecret: config.jwtSecret ?? '-'.repeat(32) } as ProcessConfig
   const { context, close } = openContext({ config: complete, name: 'reembed', log })
   let heartbeat: ReturnType<typeof createHeartbeat> | undefined
+  const chunker = createChunkPool()
   const stop = new AbortController()
   // The second one ends the process at once.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
@@ -68,7 +69,7 @@ async function main(): Promise<number> {
     const reembed = createReembed({
       sources: createSourceStore(knex),
       embeddings: createEmbeddingStore(knex),
-      chunker: createChunker(),
+      chunker,
       models,
       runHere: createRunHere({ store: jobStore, transaction, lifecycle, tracker, worker })
     })
@@ -76,6 +77,7 @@ async function main(): Promise<number> {
     return wanted.prune ? await prune(reembed, stop.signal) : await embed(reembed, total, wanted.model, stop.signal)
   } finally {
     await heartbeat?.stop()
+    await chunker.close()
     await close()
   }
 }

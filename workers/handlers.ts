@@ -27,6 +27,7 @@ export function createHandlers({ context, models }: { context: Context; models: 
     context
   const { access, bulk } = records
   const rag = createRag({ knex, access, models, log })
+  onClose(rag.close)
   const checkpoints = createCheckpoints({
     databaseUrl: config.databaseUrl,
     schema: config.databaseSchema,

@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts'
 import { isOutage } from '../outage.ts'
+import { TooComplex } from '../sharing/thread-pool.ts'
 import { JobError } from './job-error.ts'
 
 /**
@@ -10,6 +11,12 @@ export function classify(error: unknown): JobError {
   if (error instanceof JobError) return error
   if (error instanceof AppError) {
     return new JobError(error.code, error.message, { retryable: error.status >= 500, cause: error })
+  }
+  if (error instanceof TooComplex) {
+    return new JobError('too_complex', 'the text takes more time or memory than a job may have', {
+      retryable: false,
+      cause: error
+    })
   }
   if (isOutage(error)) {
     return new JobError('unavailable', 'a service the job needs was away', { retryable: true, cause: error })

@@ -47,7 +47,7 @@ function split(text: string, most: number, level: number): string[] {
   const add = (unit: string) => {
     const tokens = estimateTokens(unit)
     if (heldTokens + tokens > most) flush()
-    if (tokens > most) pieces.push(...split(unit, most, level + 1))
+    if (tokens > most) for (const piece of split(unit, most, level + 1)) pieces.push(piece)
     else {
       held += unit
       heldTokens += tokens

@@ -13,22 +13,15 @@ export const headingSeparator = ' > '
 /** The chunk that a range of blocks makes: headings that all of it stands under are told in `heading` alone. */
 export function toChunk(blocks: Block[], { from, to }: Range): Chunk {
   const range = blocks.slice(from, to)
-  const texts = range.filter(({ heading }) => heading === undefined)
-  if (texts.length === 0) return { heading: joined(range[0]?.path ?? []), body: bodyOf(range) }
-  const path = commonPath((range.some(isLate) ? range.slice(leading(range)) : texts).map((each) => each.path))
-  const kept = range.filter((each, index) => index >= leading(range) || !opens(each, path))
+  const first = range.findIndex(({ heading }) => heading === undefined)
+  if (first === -1) return { heading: joined(range[0]?.path ?? []), body: bodyOf(range) }
+  const path = commonPath(range, first, range.length)
+  const kept = range.filter((each, index) => index >= first || !opens(each, path))
   return { heading: joined(path), body: bodyOf(kept) }
 }
 
-const leading = (range: Block[]) => {
-  const first = range.findIndex(({ heading }) => heading === undefined)
-  return first === -1 ? range.length : first
-}
-
-const isLate = (each: Block, index: number, range: Block[]) => each.heading !== undefined && index >= leading(range)
-
 /** Whether the heading is a part of the path already. */
-const opens = ({ path, heading }: Block, of: string[]) =>
+export const opens = ({ path, heading }: Block, of: string[]): boolean =>
   heading === '' || [...path, heading].every((name, index) => name === of[index])
 
 const joined = (path: string[]) => path.join(headingSeparator)
@@ -41,10 +34,13 @@ const bodyOf = (range: Block[]) =>
     .replace(/^(?:[ \t]*\r?\n)+/, '')
     .trimEnd()
 
-function commonPath(paths: string[][]): string[] {
-  const [first = [], ...others] = paths
+/** The headings that all blocks from `from` up to but not including `to` stand under. */
+export function commonPath(blocks: Block[], from: number, to: number): string[] {
+  const first = (blocks[from] as Block).path
   let length = first.length
-  for (const path of others) {
+  for (let at = from + 1; at < to && length > 0; at++) {
+    const { path } = blocks[at] as Block
+    if (path === first) continue
     let same = 0
     while (same < length && path[same] === first[same]) same += 1
     length = same

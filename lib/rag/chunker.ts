@@ -11,6 +11,8 @@ import { estimateTokens } from './token-estimate.ts'
 const sizes: Sizes = { most: 400, enough: 120 }
 /** Text beyond this many chunks is not embedded: 5 MiB of prose stay below it. */
 const mostChunks = 5_000
+/** Tokens of a chunk together with the headings in it. */
+const mostWithHeadings = 3 * sizes.most
 
 export type Chunkable = {
   kind: 'markdown' | 'code'
@@ -21,11 +23,15 @@ export type Chunkable = {
   old?: Chunk[]
 }
 
+/** Whose turn it is when there is a line, and what ends the wait. */
+export type ChunkTurn = { owner: string; signal?: AbortSignal | undefined }
+
 export type Chunker = {
-  /** At least one chunk, of which no body is empty but that of an empty text; of 400 tokens or fewer each. */
-  chunk(input: Chunkable): Promise<Chunk[]>
+  /** At least one chunk, of which no body is empty but that of an empty text; of 400 tokens or fewer each, headings aside. */
+  chunk(input: Chunkable, turn?: ChunkTurn): Promise<Chunk[]>
 }
 
+/** Cuts where it is called: for threads and short texts, see `createChunkPool`. */
 export function createChunker(): Chunker {
   const grammars = createGrammars()
   return {
@@ -35,9 +41,10 @@ export function createChunker(): Chunker {
           ? await codeBlocks(grammars, codeLanguage(language), text, sizes.most)
           : kind === 'code'
             ? [{ text, tokens: estimateTokens(text), path: [] }]
-            : markdownBlocks(text)
+            : markdownBlocks(text, sizes.most * mostChunks)
       const blocks = whole.flatMap(cutLong)
       const chunks = ranges(blocks, old)
+        .flatMap((range) => withoutCrowds(blocks, range))
         .slice(0, mostChunks)
         .map((range) => toChunk(blocks, range))
         .filter(({ body }) => body !== '')
@@ -74,10 +81,28 @@ function ranges(blocks: Block[], old: Chunk[]): Range[] {
         continue
       }
     }
-    result.push(...(halves(blocks, gap, kept.length) ?? packBlocks(blocks, sizes, gap.from, gap.to)))
+    const packed = halves(blocks, gap, kept.length) ?? packBlocks(blocks, sizes, gap.from, gap.to)
+    for (const made of packed) result.push(made)
     if (next) result.push({ ...next })
   }
   return result
+}
+
+/** Headings take no room of a chunk, unless there are more of them than any text has: then they are cut like a text. */
+function withoutCrowds(blocks: Block[], { from, to }: Range): Range[] {
+  const result: Range[] = []
+  let start = from
+  let tokens = 0
+  for (let at = from; at < to; at++) {
+    const more = (blocks[at] as Block).tokens
+    if (tokens + more > mostWithHeadings && at > start) {
+      result.push({ from: start, to: at })
+      start = at
+      tokens = 0
+    }
+    tokens += more
+  }
+  return [...result, { from: start, to }]
 }
 
 /** What grew a little beyond one chunk becomes two, cut where they come out most alike, whatever the sections say. */

@@ -7,19 +7,25 @@ import { type Embedder, embedAll } from './vectors.ts'
 /**
  * Cuts a record into chunks where its last version was cut, and gets a vector for each: the stored one of an equal text
  * of the same owner, else by tracked calls.
+ * @param owner of the turn when many texts wait to be cut: the job's user
  * @returns rows to be stored, and how many of their vectors cost nothing
  */
 export async function embedSource(
   { chunker, embeddings, models }: { chunker: Chunker; embeddings: EmbeddingStore; models: Embedder },
   source: Source,
-  { signal, onProgress = () => {} }: { signal: AbortSignal; onProgress?: (done: number, total: number) => void }
+  {
+    owner,
+    signal,
+    onProgress = () => {}
+  }: { owner: string; signal: AbortSignal; onProgress?: (done: number, total: number) => void }
 ): Promise<{ rows: EmbeddingRow[]; reused: number }> {
   const model = models.embeddingModel
   const old = await embeddings.chunksOf(source, model)
   const chunks = await chunksOf(
     chunker,
     source,
-    old.map(({ heading, content }) => ({ heading, body: content }))
+    old.map(({ heading, content }) => ({ heading, body: content })),
+    { owner, signal }
   )
   const texts = chunks.map((chunk) => embeddingText(source, chunk))
   const hashes = texts.map(contentHash)

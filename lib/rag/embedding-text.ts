@@ -1,23 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { Source } from '../store/sources.ts'
 import { type Chunk, headingSeparator } from './chunk.ts'
-import type { Chunker } from './chunker.ts'
+import type { Chunker, ChunkTurn } from './chunker.ts'
 
 /** The chunks of a record. The note to a piece of code is one of its own, before the code; its path leads the headings. */
-export async function chunksOf(chunker: Chunker, source: Source, old: Chunk[] = []): Promise<Chunk[]> {
+export async function chunksOf(chunker: Chunker, source: Source, old: Chunk[], turn: ChunkTurn): Promise<Chunk[]> {
   const path = source.path && source.path !== source.title ? source.path : ''
   const under = (heading: string) => [path, heading].filter(Boolean).join(headingSeparator)
   const above = ({ heading, body }: Chunk): Chunk =>
     path && heading.startsWith(path)
       ? { heading: heading.slice(path.length).replace(headingSeparator, ''), body }
       : { heading, body }
-  const note = source.note?.trim() ? await chunker.chunk({ kind: 'markdown', text: source.note }) : []
-  const text = await chunker.chunk({
-    kind: source.kind,
-    text: source.text,
-    language: source.language ?? undefined,
-    old: old.map(above)
-  })
+  const note = source.note?.trim() ? await chunker.chunk({ kind: 'markdown', text: source.note }, turn) : []
+  const { kind, text: whole, language } = source
+  const text = await chunker.chunk({ kind, text: whole, language: language ?? undefined, old: old.map(above) }, turn)
   return [...note, ...text].map(({ heading, body }) => ({ heading: under(heading), body }))
 }
 

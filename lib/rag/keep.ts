@@ -1,5 +1,5 @@
 import type { Block } from './block.ts'
-import { type Chunk, toChunk } from './chunk.ts'
+import { type Chunk, commonPath, opens, toChunk } from './chunk.ts'
 import type { Range } from './pack.ts'
 
 /** Blocks that begin with the same line are tried up to this many, so that a text of equal lines stays cheap. */
@@ -7,7 +7,8 @@ const mostTries = 20
 
 /**
  * Finds the chunks of a text's last version again in its blocks, in their order, so that they keep their bounds and
- * only what lies between is cut anew: one changed paragraph then costs one chunk, however long the text.
+ * only what lies between is cut anew: one changed paragraph then costs one chunk, however long the text. Time grows with
+ * the blocks, and with the old chunks' blocks times `mostTries`.
  * @returns ranges in ascending order without overlap
  */
 export function findKept(blocks: Block[], old: Chunk[]): Range[] {
@@ -33,16 +34,22 @@ function find(blocks: Block[], chunk: Chunk, after: number, candidates: number[]
   const first = firstFrom(candidates, after)
   for (const start of candidates.slice(first, first + mostTries)) {
     const to = endOf(blocks, start, chunk.body)
-    if (to === undefined) continue
-    for (let from = start; from >= after; from--) {
-      if (from < start && (blocks[from] as Block).heading === undefined) break
-      if (!same(toChunk(blocks, { from, to }), chunk)) continue
-      let first = from
-      while (first > after && isDropped(blocks, first - 1, to, chunk)) first -= 1
-      return { from: first, to }
-    }
+    // Headings before the start change neither body nor path: when it is another chunk from here, it is one from there.
+    if (to === undefined || !same(toChunk(blocks, { from: start, to }), chunk)) continue
+    return { from: fromOf(blocks, start, to, after), to }
   }
   return undefined
+}
+
+/** Where the headings begin that stand before a chunk and are told in its path. */
+function fromOf(blocks: Block[], start: number, to: number, after: number): number {
+  let text = start
+  while (text < to && (blocks[text] as Block).heading !== undefined) text += 1
+  if (text === to) return start
+  const path = commonPath(blocks, text, to)
+  let from = start
+  while (from > after && isDropped(blocks[from - 1] as Block, path)) from -= 1
+  return from
 }
 
 /** Where the blocks from `start` have given the body, or `undefined` when they give something else. */
@@ -71,9 +78,7 @@ function firstFrom(ascending: number[], least: number): number {
   return low
 }
 
-/** Whether the block before is a heading that the chunk tells in its path. */
-const isDropped = (blocks: Block[], at: number, to: number, chunk: Chunk) =>
-  (blocks[at] as Block).heading !== undefined && same(toChunk(blocks, { from: at, to }), chunk)
+const isDropped = (block: Block, path: string[]) => block.heading !== undefined && opens(block, path)
 
 const same = (one: Chunk, other: Chunk) => one.body === other.body && one.heading === other.heading
 

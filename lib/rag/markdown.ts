@@ -1,6 +1,7 @@
 import { type Block, block } from './block.ts'
 
-const fenceLine = /^ {0,3}(`{3,}(?!.*`)|~{3,})/
+/** The marks of a fence; behind backticks there are none any more. Looked for once, not once for each of the marks. */
+const fenceLine = /^ {0,3}(`{3,}(?=[^`\r\u2028\u2029]*(?:[\r\u2028\u2029]|$))|~{3,})/
 const atxHeading = /^ {0,3}(#{1,6})(?=[ \t]|$)/
 const setextLine = /^ {0,3}(=+|-+)[ \t]*$/
 const listItem = /^ {0,3}(?:[-*+]|\d{1,9}[.)])[ \t]/
@@ -10,41 +11,58 @@ const commentLine = /^ {0,3}<!--.*-->[ \t]*$/
 /**
  * Markdown as blocks (CommonMark's structure, as far as cutting needs it): headings, paragraphs, list items with what
  * is indented below them, tables, fenced code in one piece. Link definitions and comments render to nothing and are
- * left out. Every block carries the headings it stands under.
+ * left out. Every block carries the headings it stands under. Time grows with the length of the text alone.
+ * @param most tokens after which no further block is made
  */
-export function markdownBlocks(text: string): Block[] {
-  const lines = text.split(/(?<=\n)/)
+export function markdownBlocks(text: string, most = Number.POSITIVE_INFINITY): Block[] {
   const blocks: Block[] = []
   const open: { level: number; title: string }[] = []
+  let path: string[] = []
+  let tokens = 0
   let held: string[] = []
   let fence: string | undefined
 
-  const path = () => open.map(({ title }) => title)
+  const add = (body: string, title?: string) => {
+    const made = block(body, path, title)
+    tokens += made.tokens
+    blocks.push(made)
+  }
   const flush = () => {
+    if (held.length === 0) return
     const body = held.join('')
-    if (body.trim()) blocks.push(block(body, path()))
+    if (body.trim()) add(body)
     held = []
   }
   const heading = (level: number, title: string, source: string) => {
     flush()
     while (open.length > 0 && (open.at(-1) as { level: number }).level >= level) open.pop()
+    path = open.map((above) => above.title)
     const plain = plainText(title)
-    blocks.push(block(source, path(), plain))
-    if (plain) open.push({ level, title: plain })
+    add(source, plain)
+    if (!plain) return
+    open.push({ level, title: plain })
+    path = [...path, plain]
   }
 
-  for (const line of lines) {
+  for (const line of linesOf(text)) {
+    if (tokens > most) return blocks
     const bare = line.trimEnd()
     if (fence !== undefined) {
       held.push(line)
       if (closes(bare, fence)) fence = undefined
       continue
     }
-    const opened = fenceLine.exec(bare)
+    if (bare === '') {
+      if (held.length > 0) held.push(line)
+      continue
+    }
+    const sign = firstSign(bare)
+    const opened = sign === '`' || sign === '~' ? fenceLine.exec(bare) : null
+    const atx = sign === '#' ? atxHeading.exec(bare) : null
     const afterBlank = held.length > 0 && (held.at(-1) as string).trim() === ''
-    const below = /^(?: {2,}|\t)/.test(line) && listItem.test(held[0] ?? '')
-    const atx = atxHeading.exec(bare)
-    const setext = held.length === 1 && !listItem.test(held[0] as string) ? setextLine.exec(bare) : null
+    const below = (line.startsWith('  ') || line.startsWith('\t')) && listItem.test(held[0] ?? '')
+    const mayUnderline = (sign === '=' || sign === '-') && held.length === 1 && !listItem.test(held[0] as string)
+    const setext = mayUnderline ? setextLine.exec(bare) : null
     if (opened) {
       if (afterBlank && !below) flush()
       fence = opened[1] as string
@@ -54,17 +72,33 @@ export function markdownBlocks(text: string): Block[] {
       const title = held[0] as string
       held = []
       heading((setext[1] as string).startsWith('=') ? 1 : 2, title.trim(), title + line)
-    } else if (commentLine.test(bare) || (linkDefinition.test(bare) && (held.length === 0 || afterBlank))) {
+    } else if (
+      (sign === '<' && commentLine.test(bare)) ||
+      (sign === '[' && (held.length === 0 || afterBlank) && linkDefinition.test(bare))
+    ) {
       if (afterBlank) flush()
-    } else if (bare === '') {
-      if (held.length > 0) held.push(line)
     } else {
-      if (listItem.test(line) || (afterBlank && !below)) flush()
+      if ((afterBlank && !below) || listItem.test(line)) flush()
       held.push(line)
     }
   }
   flush()
   return blocks
+}
+
+function* linesOf(text: string): Generator<string> {
+  for (let start = 0; start < text.length; ) {
+    const end = text.indexOf('\n', start) + 1 || text.length
+    yield text.slice(start, end)
+    start = end
+  }
+}
+
+/** What a line begins with after up to three spaces. */
+function firstSign(line: string): string | undefined {
+  let at = 0
+  while (at < 3 && line[at] === ' ') at += 1
+  return line[at]
 }
 
 const closes = (line: string, fence: string): boolean => {
@@ -74,12 +108,31 @@ const closes = (line: string, fence: string): boolean => {
 
 /** A heading as it reads: without its closing signs, emphasis, code marks and link targets. */
 function plainText(markdown: string): string {
-  return markdown
+  const text = markdown
     .slice(0, 1_000)
     .trim()
     .replace(/(?:^|[ \t])#+$/, '')
-    .replace(/!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])?/g, '$1')
+  return withoutTargets(text)
     .replace(/[`*]|(?<!\w)_|_(?!\w)/g, '')
     .trim()
     .slice(0, 200)
 }
+
+/** Links and images as their texts: `![text](target)`, `[text][name]`, `[text]`. */
+function withoutTargets(text: string): string {
+  let plain = ''
+  let at = 0
+  for (let open = text.indexOf('['); open >= 0; open = text.indexOf('[', at)) {
+    const close = text.indexOf(']', open)
+    if (close < 0) break
+    const from = open > at && text[open - 1] === '!' ? open - 1 : open
+    plain += text.slice(at, from) + text.slice(open + 1, close)
+    const sign = ends[text[close + 1] ?? '']
+    const end = sign === undefined ? -1 : text.indexOf(sign, close + 2)
+    at = end < 0 ? close + 1 : end + 1
+  }
+  return plain + text.slice(at)
+}
+
+/** What closes the target of a link. */
+const ends: Record<string, string> = { '(': ')', '[': ']' }

@@ -39,7 +39,7 @@ export function packBlocks(blocks: Block[], sizes: Sizes, from = 0, to = blocks.
       if (held && tokens(held) + tokens(part) > sizes.most) flush()
       if (tokens(part) > sizes.most) {
         flush()
-        result.push(...pack(part, depth + 1))
+        for (const packed of pack(part, depth + 1)) result.push(packed)
       } else held = { from: held?.from ?? part.from, to: part.to }
     }
     flush()

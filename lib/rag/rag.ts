@@ -3,7 +3,7 @@ import type { Logger } from '../logger.ts'
 import { createEmbeddingSearch } from '../store/embedding-search.ts'
 import { createEmbeddingStore } from '../store/embeddings.ts'
 import { createSourceStore } from '../store/sources.ts'
-import { createChunker } from './chunker.ts'
+import { createChunkPool } from './chunk-pool.ts'
 import { createRetriever } from './retriever.ts'
 import { type CourseAccess, createScopes } from './scope.ts'
 import { createRagTools } from './tools.ts'
@@ -26,13 +26,15 @@ export function createRag({
 }) {
   const sources = createSourceStore(knex)
   const embeddings = createEmbeddingStore(knex)
+  const chunker = createChunkPool()
   const retriever = createRetriever({ search: createEmbeddingSearch(knex), model: models.embeddingModel, log })
   return {
     sources,
     embeddings,
     retriever,
-    chunker: createChunker(),
+    chunker,
     scopes: createScopes({ access }),
-    tools: createRagTools({ retriever, embeddings, sources, access, models })
+    tools: createRagTools({ retriever, embeddings, sources, access, models }),
+    close: chunker.close
   }
 }

@@ -39,7 +39,7 @@ export function createReembed({
     const textHash = sourceHash(source)
     const job = { userId: ownerId, action: 'embedding_generation', input: { source: { type, id } } } as const
     return await runHere(job, async () => {
-      const { rows } = await embedSource({ chunker, embeddings, models }, source, { signal })
+      const { rows } = await embedSource({ chunker, embeddings, models }, source, { owner: ownerId, signal })
       return async (trx) => {
         const locked = await sources.lock(trx, source)
         if (!locked || !sourceHash(locked).equals(textHash)) return 0

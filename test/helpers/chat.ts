@@ -56,6 +56,7 @@ export async function createChatStage(
 ) {
   const { knex, log, records, users, threadStore: threads, transaction, ledger, isolation } = context
   const rag = createRag({ knex, access: records.access, models: stage.models, log })
+  context.onClose(rag.close)
   const checkpoints =
     shared ?? createCheckpoints({ databaseUrl: isolation.databaseUrl, schema: isolation.schema, knex, log })
   // Waited for with the delivery, so that no test ends before they do.

@@ -76,6 +76,7 @@ async function embedRecord(needs: Needs, run: JobRun, key: SourceKey): Promise<E
   const source = await needs.sources.find(key)
   if (!source || !(await mayEmbed(needs, run, source))) return gone(run, needs.models.embeddingModel)
   const { rows, reused } = await embedSource(needs, source, {
+    owner: run.userId,
     signal: run.signal,
     onProgress: (done, total) => run.progress(done, total)
   })

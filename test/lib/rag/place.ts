@@ -121,6 +121,7 @@ function open(context: TestContext): RagPlace {
     ownsJob: async (actor, id) => (await jobStore.find(id, actor.id)) !== undefined
   })
   const rag = createRag({ knex, access: records.access, models, log: silent })
+  context.onClose(rag.close)
   const process = embeddingGenerationProcessor({
     ...rag,
     models,
