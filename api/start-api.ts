@@ -11,7 +11,7 @@ import { createApp } from './app.ts'
 import { createAwaitJob } from './await-job.ts'
 import { contextEndpoints } from './endpoints.ts'
 import { createHealth } from './health/health.ts'
-import { createProbes } from './health/probes.ts'
+import { createProbes, restsOn } from './health/probes.ts'
 import { createDrain, type Drain } from './drain.ts'
 import { createApiServer } from './http-server.ts'
 import { clientAddress } from './middleware/client-address.ts'
@@ -72,6 +72,7 @@ export async function startApi({
   const { probes, close: closeProbes } = createProbes({
     knex,
     redis,
+    prefix,
     queues: queues.all(),
     liveWorkers: () => workerStore.liveWorkers(workerAliveMs),
     rabbitmqUrl: config.rabbitmqUrl ?? 'off',
@@ -90,7 +91,7 @@ export async function startApi({
     auth,
     gate,
     watch: news.watch,
-    health: createHealth({ probes, vital: 'postgres' }),
+    health: createHealth({ probes, vital: 'postgres', restsOn }),
     queues: [...queues.all(), webhookRoom.queue.queue],
     relayLag: relay.lag,
     endpoints: [...contextEndpoints({ context, gate, awaitJob }), ...news.endpoints]

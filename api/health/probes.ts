@@ -2,14 +2,17 @@ import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { ModelState } from '../../lib/models/provider-guard.ts'
+import { createHealthCheckStore } from '../../lib/store/health-checks.ts'
 import type { RelayLag } from '../../lib/store/relay.ts'
 import { createBrokerProbe } from './broker-probe.ts'
 import type { Probe, ProbeResult } from './health.ts'
 import { relayResult } from './work-probe.ts'
+import { databaseProbe, redisProbe } from './write-probes.ts'
 
 type Needs = {
   knex: Knex
-  redis: Pick<Redis, 'ping'>
+  redis: Pick<Redis, 'set' | 'get'>
+  prefix: string
   queues: Queue[]
   /** workers heard of lately, and which queues they serve */
   liveWorkers: () => Promise<{ id: string; queues: string[] }[]>
@@ -21,21 +24,20 @@ type Needs = {
   relayLag: () => Promise<RelayLag>
 }
 
-/** The components every instance has. `close` lets go of the broker. */
-export function createProbes({ knex, redis, queues, liveWorkers, rabbitmqUrl, modelStates, relayLag }: Needs): {
+/** By which service each component is seen that is none itself. */
+export const restsOn = { workers: 'postgres', relay: 'postgres', queues: 'redis', models: 'redis' }
+
+const databaseMs = 1_500
+
+/** The components every instance has: services are asked to do what the work asks of them. `close` lets go of the broker. */
+export function createProbes({ knex, redis, prefix, queues, liveWorkers, rabbitmqUrl, modelStates, relayLag }: Needs): {
   probes: Record<'postgres' | 'redis' | 'rabbitmq' | 'workers' | 'queues' | 'models' | 'relay', Probe>
   close: () => Promise<void>
 } {
   const broker = createBrokerProbe({ url: rabbitmqUrl })
   const probes = {
-    async postgres(): Promise<ProbeResult> {
-      await knex.raw('select 1')
-      return { state: 'ok' }
-    },
-    async redis(): Promise<ProbeResult> {
-      await redis.ping()
-      return { state: 'ok' }
-    },
+    postgres: databaseProbe(createHealthCheckStore({ knex, timeoutMs: databaseMs })),
+    redis: redisProbe({ redis, prefix }),
     rabbitmq: broker.probe,
     async workers(): Promise<ProbeResult> {
       const workers = await liveWorkers()

@@ -17,7 +17,7 @@ const read = (summary: string, responses: Record<string, unknown>, security: unk
 export const servicePaths = {
   '/': read('Name, version and links', { 200: json('What this is') }),
   '/health': read('State of each component', {
-    200: json('`ok`, or `degraded` when a component other than PostgreSQL is not well'),
+    200: json('`ok`, or `degraded` when a component is not well, PostgreSQL among them when it can only be read'),
     503: json('`down`: PostgreSQL cannot be reached')
   }),
   '/health/live': read('Whether the process lives', { 200: json('It does') }),

@@ -5,6 +5,7 @@ import { freePort } from './free-port.ts'
 import type { PrivateService, ServicePlace } from './private-service.ts'
 import { findProgram } from './programs.ts'
 import { keptSecret } from './secret-file.ts'
+import { nodeName } from './rabbitmqctl.ts'
 import { talk } from './talk.ts'
 
 const role = 'goals'
@@ -40,7 +41,7 @@ export async function startRabbitmq(program: string, place: ServicePlace): Promi
         HOME: folder,
         LC_ALL: 'C.UTF-8',
         ...names.env,
-        RABBITMQ_NODENAME: 'goals@localhost',
+        RABBITMQ_NODENAME: nodeName,
         RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
         RABBITMQ_NODE_PORT: String(port),
         RABBITMQ_DIST_PORT: String(distributionPort),

@@ -106,7 +106,7 @@ test('the probes tell real services that are away, and a broker that comes back'
   const liveWorkers = async () => []
   const modelStates = async () => ({})
   const relayLag = async () => ({ unplaced: 0, unplacedSeconds: 0, sinks: [] })
-  const needs = { knex, redis, queues, liveWorkers, modelStates, relayLag }
+  const needs = { knex, redis, prefix: own.prefix, queues, liveWorkers, modelStates, relayLag }
   const away = createProbes({ ...needs, rabbitmqUrl: `amqp://127.0.0.1:${port}` })
   const report = await createHealth({ probes: away.probes, vital: 'postgres' }).check()
   t.is(report.status, 'down')

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis'
 import { type AppNeeds, createApp } from '../../api/app.ts'
 import type { Endpoint } from '../../api/endpoint.ts'
 import { createHealth, type Probe } from '../../api/health/health.ts'
-import { createProbes } from '../../api/health/probes.ts'
+import { createProbes, restsOn } from '../../api/health/probes.ts'
 import { createApiServer } from '../../api/http-server.ts'
 import { type Config, loadConfig } from '../../lib/config.ts'
 import { createGate, type Gate } from '../../lib/gate/gate.ts'
@@ -70,6 +70,7 @@ export async function startApi(t: Teardown, options: Options = {}) {
   const usual = createProbes({
     knex: parts.knex,
     redis: parts.redis,
+    prefix: parts.place.prefix,
     queues,
     liveWorkers: async () => await parts.knex('workers').select('id', 'queues'),
     rabbitmqUrl: parts.place.rabbitmqUrl,
@@ -93,7 +94,7 @@ export async function startApi(t: Teardown, options: Options = {}) {
     auth: parts,
     gate,
     watch: { add() {}, remove() {} },
-    health: createHealth({ probes: probes ?? usual.probes, vital: 'postgres' }),
+    health: createHealth({ probes: probes ?? usual.probes, vital: 'postgres', restsOn }),
     queues,
     relayLag,
     endpoints
