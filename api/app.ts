@@ -21,6 +21,7 @@ import { mountEndpoints } from './mount.ts'
 import { openApiDocument } from './openapi/document.ts'
 import { authEndpoints } from './routes/auth.ts'
 import { docsRoutes } from './routes/docs.ts'
+import { invitationEndpoints } from './routes/invitations.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { userEndpoints } from './routes/users.ts'
 
@@ -57,7 +58,12 @@ export function createApp({
   endpoints
 }: AppNeeds): Express {
   const guessGuard = createGuessGuard({ gate })
-  const all = [...authEndpoints({ ...auth, guessGuard }), ...userEndpoints({ ...auth, guessGuard }), ...endpoints]
+  const all = [
+    ...authEndpoints({ ...auth, guessGuard }),
+    ...userEndpoints({ ...auth, guessGuard }),
+    ...invitationEndpoints(auth),
+    ...endpoints
+  ]
   const document = openApiDocument({ endpoints: all, basePath: apiBasePath, version })
   const metrics = createMetrics({ queues, relayLag })
   const limit = addressLimit({ gate })

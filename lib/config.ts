@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { rateLimitsSchema } from './gate/limits.ts'
 import { type AiAction, aiActions } from './schemas/actions.ts'
 import { thresholdsSchema } from './schemas/suspicious.ts'
+import { type PicoUsd, parseUsd } from './usage/money.ts'
 
 /**
  * The only reader of environment variables. Each variable has one entry below: its meaning for `--help`
@@ -80,6 +81,19 @@ const trustProxy = z.string().transform((text, context): boolean | number | stri
     context.addIssue({ code: 'custom', message: `"${proxy}" is not an address, a range like 10.0.0.0/8, or loopback` })
   }
   return proxies
+})
+
+/** `null` for no budget. */
+const dailyBudget = z.string().transform((text, context): PicoUsd | null => {
+  if (/^off$/i.test(text)) return null
+  try {
+    const pico = parseUsd(text)
+    if (pico <= parseUsd(1_000_000)) return pico
+  } catch {
+    // said below
+  }
+  context.addIssue({ code: 'custom', message: 'must be an amount of USD from 0 to 1000000, like 5.00, or "off"' })
+  return z.NEVER
 })
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -181,6 +195,16 @@ const variables = {
   JOB_BACKOFF_MS: [integer(10, 3_600_000).default(2000), 'wait before the second attempt; doubles each time', '2000'],
   MODEL_TIMEOUT_SECONDS: [integer(1, 3600).default(120), 'longest time one provider request may take', '120'],
   RECONCILE_SECONDS: [integer(1, 30).default(5), 'how often open jobs are compared with the queues', '5'],
+  REGISTRATION: [
+    z.enum(['open', 'invite', 'off'], { error: 'must be open, invite or off' }).default('open'),
+    'who may register: everybody, who has a code from POST /users/invitations, or nobody (open, invite, off)',
+    'open'
+  ],
+  DEFAULT_DAILY_BUDGET_USD: [
+    dailyBudget.default(parseUsd(5)),
+    'with a paid provider, what a user without a budget of their own may spend in a UTC day; "off": no limit',
+    '5.00'
+  ],
   WEBHOOK_ALLOW: [list.optional(), 'hosts a webhook may reach although their address is private', ''],
   CORS_ORIGINS: [origins.optional(), 'origins that browsers may call from, separated by commas', 'none'],
   TRUST_PROXY: [trustProxy.default(false), 'number of proxies in front, or their addresses', 'off'],
@@ -277,6 +301,9 @@ function toConfig(v: Variables, offline: boolean) {
     jobBackoffMs: v.JOB_BACKOFF_MS,
     modelTimeoutMs: v.MODEL_TIMEOUT_SECONDS * 1000,
     reconcileMs: v.RECONCILE_SECONDS * 1000,
+    registration: v.REGISTRATION,
+    /** what the default budget is as long as no administrator has set one; the offline provider costs nobody anything */
+    defaultDailyPico: offline ? null : v.DEFAULT_DAILY_BUDGET_USD,
     webhookAllow: v.WEBHOOK_ALLOW ?? [],
     corsOrigins: v.CORS_ORIGINS ?? [],
     trustProxy: v.TRUST_PROXY,

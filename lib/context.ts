@@ -114,7 +114,7 @@ function build({
   })
   const events = createEventLog({ transaction, wake: createWake({ redis, prefix }) })
 
-  const budgetStore = createBudgetStore({ knex })
+  const budgetStore = createBudgetStore({ knex, fallbackDailyPico: config.defaultDailyPico })
   const ledger = createLedger({ knex, budgets: budgetStore })
   const budgets = createBudgets({
     store: budgetStore,
@@ -163,6 +163,7 @@ function build({
     transaction,
     events,
     secret: config.jwtSecret,
+    registration: config.registration,
     cancelJobsOf: jobs.cancelAllOf,
     beforeRemoval: (trx, userId) => records.courses.removeAllOf(trx, userId),
     onError: (error) => log.warn({ err: error }, 'a credential could not be looked after')

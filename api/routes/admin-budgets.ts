@@ -44,6 +44,18 @@ export function adminBudgetEndpoints({ budgetStore, mustExist }: Needs): Endpoin
       }
     }),
     endpoint({
+      method: 'delete',
+      path: '/admin/budgets/default',
+      summary: 'Take back what was set: the default of the configuration holds again',
+      tag,
+      access,
+      responses: { 204: { description: 'The configured default holds' } },
+      async handler() {
+        await budgetStore.removeDefaultBudget()
+        return { status: 204 }
+      }
+    }),
+    endpoint({
       method: 'get',
       path: '/admin/budgets/users/:id',
       summary: 'The budget in force for a user: their own, or the default',

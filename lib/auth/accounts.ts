@@ -3,12 +3,13 @@ import { AppError } from '../errors.ts'
 import type { EventLog } from '../events/log.ts'
 import { addressGroup } from '../gate/address.ts'
 import type { Login, PasswordChange } from '../schemas/auth.ts'
-import type { UserCreate, UserView } from '../schemas/user.ts'
+import type { Registration, UserCreate, UserView } from '../schemas/user.ts'
 import type { FailedLoginStore } from '../store/failed-logins.ts'
 import type { Transaction } from '../store/transaction.ts'
 import type { UserStore } from '../store/users-credentials.ts'
 import { type Actor, isAdmin } from './actor.ts'
 import type { Credentials } from './credentials.ts'
+import type { Invitations } from './invitations.ts'
 import type { Passwords } from './passwords.ts'
 import type { Audience } from './tokens.ts'
 import { toUserView } from './user-view.ts'
@@ -21,9 +22,16 @@ export type ComesFrom = { ip: string }
 /** What a login is for besides: the API unless told. */
 export type LoginFrom = ComesFrom & { audience?: Audience }
 
+/** Who may register: everybody, who has an invitation, or nobody. */
+export type RegistrationMode = 'open' | 'invite' | 'off'
+
 export type Accounts = {
-  /** A new person who is logged in at once. @throws AppError `conflict` when the e-mail is taken; `busy` */
-  register(input: Omit<UserCreate, 'role'>, from: ComesFrom): Promise<OpenedSession & { user: UserView }>
+  /**
+   * A new person who is logged in at once.
+   * @throws AppError `conflict` when the e-mail is taken, `forbidden` when nobody may register, 422 naming `invitation`
+   *   when that takes one and it is none that can be used; `busy`
+   */
+  register(input: Registration, from: ComesFrom): Promise<OpenedSession & { user: UserView }>
   /** The same by an administrator, without a session. @param signal aborted when their credential ends */
   create(admin: Actor, input: UserCreate, signal?: AbortSignal): Promise<UserView>
   /**
@@ -55,6 +63,8 @@ export function createAccounts({
   failedLogins,
   passwords,
   credentials,
+  invitations,
+  registration,
   onError
 }: {
   transaction: Transaction
@@ -63,6 +73,8 @@ export function createAccounts({
   failedLogins: FailedLoginStore
   passwords: Passwords
   credentials: Credentials
+  invitations: Invitations
+  registration: RegistrationMode
   onError: (error: unknown) => void
 }): Accounts {
   async function insert(trx: Knex.Transaction, input: UserCreate, passwordHash: string): Promise<UserView> {
@@ -75,10 +87,15 @@ export function createAccounts({
   }
 
   return {
-    async register(input, { ip }) {
+    async register({ invitation, ...input }, { ip }) {
+      if (registration === 'off') {
+        throw new AppError('forbidden', 'Registration is closed here: ask an administrator for an account')
+      }
+      if (registration === 'invite') await invitations.check(invitation, input.email)
       const hash = await passwords.hash(input.password, { owner: ownerOf(ip) })
       return await transaction.transact(async (trx) => {
         const user = await insert(trx, { ...input, role: 'user' }, hash)
+        if (registration === 'invite') await invitations.use(trx, invitation, user)
         return { user, ...(await credentials.openSession(trx, user.id, 'api')) }
       })
     },

@@ -3,13 +3,15 @@ import type { Knex } from 'knex'
 import type { EventLog } from '../events/log.ts'
 import { createApiKeyStore } from '../store/api-keys.ts'
 import { createFailedLoginStore } from '../store/failed-logins.ts'
+import { createInvitationStore } from '../store/invitations.ts'
 import { createSessionStore } from '../store/sessions.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { createUserStore } from '../store/users-credentials.ts'
-import { type Accounts, createAccounts } from './accounts.ts'
+import { type Accounts, createAccounts, type RegistrationMode } from './accounts.ts'
 import { type ApiKeys, createApiKeys } from './api-keys.ts'
 import { type Authenticator, createAuthenticator } from './authenticator.ts'
 import { createCredentials } from './credentials.ts'
+import { createInvitations, type Invitations } from './invitations.ts'
 import { createPasswords, type PasswordCost } from './passwords.ts'
 import { createRevocations } from './revocations.ts'
 import { createTickets, type Tickets } from './tickets.ts'
@@ -21,6 +23,7 @@ export type Auth = {
   tickets: Tickets
   accounts: Accounts
   apiKeys: ApiKeys
+  invitations: Invitations
   users: Users
 }
 
@@ -39,6 +42,8 @@ export type AuthNeeds = {
   /** told about what failed without failing a request */
   onError: (error: unknown) => void
   passwordCost?: PasswordCost
+  /** who may register; everybody unless told */
+  registration?: RegistrationMode
 }
 
 /** Who is there and what proves it: everything of this folder, built over the same stores. */
@@ -53,6 +58,7 @@ export function createAuth(needs: AuthNeeds): Auth {
   const revocations = createRevocations({ redis, prefix, transaction })
   const credentials = createCredentials({ tokens, revocations, sessions, apiKeys })
   const authenticator = createAuthenticator({ knex, tokens, onError })
+  const invitations = createInvitations({ store: createInvitationStore(knex) })
   return {
     authenticator,
     tickets: createTickets({ redis, prefix, authenticator }),
@@ -63,8 +69,11 @@ export function createAuth(needs: AuthNeeds): Auth {
       failedLogins: createFailedLoginStore(knex),
       passwords,
       credentials,
+      invitations,
+      registration: needs.registration ?? 'open',
       onError
     }),
+    invitations,
     apiKeys: createApiKeys({ transaction, users, apiKeys, authenticator, credentials }),
     users: createUsers({ transaction, events, users, passwords, credentials, cancelJobsOf, beforeRemoval })
   }

@@ -5,7 +5,7 @@ const roles = ['user', 'admin'] as const
 const roleSchema = z.enum(roles)
 
 /** Kept as it is written; unique without regard to case. RFC 5321 allows 254 characters in a path. */
-const emailSchema = z.email().max(254)
+export const emailSchema = z.email().max(254)
 
 /** Never stored, only its hash. */
 export const passwordSchema = z.string().min(10).max(200)
@@ -14,8 +14,14 @@ const name = textSchema.trim().max(200)
 
 /** What a person may say of themselves: the body of `POST /auth/register`. */
 export const registrationSchema = z
-  .strictObject({ email: emailSchema, password: passwordSchema, name: name.default('') })
+  .strictObject({
+    email: emailSchema,
+    password: passwordSchema,
+    name: name.default(''),
+    invitation: z.string().max(200).optional().describe('a code, where registration is by invitation')
+  })
   .meta({ id: 'Registration' })
+export type Registration = z.infer<typeof registrationSchema>
 
 /** `POST /users`, for administrators. */
 export const userCreateSchema = z

@@ -7,13 +7,9 @@ export type BudgetStore = ReturnType<typeof createBudgetStore>
 
 type BudgetRow = { daily_pico: string | null; monthly_pico: string | null }
 
-const pico = (value: string | null | undefined): PicoUsd | null =>
-  value === null || value === undefined ? null : BigInt(value)
+const pico = (value: string | null): PicoUsd | null => (value === null ? null : BigInt(value))
 
-const toBudget = (row: BudgetRow | undefined): Budget => ({
-  dailyPico: pico(row?.daily_pico),
-  monthlyPico: pico(row?.monthly_pico)
-})
+const toBudget = (row: BudgetRow): Budget => ({ dailyPico: pico(row.daily_pico), monthlyPico: pico(row.monthly_pico) })
 
 /** What a call is held to cost: what it did cost, or its worst case as long as nobody knows. */
 const heldCost = `case when c.state in ('settled', 'estimated') then s.cost_pico else s.worst_case_pico end`
@@ -22,16 +18,27 @@ const heldCost = `case when c.state in ('settled', 'estimated') then s.cost_pico
  * Budgets of users and the default, and what is reserved and spent of them in each UTC day and month.
  * Locks are taken in the order job, shares, usage rows.
  */
-export function createBudgetStore({ knex }: { knex: Knex }) {
+export function createBudgetStore({ knex, fallbackDailyPico }: { knex: Knex; fallbackDailyPico?: PicoUsd | null }) {
+  /** What holds for everyone as long as no administrator has said anything. */
+  const fallback: Budget = { dailyPico: fallbackDailyPico ?? null, monthlyPico: null }
+
   const store = {
-    /** The user's own budget, or the default. Both parts null: none. */
+    /** The user's own budget, else the administrators' default, else the configured one. Both parts null: none. */
     async budgetOf(userId: string, connection: Knex | Knex.Transaction = knex): Promise<Budget> {
-      const own = await connection('budgets').where({ user_id: userId }).first()
-      return toBudget(own ?? (await connection('default_budget').where({ id: 1 }).first()))
+      const { rows } = await connection.raw(
+        `select daily_pico, monthly_pico from (
+           select 1 as place, daily_pico, monthly_pico from budgets where user_id = ?
+           union all select 2, daily_pico, monthly_pico from default_budget) b
+         order by place limit 1`,
+        [userId]
+      )
+      return rows[0] ? toBudget(rows[0] as BudgetRow) : fallback
     },
 
+    /** The administrators' default, else the configured one. */
     async defaultBudget(): Promise<Budget> {
-      return toBudget(await knex('default_budget').where({ id: 1 }).first())
+      const row = await knex('default_budget').where({ id: 1 }).first()
+      return row ? toBudget(row as BudgetRow) : fallback
     },
 
     async setBudget(userId: string, budget: Budget): Promise<void> {
@@ -48,8 +55,14 @@ export function createBudgetStore({ knex }: { knex: Knex }) {
 
     async setDefaultBudget(budget: Budget): Promise<void> {
       await knex('default_budget')
-        .where({ id: 1 })
-        .update({ ...columns(budget), updated_at: knex.fn.now() })
+        .insert({ id: 1, ...columns(budget), updated_at: knex.fn.now() })
+        .onConflict('id')
+        .merge()
+    },
+
+    /** The configured default holds again. */
+    async removeDefaultBudget(): Promise<void> {
+      await knex('default_budget').delete()
     },
 
     /** Reserved and spent in the current UTC day and month. */

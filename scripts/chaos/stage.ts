@@ -102,6 +102,7 @@ export async function buildStage({
       JWT_SECRET: 'the storm signs with this and nothing else',
       DATA_DIR: dataDir,
       RATE_LIMITS: limits,
+      DEFAULT_DAILY_BUDGET_USD: 'off',
       DRAIN_SECONDS: '5',
       JOB_BACKOFF_MS: '200',
       JOB_ATTEMPTS: '20',

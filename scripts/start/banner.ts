@@ -1,3 +1,6 @@
+import type { RegistrationMode } from '../../lib/auth/accounts.ts'
+import { formatUsd, type PicoUsd } from '../../lib/usage/money.ts'
+
 type Facts = {
   url: string
   /** The password is there only when the administrator was made at this start. */
@@ -6,10 +9,16 @@ type Facts = {
   keyFile: string
   production: boolean
   logFolder: string | undefined
+  registration: RegistrationMode
+  /** whether calls of the model cost money */
+  paid: boolean
+  /** pico-USD that a user without a budget of their own may spend in a UTC day */
+  defaultDailyPico: PicoUsd | null
 }
 
 /** What the launcher ends with: where it runs, the administrator's key, and three lines to paste. */
-export function banner({ url, admin, keyFile, production, logFolder }: Facts): string {
+export function banner({ url, admin, keyFile, production, logFolder, ...rest }: Facts): string {
+  const { registration, paid, defaultDailyPico } = rest
   const key = production ? `$(cat ${quoteIfNeeded(keyFile)})` : admin.apiKey
   const bearer = `-H "Authorization: Bearer ${key}"`
   const chat = `-H 'Content-Type: application/json' -H 'Prefer: wait=30' -d '{"message":"How do I begin with recursion?"}'`
@@ -20,7 +29,9 @@ export function banner({ url, admin, keyFile, production, logFolder }: Facts): s
     ['Administrator', admin.email],
     ['Password', production ? undefined : admin.password && `${admin.password} (shown this once)`],
     ['API key', production ? `in ${keyFile}` : admin.apiKey],
-    ['Logs', logFolder]
+    ['Logs', logFolder],
+    ['Registration', paid || registration !== 'open' ? whoMayRegister[registration] : undefined],
+    ['Budget', paid ? budgetOf(defaultDailyPico) : undefined]
   ]
   return [
     '',
@@ -32,6 +43,18 @@ export function banner({ url, admin, keyFile, production, logFolder }: Facts): s
     `  curl ${bearer} ${url}/api/v1/jobs`,
     ''
   ].join('\n')
+}
+
+const whoMayRegister = {
+  open: 'open to everybody who can reach it (REGISTRATION)',
+  invite: 'by invitation: POST /api/v1/users/invitations makes codes (REGISTRATION)',
+  off: 'closed: administrators make accounts (REGISTRATION)'
+}
+
+function budgetOf(dailyPico: PicoUsd | null): string {
+  if (dailyPico === null) return 'none: users may spend without limit at the provider (DEFAULT_DAILY_BUDGET_USD)'
+  const usd = formatUsd(dailyPico).replace(/(\.\d\d\d*?)0*$/, '$1')
+  return `${usd} USD a UTC day for each user without another (DEFAULT_DAILY_BUDGET_USD)`
 }
 
 function quoteIfNeeded(file: string): string {

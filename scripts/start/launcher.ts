@@ -126,7 +126,10 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
       admin: { email, apiKey, password },
       keyFile,
       production,
-      logFolder: verbose ? undefined : logFolder
+      logFolder: verbose ? undefined : logFolder,
+      registration: config.registration,
+      paid: !config.openai.offline,
+      defaultDailyPico: config.defaultDailyPico
     })
   )
   return createRollingRestart({

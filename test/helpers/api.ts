@@ -7,6 +7,7 @@ import type { Endpoint } from '../../api/endpoint.ts'
 import { createHealth, type Probe } from '../../api/health/health.ts'
 import { createProbes, restsOn } from '../../api/health/probes.ts'
 import { createApiServer } from '../../api/http-server.ts'
+import type { RegistrationMode } from '../../lib/auth/accounts.ts'
 import { type Config, loadConfig } from '../../lib/config.ts'
 import { createGate, type Gate } from '../../lib/gate/gate.ts'
 import { defaultLimits, type GateLimits, mergeLimits } from '../../lib/gate/limits.ts'
@@ -32,6 +33,8 @@ type Options = {
   limits?: Partial<GateLimits>
   probes?: Record<string, Probe>
   passwordCost?: { log2N: number; r: number; p: number }
+  /** who may register; everybody unless told, as `enter` needs it */
+  registration?: RegistrationMode
   /** gets every line of the log */
   onLog?: (line: string) => void
   needs?: (needs: AppNeeds) => Partial<AppNeeds>
@@ -50,8 +53,8 @@ const roomyLimits = mergeLimits(defaultLimits, {
 
 /** The HTTP side on an ephemeral port over real services, with a client. Closes with the test. */
 export async function startApi(t: Teardown, options: Options = {}) {
-  const { endpoints = [], env = {}, limits = roomyLimits, probes, passwordCost, onLog, needs } = options
-  const parts = await startAuth(t, { place: options.place, ...(passwordCost ? { passwordCost } : {}) })
+  const { endpoints = [], env = {}, limits = roomyLimits, probes, passwordCost, registration, onLog, needs } = options
+  const parts = await startAuth(t, { place: options.place, registration, ...(passwordCost ? { passwordCost } : {}) })
   const config: Config = loadConfig({ ...env })
   const queues = ['chat_completion', 'rag_search'].map(
     (name) => new Queue(name, { connection: parts.redis as never, prefix: `{${parts.place.prefix}}` })

@@ -1,6 +1,7 @@
 import type { TestFn } from 'ava'
 import { Redis } from 'ioredis'
 import type { Knex } from 'knex'
+import type { RegistrationMode } from '../../lib/auth/accounts.ts'
 import { createAuth } from '../../lib/auth/index.ts'
 import type { PasswordCost } from '../../lib/auth/passwords.ts'
 import { createEventLog } from '../../lib/events/log.ts'
@@ -44,7 +45,11 @@ export function placeForFile(test: TestFn): () => Isolation {
 /** The auth room over a migrated schema, its own unless told, with what a test needs to look behind it. */
 export async function startAuth(
   t: Teardown,
-  { passwordCost = cheapCost, place: given }: { passwordCost?: PasswordCost; place?: Isolation | undefined } = {}
+  {
+    passwordCost = cheapCost,
+    place: given,
+    registration = 'open'
+  }: { passwordCost?: PasswordCost; place?: Isolation | undefined; registration?: RegistrationMode | undefined } = {}
 ) {
   const place = given ?? (await migrated(await isolated(t)))
   const knex: Knex = createKnex({ databaseUrl: place.databaseUrl, schema: place.schema })
@@ -66,7 +71,8 @@ export async function startAuth(
     secret: testSecret,
     cancelJobsOf: async (userId) => cancelledFor.push(userId),
     onError: (error) => errors.push(error),
-    passwordCost
+    passwordCost,
+    registration
   })
   return { ...auth, place, knex, redis, transaction, events, errors, cancelledFor }
 }

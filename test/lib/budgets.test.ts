@@ -2,6 +2,8 @@ import test from 'ava'
 import { AppError } from '../../lib/errors.ts'
 import { newId } from '../../lib/ids.ts'
 import type { JobError } from '../../lib/jobs/job-error.ts'
+import { courseCreateSchema } from '../../lib/schemas/course.ts'
+import { type Budget, createBudgetStore } from '../../lib/store/budgets.ts'
 import { parseUsd } from '../../lib/usage/money.ts'
 import { contextForFile, eventually, newUser } from '../helpers/context.ts'
 import { offlineModels, runningJob } from '../helpers/models.ts'
@@ -77,9 +79,76 @@ test.serial('the default budget holds for a user without one, and a budget of nu
   const { budgetStore } = context()
   const [bounded, free] = [await newUser(context()), await userWithBudget(null)]
   await budgetStore.setDefaultBudget({ dailyPico: 0n, monthlyPico: null })
-  t.teardown(() => budgetStore.setDefaultBudget({ dailyPico: null, monthlyPico: null }))
+  t.teardown(() => budgetStore.removeDefaultBudget())
   await t.throwsAsync(admit(bounded, 1_000), { instanceOf: AppError })
   await t.notThrowsAsync(admit(free, 1_000))
+})
+
+test.serial('of the configured default, the administrators’ and a user’s own budget the nearest holds', async (t) => {
+  const { knex } = context()
+  const store = createBudgetStore({ knex, fallbackDailyPico: parseUsd(5) })
+  const userId = await newUser(context())
+  const [none, one, two] = [null, parseUsd(1), parseUsd(2)].map((dailyPico) => ({ dailyPico, monthlyPico: null }))
+  const both = async () => [await store.defaultBudget(), await store.budgetOf(userId)]
+  t.teardown(() => store.removeDefaultBudget())
+  const configured = { dailyPico: parseUsd(5), monthlyPico: null }
+  t.deepEqual(await both(), [configured, configured])
+
+  await store.setDefaultBudget(one as Budget)
+  t.deepEqual(await both(), [one, one])
+  await store.setDefaultBudget(none as Budget) // said to be none
+  t.deepEqual(await both(), [none, none])
+  await store.setBudget(userId, two as Budget)
+  t.deepEqual(await both(), [none, two])
+  await store.removeDefaultBudget()
+  await store.setBudget(userId, none as Budget)
+  t.deepEqual(await both(), [configured, none])
+  await store.removeBudget(userId)
+  t.deepEqual(await both(), [configured, configured])
+})
+
+test('what bulk creates is embedded at its owner’s cost, and waits for room instead of failing', async (t) => {
+  const { knex, lifecycle, records, transaction, budgetStore } = context()
+  const each = 2n * 10n * parseUsd('0.00000002') // titles of ten bytes, chunked, at 0.02 USD a million tokens
+  const owner = await newUser(context())
+  await budgetStore.setBudget(owner, { dailyPico: 20n * each, monthlyPico: null })
+  const goals = Array.from({ length: 500 }, (_, n) => ({ title: `goal ${n}`.padEnd(10, '.') }))
+  const checked = [...records.bulk.check({ goals })]
+  await transaction.transact((trx) => records.bulk.create(trx, { id: owner, role: 'user' }, checked))
+  await knex('jobs').where({ user_id: owner }).update({ run_at: knex.fn.now() })
+  const ids = (await knex('jobs').where({ user_id: owner, origin: 'system' }).pluck('id')) as string[]
+  t.is(ids.length, 500)
+
+  const starts = await Promise.all(ids.slice(0, 60).map((id) => lifecycle.start(id, 'worker')))
+  t.is(starts.filter(({ kind }) => kind === 'started').length, 20)
+  t.is(starts.filter(({ kind }) => kind === 'later').length, 40)
+  t.deepEqual(await usageOf(owner), [
+    { period: 'day', reserved_pico: String(20n * each), spent_pico: '0' },
+    { period: 'month', reserved_pico: String(20n * each), spent_pico: '0' }
+  ])
+  const states = (await knex('jobs').where({ user_id: owner }).distinct('status').orderBy('status')) as {
+    status: string
+  }[]
+  t.deepEqual(states, [{ status: 'active' }, { status: 'queued' }])
+
+  await budgetStore.setBudget(owner, { dailyPico: null, monthlyPico: null })
+  const waiting = ids.slice(0, 60).filter((_, index) => starts[index]?.kind === 'later')
+  await knex('jobs').whereIn('id', waiting).update({ run_at: knex.fn.now() })
+  t.is((await lifecycle.start(waiting[0] as string, 'worker')).kind, 'started')
+})
+
+test('a document of a course is embedded at the cost of the course’s owner, whoever wrote it', async (t) => {
+  const { knex, records, transaction } = context()
+  const [owner, admin] = [await newUser(context()), await newUser(context(), 'admin')]
+  const writer = { id: admin, role: 'admin' as const }
+  const document = await transaction.transact(async (trx) => {
+    const input = courseCreateSchema.parse({ title: 'Course' })
+    const { id: courseId } = await records.courses.create(trx, { id: owner, role: 'user' }, input)
+    return await records.documents.create(trx, writer, { title: 'Page', markdown: '# Page', courseId })
+  })
+  await knex('jobs').where({ source_id: document.id }).delete()
+  await records.documents.update(writer, document.id, { markdown: '# Another page' })
+  t.deepEqual(await knex('jobs').where({ source_id: document.id }).pluck('user_id'), [owner])
 })
 
 test.serial(

@@ -28,6 +28,8 @@ const wrong: Record<string, string> = {
   JOB_BACKOFF_MS: '2s',
   MODEL_TIMEOUT_SECONDS: '-1',
   RECONCILE_SECONDS: '31',
+  REGISTRATION: 'closed',
+  DEFAULT_DAILY_BUDGET_USD: 'five',
   CORS_ORIGINS: 'https://app.example.org/',
   TRUST_PROXY: 'true',
   METRICS_TOKEN: 'short',
@@ -112,4 +114,16 @@ test('without a provider only the offline models can be named, with one any', (t
   t.like(loadConfig({ ...models, OPENAI_BASE_URL: 'http://127.0.0.1:8090/v1' }), { chatModel: 'gpt-4o' })
   t.like(loadConfig({}), { chatModel: 'offline-chat-mini', embeddingModel: 'offline-embedding-small' })
   t.like(loadConfig({ OPENAI_API_KEY: 'k' }), { chatModel: 'gpt-4o-mini', embeddingModel: 'text-embedding-3-small' })
+})
+
+test('the default budget is five dollars a day at a paid provider, another amount or none, and none offline', (t) => {
+  const paid = { OPENAI_API_KEY: 'k' }
+  t.is(loadConfig(paid).defaultDailyPico, 5_000_000_000_000n)
+  t.is(loadConfig({ OPENAI_BASE_URL: 'http://127.0.0.1:8090/v1' }).defaultDailyPico, 5_000_000_000_000n)
+  t.is(loadConfig({ ...paid, DEFAULT_DAILY_BUDGET_USD: '0.25' }).defaultDailyPico, 250_000_000_000n)
+  t.is(loadConfig({ ...paid, DEFAULT_DAILY_BUDGET_USD: 'off' }).defaultDailyPico, null)
+  t.is(loadConfig({ DEFAULT_DAILY_BUDGET_USD: '1' }).defaultDailyPico, null)
+  for (const wrong of ['-1', '1e3', '1000001', 'none']) {
+    t.is(problemsOf({ ...paid, DEFAULT_DAILY_BUDGET_USD: wrong }).length, 1, wrong)
+  }
 })

@@ -6,7 +6,10 @@ const facts = {
   admin: { email: 'admin@localhost', apiKey: 'gk_secret', password: 'pass-word' },
   keyFile: '/data/my goals/admin.key',
   production: false,
-  logFolder: '/data/logs'
+  logFolder: '/data/logs',
+  registration: 'open' as const,
+  paid: false,
+  defaultDailyPico: null
 }
 
 test('the banner ends with three lines to paste that hold the address and the key', (t) => {
@@ -21,4 +24,15 @@ test('in production neither key nor password is shown, and the lines read the ke
   const text = banner({ ...facts, production: true })
   t.notRegex(text, /gk_secret|pass-word/)
   t.is(text.split(`Bearer $(cat '/data/my goals/admin.key')`).length, 3)
+})
+
+test('who may register is said when it is not everybody, or when it costs money, and then what each may spend', (t) => {
+  t.notRegex(banner(facts), /Registration|Budget/)
+  t.regex(banner({ ...facts, registration: 'off' }), /^Registration +closed/m)
+  t.regex(banner({ ...facts, registration: 'invite' }), /^Registration +by invitation.*\/users\/invitations/m)
+  const paid = banner({ ...facts, paid: true, defaultDailyPico: 5_000_000_000_000n })
+  t.regex(paid, /^Registration +open to everybody/m)
+  t.regex(paid, /^Budget +5\.00 USD a UTC day/m)
+  t.regex(banner({ ...facts, paid: true, defaultDailyPico: 125_000_000_000n }), /^Budget +0\.125 USD/m)
+  t.regex(banner({ ...facts, paid: true }), /^Budget +none: users may spend without limit/m)
 })
