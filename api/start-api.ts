@@ -42,7 +42,7 @@ export async function startApi({
   gateTimeoutMs?: number
 }): Promise<Api> {
   const { config, log, prefix, knex, redis, subscriber, openRedis, admin } = context
-  const { jobs, jobStore, workerStore, queues, webhookRoom, auth, records } = context
+  const { jobs, jobStore, workerStore, queues, auth, records } = context
 
   await admin.overrides.start()
   const gateRedis = openRedis('commands', 'gate', gateRedisOptions)
@@ -91,8 +91,8 @@ export async function startApi({
     auth,
     gate,
     watch: news.watch,
-    health: createHealth({ probes, vital: 'postgres', restsOn }),
-    queues: [...queues.all(), webhookRoom.queue.queue],
+      health: createHealth({ probes, vital: 'postgres', restsOn }),
+      queues: queues.all(),
     relayLag: relay.lag,
     endpoints: [...contextEndpoints({ context, gate, awaitJob }), ...news.endpoints]
   })

@@ -129,12 +129,11 @@ function build({
   onClose(() => queues.close())
   const webhookRoom = createWebhookRoom({
     knex,
-    redis: openRedis('commands', 'webhooks'),
-    redisPrefix: prefix,
+    redis,
+    prefix,
     allow: config.webhookAllow,
     log
   })
-  onClose(() => webhookRoom.queue.close())
   const progress = createProgressBoard({ redis, prefix })
   const news = createJobNews({ events })
   const endJob = createEndJob({ store: jobStore, ledger, budgets, audits, news })

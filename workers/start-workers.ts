@@ -71,12 +71,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
     log
   })
   relay.start()
-  const webhookPool = createWebhookPool({
-    ...webhookRoom,
-    redis: openRedis('blocking', 'webhooks'),
-    redisPrefix: prefix,
-    log
-  })
+  const webhookPool = createWebhookPool({ ...webhookRoom, subscriber, prefix, log })
   webhookPool.start()
   const decisionReader = createDecisionReader({
     redis: openRedis('commands', 'audits', readerRedisOptions),

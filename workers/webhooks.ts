@@ -1,11 +1,10 @@
-import { DelayedError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { createDoorbell } from '../lib/events/doorbell.ts'
 import { pause } from '../lib/events/pause.ts'
 import type { Logger } from '../lib/logger.ts'
-import { queuePrefix } from '../lib/queues/queues.ts'
-import type { DeliveryStore } from '../lib/store/webhook-deliveries.ts'
+import type { DeliveryStore, DueDelivery, Places, UnderWay } from '../lib/store/webhook-deliveries.ts'
 import type { Deliver } from '../lib/webhooks/deliver.ts'
-import { type QueuedDelivery, type WebhookQueue, webhookQueueName } from '../lib/webhooks/queue.ts'
+import { deliveriesChannel } from '../lib/webhooks/ring.ts'
 
 export type WebhookPool = {
   start(): void
@@ -13,80 +12,101 @@ export type WebhookPool = {
   stop(): Promise<void>
 }
 
-const concurrency = 20
-const lookEveryMs = 5_000
-/** Older than this and still not attempted: Redis does not know of it. */
-const overdueMs = 5_000
-const lookBatch = 500
+/** An attempt is a socket that waits: many are cheap. A hundred people who are slow at once leave the others theirs. */
+const usualPlaces: Places = { quick: 100, slow: 50, ofUser: 10, ofWebhook: 5 }
+/** Longer than an attempt may take: its name, its answer and the writing down. */
+const leaseMs = 30_000
+/** The bell may not be heard. */
+const lookEveryMs = 1_000
+const cleanEveryMs = 60_000
+const cleanBatch = 5_000
 const keepDays = 30
 
 /**
- * Attempts deliveries of webhooks. The row says when the next attempt is; BullMQ only keeps the time. Deliveries that
- * Redis has lost are found by their row, so an emptied Redis costs some seconds.
+ * Attempts deliveries of webhooks, person by person in turn. The rows are the only queue: what is due is taken from them
+ * as places become free, so a backlog of one person is rows that nobody touches, and an emptied Redis costs a second.
  */
 export function createWebhookPool({
-  redis,
-  redisPrefix,
+  subscriber,
+  prefix,
   deliver,
   deliveries,
-  queue,
+  places = usualPlaces,
   log
 }: {
-  /** a client for BullMQ's blocking connection */
-  redis: Redis
-  redisPrefix: string
+  /** a client in subscriber mode; may be shared with others */
+  subscriber: Redis
+  prefix: string
   deliver: Deliver
-  deliveries: Pick<DeliveryStore, 'overdue' | 'removeOld'>
-  queue: Pick<WebhookQueue, 'add'>
+  deliveries: Pick<DeliveryStore, 'take' | 'removeOld'>
+  places?: Places
   log: Logger
 }): WebhookPool {
   const stopping = new AbortController()
-  let worker: Worker<QueuedDelivery> | undefined
-  let looking: Promise<void> | undefined
+  const bell = createDoorbell()
+  const channel = deliveriesChannel(prefix)
+  const underWay = new Map<string, UnderWay>()
+  const attempts = new Set<Promise<void>>()
+  let running: Promise<unknown> | undefined
 
-  async function look(): Promise<void> {
+  const onMessage = (from: string) => {
+    if (from === channel) bell.ring()
+  }
+
+  async function attempt(delivery: DueDelivery): Promise<void> {
+    const { webhookId, userId, slow } = delivery
+    const own = underWay.get(webhookId) ?? { webhookId, userId, slow, count: 0 }
+    underWay.set(webhookId, { ...own, slow, count: own.count + 1 })
+    try {
+      await deliver(delivery)
+    } catch (error) {
+      log.warn({ deliveryId: delivery.id, err: error }, 'a webhook delivery could not be attempted')
+    }
+    const left = (underWay.get(webhookId) as UnderWay).count - 1
+    if (left > 0) underWay.set(webhookId, { ...own, slow, count: left })
+    else underWay.delete(webhookId)
+    bell.ring()
+  }
+
+  async function serve(): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
-        await queue.add(await deliveries.overdue(overdueMs, lookBatch))
-        await deliveries.removeOld(keepDays, lookBatch)
+        for (const delivery of await deliveries.take(places, [...underWay.values()], leaseMs)) {
+          const made = attempt(delivery).finally(() => attempts.delete(made))
+          attempts.add(made)
+        }
       } catch (error) {
-        log.warn({ err: error }, 'webhook deliveries could not be looked after')
+        log.warn({ err: error }, 'webhook deliveries could not be taken')
       }
-      await pause(lookEveryMs, stopping.signal)
+      await bell.wait(lookEveryMs, stopping.signal)
+    }
+  }
+
+  async function clean(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        await deliveries.removeOld(keepDays, cleanBatch)
+      } catch (error) {
+        log.warn({ err: error }, 'old webhook deliveries could not be removed')
+      }
+      await pause(cleanEveryMs, stopping.signal)
     }
   }
 
   return {
     start() {
-      if (worker) return
-      worker = new Worker<QueuedDelivery>(
-        webhookQueueName,
-        async (job, token) => {
-          const next = await deliver(job.data.deliveryId)
-          if (next.kind === 'done') return
-          await job.moveToDelayed(Date.now() + next.delayMs, token)
-          throw new DelayedError()
-        },
-        {
-          connection: redis as never,
-          prefix: queuePrefix(redisPrefix),
-          concurrency,
-          removeOnComplete: { count: 0 },
-          removeOnFail: { count: 0 }
-        }
-      )
-      worker.on('error', (error: Error & { code?: string }) => {
-        log.debug({ queue: webhookQueueName, code: error.code ?? error.name }, 'queue worker met an error')
-      })
-      worker.on('failed', (job, error) => {
-        log.warn({ deliveryId: job?.data.deliveryId, err: error }, 'a webhook delivery could not be attempted')
-      })
-      looking = look()
+      if (running) return
+      subscriber.on('message', onMessage)
+      subscriber
+        .subscribe(channel)
+        .catch((error: unknown) => log.warn({ err: error }, 'webhook deliveries come by looking only'))
+      running = Promise.all([serve(), clean()])
     },
     async stop() {
       stopping.abort()
-      await looking
-      await worker?.close()
+      subscriber.off('message', onMessage)
+      await running
+      await Promise.all(attempts)
     }
   }
 }

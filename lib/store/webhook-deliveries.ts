@@ -8,15 +8,30 @@ export type NewDelivery = { webhookId: string; eventId: string; eventType: strin
 export type DueDelivery = {
   id: string
   webhookId: string
+  userId: string
   eventId: string
   body: string
   attempts: number
-  /** ms until the next attempt is due; not positive when it is */
-  waitMs: number
   url: string
   secret: string
   enabled: boolean
+  /** whether the last attempt of the webhook took so long that it has one place until it is quick again */
+  slow: boolean
 }
+
+/** Attempts at the same time. */
+export type Places = {
+  /** of webhooks that are not slow, all together */
+  quick: number
+  /** of slow webhooks, all together: places of their own, which the others never wait for */
+  slow: number
+  ofUser: number
+  /** of one webhook that is not slow; a slow one has one */
+  ofWebhook: number
+}
+
+/** What is under way already: how many attempts of which webhook. */
+export type UnderWay = { webhookId: string; userId: string; slow: boolean; count: number }
 
 export type AttemptEnd = { responseStatus: number | null; error: DeliveryError | null } & (
   | { status: 'delivered' | 'failed' }
@@ -119,29 +134,16 @@ export function createDeliveryStore({ knex }: { knex: Knex }) {
       return (await query.select<DeliveryRow[]>(columns)).map(toView)
     },
 
-    /** A delivery that still waits, with where it goes. `undefined` when it has ended or is gone. */
-    async findPending(id: string): Promise<DueDelivery | undefined> {
-      const { rows } = await knex.raw(
-        `select d.id, d.webhook_id, d.event_id, d.body, d.attempts, w.url, w.secret, w.enabled,
-                extract(epoch from (d.next_attempt_at - now())) * 1000 as wait_ms
-         from webhook_deliveries d join webhooks w on w.id = d.webhook_id
-         where d.id = ? and d.status = 'pending'`,
-        [id]
-      )
-      const [row] = rows
-      return (
-        row && {
-          id: row.id,
-          webhookId: row.webhook_id,
-          eventId: row.event_id,
-          body: row.body,
-          attempts: row.attempts,
-          waitMs: Number(row.wait_ms),
-          url: row.url,
-          secret: row.secret,
-          enabled: row.enabled
-        }
-      )
+    /**
+     * Takes deliveries that are due, for at most as many attempts as there are places left. Nobody else takes them for
+     * `leaseMs`; after that they are due again, should whoever took them have died.
+     *
+     * People are served in turn: who has fewer attempts under way comes first, and of one person whatever has been due
+     * longest. So one with a thousand deliveries has at most `places.ofUser` before another's first.
+     */
+    async take(places: Places, underWay: UnderWay[], leaseMs: number): Promise<DueDelivery[]> {
+      const { rows } = await knex.raw(takeSql, { ...places, leaseMs, underWay: JSON.stringify(underWay) })
+      return rows as DueDelivery[]
     },
 
     /**
@@ -170,17 +172,6 @@ export function createDeliveryStore({ knex }: { knex: Knex }) {
         .update({ status: 'failed', error: 'disabled', next_attempt_at: null })
     },
 
-    /** Deliveries whose attempt is overdue by `byMs`: nobody is taking care of them. */
-    async overdue(byMs: number, limit: number): Promise<string[]> {
-      const rows = await knex('webhook_deliveries')
-        .where({ status: 'pending' })
-        .where('next_attempt_at', '<', knex.raw(`now() - ? * interval '1 ms'`, [byMs]))
-        .orderBy('next_attempt_at')
-        .limit(limit)
-        .select('id')
-      return rows.map(({ id }) => id as string)
-    },
-
     /** Removes up to `limit` deliveries that ended and are older than `days`. @returns how many */
     async removeOld(days: number, limit: number): Promise<number> {
       const old = knex('webhook_deliveries')
@@ -193,3 +184,47 @@ export function createDeliveryStore({ knex }: { knex: Knex }) {
     }
   }
 }
+
+/**
+ * Webhooks for which something waits are found by skipping through their index, not through what waits: a backlog of
+ * thousands is one step. Rows that another process is taking are passed over, and each statement locks what it reads.
+ */
+const takeSql = `
+  with recursive waiting as (
+    (select webhook_id from webhook_deliveries where status = 'pending' order by webhook_id limit 1)
+    union all
+    select (
+      select d.webhook_id from webhook_deliveries d
+      where d.status = 'pending' and d.webhook_id > waiting.webhook_id order by d.webhook_id limit 1
+    )
+    from waiting where waiting.webhook_id is not null
+  ),
+  busy as (
+    select * from jsonb_to_recordset(:underWay::jsonb) as b ("webhookId" uuid, "userId" uuid, slow boolean, count integer)
+  ),
+  hooks as (
+    select w.id, w.user_id, w.url, w.secret, w.enabled, w.slow,
+           greatest(case when w.slow then 1 else :ofWebhook::integer end - coalesce(b.count, 0), 0) as free,
+           coalesce((select sum(o.count) from busy o where o."userId" = w.user_id), 0) as of_user
+    from waiting join webhooks w on w.id = waiting.webhook_id left join busy b on b."webhookId" = w.id
+  ),
+  due as (
+    select h.*, d.id as delivery_id, d.next_attempt_at,
+           h.of_user + row_number() over (partition by h.user_id order by d.next_attempt_at, d.id) as turn
+    from hooks h cross join lateral (
+      select d.id, d.next_attempt_at from webhook_deliveries d
+      where d.webhook_id = h.id and d.status = 'pending' and d.next_attempt_at <= now()
+      order by d.next_attempt_at, d.id limit h.free
+      for update skip locked
+    ) d
+  ),
+  chosen as (
+    select *, row_number() over (partition by slow order by turn, next_attempt_at, delivery_id)
+              + coalesce((select sum(o.count) from busy o where o.slow = due.slow), 0) as place
+    from due where turn <= :ofUser::integer
+  )
+  update webhook_deliveries d set next_attempt_at = now() + :leaseMs::integer * interval '1 ms'
+  from chosen c
+  where d.id = c.delivery_id and c.place <= case when c.slow then :slow::integer else :quick::integer end
+  returning d.id, d.webhook_id as "webhookId", c.user_id as "userId", d.event_id as "eventId", d.body, d.attempts,
+            c.url, c.secret, c.enabled, c.slow`

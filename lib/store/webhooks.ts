@@ -115,6 +115,11 @@ export function createWebhookStore({ knex }: { knex: Knex }) {
       return rows.map(({ id, user_id: userId, events }) => ({ id, userId, events }))
     },
 
+    /** Notes whether attempts of a webhook take long, which gives it one place or takes it back. */
+    async setSlow(id: string, slow: boolean): Promise<void> {
+      await knex('webhooks').where({ id }).whereNot({ slow }).update({ slow })
+    },
+
     /** Stops a webhook that said it is gone. */
     async disable(id: string, reason: 'gone'): Promise<void> {
       await knex('webhooks')

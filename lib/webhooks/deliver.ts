@@ -5,15 +5,12 @@ import type { WebhookStore } from '../store/webhooks.ts'
 import { nextWaitMs } from './schedule.ts'
 import type { Send, SendOutcome } from './send.ts'
 
-/** Attempts one delivery. `later`: it is to be attempted again after so many ms. */
-export type Deliver = (deliveryId: string) => Promise<{ kind: 'done' } | { kind: 'later'; delayMs: number }>
+/** Attempts one delivery and writes how it ended. */
+export type Deliver = (delivery: DueDelivery) => Promise<void>
 
-/** Attempts of one webhook at the same time in this process, so that one that hangs leaves room for the others. */
-const atOnce = 5
 const gone = 410
-
-/** What one webhook has here: attempts under way, deliveries sent away until later, and how long the last attempt took. */
-type Load = { underWay: number; deferred: number; tookMs: number }
+/** Attempts that take longer than this leave their webhook one place at a time, until one is quicker. */
+const slowMs = 2_500
 
 /** Safe to run twice: an attempt that another has overtaken writes nothing. */
 export function createDeliver({
@@ -22,13 +19,11 @@ export function createDeliver({
   send,
   log
 }: {
-  webhooks: Pick<WebhookStore, 'disable'>
-  deliveries: Pick<DeliveryStore, 'findPending' | 'endAttempt' | 'failPendingOf'>
+  webhooks: Pick<WebhookStore, 'disable' | 'setSlow'>
+  deliveries: Pick<DeliveryStore, 'endAttempt' | 'failPendingOf'>
   send: Send
   log: Logger
 }): Deliver {
-  const loads = new Map<string, Load>()
-
   async function attempt(delivery: DueDelivery): Promise<AttemptEnd> {
     const { url, secret, eventId, body, attempts } = delivery
     const now = new Date()
@@ -46,44 +41,20 @@ export function createDeliver({
     return toEnd(outcome, attempts + 1)
   }
 
-  return async (deliveryId) => {
-    const delivery = await deliveries.findPending(deliveryId)
-    if (!delivery) return { kind: 'done' }
-    const { webhookId, attempts } = delivery
-    if (!delivery.enabled) {
-      await deliveries.failPendingOf(webhookId)
-      return { kind: 'done' }
-    }
-    if (delivery.waitMs > 0) return { kind: 'later', delayMs: Math.ceil(delivery.waitMs) }
-    const load = loads.get(webhookId) ?? { underWay: 0, deferred: 0, tookMs: 1_000 }
-    loads.set(webhookId, load)
-    if (load.underWay >= atOnce) return { kind: 'later', delayMs: turnMs(load) }
-
-    load.underWay++
+  return async (delivery) => {
+    const { id, webhookId, attempts, slow } = delivery
+    if (!delivery.enabled) return await deliveries.failPendingOf(webhookId)
     const began = performance.now()
-    try {
-      const end = await attempt(delivery)
-      await deliveries.endAttempt(deliveryId, attempts, end)
-      if (end.status === 'pending') return { kind: 'later', delayMs: end.delayMs }
-      if (end.responseStatus === gone) {
-        await webhooks.disable(webhookId, 'gone')
-        await deliveries.failPendingOf(webhookId)
-        log.info({ webhookId }, 'webhook is gone and was disabled')
-      }
-      return { kind: 'done' }
-    } finally {
-      load.tookMs = performance.now() - began
-      load.underWay--
-      load.deferred = Math.max(0, load.deferred - 1)
-      if (load.underWay === 0) loads.delete(webhookId)
+    const end = await attempt(delivery)
+    const isSlow = performance.now() - began > slowMs
+    await deliveries.endAttempt(id, attempts, end)
+    if (isSlow !== slow) await webhooks.setSlow(webhookId, isSlow)
+    if (end.responseStatus === gone) {
+      await webhooks.disable(webhookId, 'gone')
+      await deliveries.failPendingOf(webhookId)
+      log.info({ webhookId }, 'webhook is gone and was disabled')
     }
   }
-}
-
-/** When a delivery that finds its webhook busy may have its turn, going by how many were sent away before it. */
-function turnMs(load: Load): number {
-  load.deferred++
-  return Math.min(Math.max(load.tookMs * (1 + load.deferred / atOnce), 100), 300_000)
 }
 
 function toEnd(outcome: SendOutcome, failed: number): AttemptEnd {

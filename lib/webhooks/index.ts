@@ -5,7 +5,7 @@ import type { Logger } from '../logger.ts'
 import { createDeliveryStore, type DeliveryStore } from '../store/webhook-deliveries.ts'
 import { createWebhookStore } from '../store/webhooks.ts'
 import { createDeliver, type Deliver } from './deliver.ts'
-import { createWebhookQueue, type WebhookQueue } from './queue.ts'
+import { createRingDeliveries } from './ring.ts'
 import { createSend } from './send.ts'
 import { createWebhookSink } from './sink.ts'
 import { createTargets } from './targets.ts'
@@ -19,35 +19,33 @@ export type WebhookRoom = {
   /** for the pool */
   deliver: Deliver
   deliveries: DeliveryStore
-  queue: WebhookQueue
 }
 
 /**
- * Everything of this folder, built over the same stores. The queue is to be closed by the caller.
+ * Everything of this folder, built over the same stores.
  * @param allow hosts that may be reached although their address is not public
  */
 export function createWebhookRoom({
   knex,
   redis,
-  redisPrefix,
+  prefix,
   allow,
   log
 }: {
   knex: Knex
-  redis: Redis
-  redisPrefix: string
+  redis: Pick<Redis, 'publish'>
+  prefix: string
   allow: string[]
   log: Logger
 }): WebhookRoom {
   const store = createWebhookStore({ knex })
   const deliveries = createDeliveryStore({ knex })
   const targets = createTargets({ allow })
-  const queue = createWebhookQueue({ redis, redisPrefix })
+  const ring = createRingDeliveries({ redis, prefix })
   return {
-    webhooks: createWebhooks({ store, deliveries, targets, queue, log }),
-    sink: createWebhookSink({ webhooks: store, deliveries, queue, log }),
+    webhooks: createWebhooks({ store, deliveries, targets, ring }),
+    sink: createWebhookSink({ webhooks: store, deliveries, ring }),
     deliver: createDeliver({ webhooks: store, deliveries, send: createSend({ targets }), log }),
-    deliveries,
-    queue
+    deliveries
   }
 }

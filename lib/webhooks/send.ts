@@ -11,14 +11,14 @@ export type SendOutcome =
 export type Send = (url: string, headers: Record<string, string>, body: string) => Promise<SendOutcome>
 
 /** Within what the Standard Webhooks specification recommends. */
-const timeoutMs = 15_000
+const longestMs = 15_000
 
-export function createSend({ targets }: { targets: Targets }): Send {
+export function createSend({ targets, timeoutMs = longestMs }: { targets: Targets; timeoutMs?: number }): Send {
   return async (text, headers, body) => {
     try {
       const url = new URL(text)
-      targets.checkLiteral(url)
-      const { statusCode = 0, headers: answer } = await post(url, headers, body, targets)
+      targets.checkHost(url)
+      const { statusCode = 0, headers: answer } = await post(url, headers, body, targets, timeoutMs)
       return { kind: 'answered', status: statusCode, retryAfterMs: parseRetryAfter(answer['retry-after'], Date.now()) }
     } catch (error) {
       return { kind: 'failed', error: nameOf(error) }
@@ -26,7 +26,13 @@ export function createSend({ targets }: { targets: Targets }): Send {
   }
 }
 
-function post(url: URL, headers: Record<string, string>, body: string, targets: Targets): Promise<IncomingMessage> {
+function post(
+  url: URL,
+  headers: Record<string, string>,
+  body: string,
+  targets: Targets,
+  timeoutMs: number
+): Promise<IncomingMessage> {
   const secure = url.protocol === 'https:'
   // A connection for each request: one that was kept would skip the check of its address.
   const agent = secure ? new HttpsAgent({ keepAlive: false }) : new HttpAgent({ keepAlive: false })

@@ -1,24 +1,21 @@
 import type { Sink } from '../events/sink.ts'
-import type { Logger } from '../logger.ts'
 import type { DeliveryStore, NewDelivery } from '../store/webhook-deliveries.ts'
 import type { WebhookStore } from '../store/webhooks.ts'
 import { matches } from './pattern.ts'
-import type { WebhookQueue } from './queue.ts'
+import type { RingDeliveries } from './ring.ts'
 
 /**
  * The relay's third sink: makes a delivery of each event for each webhook of its person that asks for it, once, however
- * often the relay offers it. The row is the delivery; the queue only hurries it.
+ * often the relay offers it. The row is the delivery; the bell only hurries it.
  */
 export function createWebhookSink({
   webhooks,
   deliveries,
-  queue,
-  log
+  ring
 }: {
   webhooks: Pick<WebhookStore, 'enabledOf'>
   deliveries: Pick<DeliveryStore, 'insertMissing'>
-  queue: Pick<WebhookQueue, 'add'>
-  log: Logger
+  ring: RingDeliveries
 }): Sink {
   return {
     name: 'webhooks',
@@ -37,8 +34,7 @@ export function createWebhookSink({
       const made = await deliveries.insertMissing(wanted)
       const last = batch.at(-1)
       if (last) confirmed(last.position)
-      // Not waited for: what Redis does not hear of is found overdue and added then.
-      queue.add(made).catch((error: unknown) => log.warn({ err: error }, 'webhook deliveries wait for the next look'))
+      if (made.length > 0) ring()
     }
   }
 }

@@ -1,8 +1,11 @@
-import { lookup } from 'node:dns'
+import { type LookupAddress, lookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
+import { callbackify } from 'node:util'
 import ipaddr from 'ipaddr.js'
+import { isPublic } from './public-address.ts'
+import { resolvePublic } from './resolve-public.ts'
 
-/** A host that may not be reached: `address_refused` when its address is not a public one. */
+/** A host that may not be reached: it is written as an address that is not a public one, or as this machine's name. */
 export class TargetError extends Error {
   readonly code = 'address_refused'
   override name = 'TargetError'
@@ -13,37 +16,51 @@ export class TargetError extends Error {
  * addresses are allowed: nothing private, shared, loopback, link-local, mapped, translated or reserved.
  */
 export type Targets = {
-  /** @throws TargetError when the host of the URL is written as an address that may not be reached */
-  checkLiteral(url: URL): void
+  /**
+   * Looks at the host as it is written, and asks nobody about a name: what is said about a URL must not tell which names
+   * lead to something inside.
+   * @throws TargetError for an address that may not be reached, and for this machine's name (RFC 6761, 6.3)
+   */
+  checkHost(url: URL): void
   /**
    * Resolves a name and checks what came of it. A connection that uses this goes to an address that was checked:
-   * nothing is resolved a second time.
+   * nothing is resolved a second time. A name that leads nowhere, or anywhere but to the public, is `ENOTFOUND`.
    */
   lookupFor(url: URL): LookupFunction
 }
 
-/** @param allow hosts (`host` or `host:port`) that may be reached wherever they are */
-export function createTargets({ allow }: { allow: string[] }): Targets {
+/**
+ * @param allow hosts (`host` or `host:port`) that may be reached wherever they are
+ * @param resolve addresses of a name, all of them public; empty for a name that does not lead to the public
+ */
+export function createTargets({
+  allow,
+  resolve = resolvePublic
+}: {
+  allow: string[]
+  resolve?: (hostname: string) => Promise<LookupAddress[]>
+}): Targets {
   const allowed = new Set(allow.map((host) => host.toLowerCase()))
+  const resolved = callbackify(resolve)
   const isAllowed = ({ host, hostname }: URL) =>
     [host, hostname, bare(hostname)].some((name) => allowed.has(name.toLowerCase()))
 
   return {
-    checkLiteral(url) {
+    checkHost(url) {
       const host = bare(url.hostname)
-      if (isAllowed(url) || !ipaddr.isValid(host)) return
-      if (!isPublic(host)) throw new TargetError('the address is not a public one')
+      if (isAllowed(url)) return
+      if (ipaddr.isValid(host) ? !isPublic(host) : /(^|\.)localhost\.?$/i.test(host)) {
+        throw new TargetError('the address is not a public one')
+      }
     },
     lookupFor: (url) => (hostname, options, callback) => {
-      lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      // The operator named it, so it may be in the hosts file or have an address that is not public.
+      if (isAllowed(url)) return lookup(hostname, options, callback)
+      resolved(hostname, (error, addresses) => {
         if (error) return callback(error, '')
-        // One address that is not public makes the name suspect as a whole.
-        if (!isAllowed(url) && addresses.some(({ address }) => !isPublic(address))) {
-          return callback(new TargetError('the name leads to an address that is not a public one'), '')
-        }
         const [first] = addresses
-        if (!first) return callback(new Error('the name leads nowhere'), '')
-        if (options.all) callback(null, addresses)
+        if (!first) callback(Object.assign(new Error('the name leads to nothing public'), { code: 'ENOTFOUND' }), '')
+        else if (options.all) callback(null, addresses)
         else callback(null, first.address, first.family)
       })
     }
@@ -51,12 +68,3 @@ export function createTargets({ allow }: { allow: string[] }): Targets {
 }
 
 const bare = (hostname: string): string => hostname.replace(/^\[|\]$/g, '')
-
-/** Whether an address belongs to the public internet (IANA's special-purpose registries, by `ipaddr.js`). */
-export function isPublic(address: string): boolean {
-  if (!ipaddr.isValid(address)) return false
-  const parsed = ipaddr.parse(address)
-  if (parsed.range() !== 'unicast') return false
-  // Of IPv6 only 2000::/3 is given out at all; the rest includes forms that hold an IPv4 address.
-  return parsed.kind() === 'ipv4' || ((parsed.toByteArray()[0] ?? 0) & 0xe0) === 0x20
-}

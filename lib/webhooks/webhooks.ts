@@ -2,12 +2,11 @@ import { randomBytes } from 'node:crypto'
 import type { Actor } from '../auth/actor.ts'
 import { AppError, invalidField, notFound } from '../errors.ts'
 import { requireMatch } from '../etag.ts'
-import type { Logger } from '../logger.ts'
 import { encodeCursor, isUuid, type Page, type PageQuery } from '../schemas/page.ts'
 import type { DeliveryView, WebhookCreate, WebhookPatch, WebhookView } from '../schemas/webhook.ts'
 import type { DeliveryStore } from '../store/webhook-deliveries.ts'
 import type { WebhookStore } from '../store/webhooks.ts'
-import type { WebhookQueue } from './queue.ts'
+import type { RingDeliveries } from './ring.ts'
 import type { Targets } from './targets.ts'
 
 export type Webhooks = ReturnType<typeof createWebhooks>
@@ -20,36 +19,24 @@ export function createWebhooks({
   store,
   deliveries,
   targets,
-  queue,
-  log
+  ring
 }: {
   store: WebhookStore
   deliveries: DeliveryStore
   targets: Targets
-  queue: Pick<WebhookQueue, 'add'>
-  log: Logger
+  ring: RingDeliveries
 }) {
   /**
-   * Refuses early what an attempt would refuse anyway. A name that cannot be resolved now may be later.
+   * Refuses early what an attempt would refuse anyway, by how it is written: where a name leads is asked at each attempt
+   * and only then, so that nobody can ask here which names this machine knows.
    * @throws AppError `invalid` naming the URL
    */
-  async function checkUrl(text: string): Promise<void> {
-    const url = new URL(text)
+  function checkUrl(text: string): void {
     try {
-      targets.checkLiteral(url)
-      await resolve(url)
+      targets.checkHost(new URL(text))
     } catch {
       throw invalidField('url', 'must lead to a public address')
     }
-  }
-
-  function resolve(url: URL): Promise<void> {
-    return new Promise((done, refuse) => {
-      targets.lookupFor(url)(url.hostname.replace(/^\[|\]$/g, ''), { all: true }, (error) => {
-        if ((error as { code?: string } | null)?.code === 'address_refused') refuse(error)
-        else done()
-      })
-    })
   }
 
   async function find(actor: Actor, id: string): Promise<WebhookView> {
@@ -76,7 +63,7 @@ export function createWebhooks({
      * @throws AppError 422 for a URL that may not be reached; 409 when the person has twenty
      */
     async create(actor: Actor, { url, events, secret }: WebhookCreate): Promise<WebhookView & { secret: string }> {
-      await checkUrl(url)
+      checkUrl(url)
       const signedWith = secret ?? `whsec_${randomBytes(secretBytes).toString('base64')}`
       const webhook = await store.insert({ userId: actor.id, url, events, secret: signedWith }, mostOfUser)
       if (!webhook) throw new AppError('conflict', `At most ${mostOfUser} webhooks`)
@@ -86,7 +73,7 @@ export function createWebhooks({
     /** @throws AppError 404, 412, 422 */
     async update(actor: Actor, id: string, patch: WebhookPatch, ifMatch?: string): Promise<WebhookView> {
       const current = await find(actor, id)
-      if (patch.url !== undefined) await checkUrl(patch.url)
+      if (patch.url !== undefined) checkUrl(patch.url)
       const updated = await store.update(actor.id, current.id, patch, (locked) => requireMatch(ifMatch, locked))
       if (!updated) throw notFound('the webhook')
       return updated
@@ -113,10 +100,7 @@ export function createWebhooks({
       if (!webhook.enabled) throw new AppError('conflict', 'The webhook is disabled')
       const again = isUuid(deliveryId) ? await deliveries.repeat(webhook.id, deliveryId) : undefined
       if (!again) throw notFound('the delivery')
-      // The row is enough: what Redis does not hear of is found overdue and added then.
-      await queue
-        .add([again.id])
-        .catch((error: unknown) => log.warn({ err: error }, 'a redelivery waits for the next look'))
+      ring()
       return again
     }
   }

@@ -1,9 +1,11 @@
+import { hostname } from 'node:os'
 import test, { type ExecutionContext } from 'ava'
 import { Webhook } from 'standardwebhooks'
 import { webhookEndpoints } from '../../../api/routes/webhooks.ts'
 import { newId } from '../../../lib/ids.ts'
 import { createLogger } from '../../../lib/logger.ts'
-import { createDeliveryStore } from '../../../lib/store/webhook-deliveries.ts'
+import { createDeliveryStore, type Places } from '../../../lib/store/webhook-deliveries.ts'
+import { createWebhookStore } from '../../../lib/store/webhooks.ts'
 import { createWebhookRoom } from '../../../lib/webhooks/index.ts'
 import { createWebhookPool } from '../../../workers/webhooks.ts'
 import { eventually } from '../../helpers/context.ts'
@@ -12,8 +14,10 @@ import { openReceiver } from '../../helpers/receiver.ts'
 
 const actorOf = (id: string) => ({ id, role: 'user' as const, credential: { kind: 'session' as const, id } })
 
+type Options = { allow?: boolean; pool?: boolean; places?: Partial<Places> }
+
 /** A relay with its third sink, a pool and a receiver that may be reached. */
-async function startStage(t: ExecutionContext, { allow = true, pool: withPool = true } = {}) {
+async function startStage(t: ExecutionContext, { allow = true, pool: withPool = true, places }: Options = {}) {
   const stage = await createEventStage(t)
   const receiver = await openReceiver()
   const lines: string[] = []
@@ -21,18 +25,23 @@ async function startStage(t: ExecutionContext, { allow = true, pool: withPool = 
   const room = createWebhookRoom({
     knex: stage.knex,
     redis: stage.openRedis('commands'),
-    redisPrefix: stage.prefix,
+    prefix: stage.prefix,
     allow: allow ? [receiver.host] : [],
     log
   })
   const openPool = () =>
-    createWebhookPool({ ...room, redis: stage.openRedis('subscriber'), redisPrefix: stage.prefix, log })
+    createWebhookPool({
+      ...room,
+      subscriber: stage.openRedis('subscriber'),
+      prefix: stage.prefix,
+      places: { quick: 100, slow: 50, ofUser: 10, ofWebhook: 5, ...places },
+      log
+    })
   const pool = openPool()
   if (withPool) pool.start()
   stage.closeFirst(async () => {
     await receiver.close()
     await pool.stop()
-    await room.queue.close()
   })
   const relay = stage.relay({ sinks: [room.sink] })
   relay.start()
@@ -42,7 +51,6 @@ async function startStage(t: ExecutionContext, { allow = true, pool: withPool = 
   /** Brings the next attempt forward, which the schedule puts seconds to hours away. */
   const hurry = async () => {
     await stage.knex('webhook_deliveries').where({ status: 'pending' }).update({ next_attempt_at: stage.knex.fn.now() })
-    await room.queue.queue.promoteJobs()
   }
   return { stage, receiver, room, actor, userId, deliveriesOf, hurry, openPool, pool, lines, relay }
 }
@@ -187,14 +195,11 @@ test('an address that is not public is refused at creation and, should it be the
   t.is(receiver.got.length, 0)
 })
 
-test('what Redis has lost is found by its row', async (t) => {
+test('deliveries whose bell nobody heard are found by their rows', async (t) => {
   const { stage, receiver, room, actor, userId, openPool, deliveriesOf } = await startStage(t, { pool: false })
   const { id } = await room.webhooks.create(actor, { url: receiver.url, events: ['*'] })
   await stage.append({ userId })
   await eventually(async () => (await deliveriesOf(id)).length === 1)
-  await eventually(async () => (await room.queue.queue.getWaitingCount()) === 1)
-  await room.queue.queue.obliterate({ force: true })
-  await stage.knex('webhook_deliveries').update({ next_attempt_at: stage.knex.raw(`now() - interval '10 seconds'`) })
   const pool = openPool()
   pool.start()
   stage.closeFirst(() => pool.stop())
@@ -226,7 +231,10 @@ test('a webhook that is deleted while an event is on its way gets none, and the 
   const store = createDeliveryStore({ knex: stage.knex })
   const made = await store.insertMissing(deliveries)
   t.is(made.length, 1)
-  t.like(await store.findPending(made[0] as string), { webhookId: kept.id, eventId: event.eventId, body: event.body })
+  const places = { quick: 10, slow: 10, ofUser: 10, ofWebhook: 5 }
+  const [taken, ...others] = await store.take(places, [], 1_000)
+  t.like(taken, { id: made[0], webhookId: kept.id, eventId: event.eventId, body: event.body })
+  t.deepEqual(others, [])
   t.deepEqual(await store.insertMissing(deliveries), [])
 })
 
@@ -238,6 +246,108 @@ test('a webhook that hangs leaves room for the others', async (t) => {
   for (let i = 0; i < 40; i++) await stage.append({ userId })
   await eventually(async () => receiver.got.filter(({ path }) => path === '/hook?works').length === 40)
   t.true(receiver.got.filter(({ path }) => path === '/hook?hangs').length <= 5)
+})
+
+test('a person’s thousand deliveries to receivers that never answer leave another’s way free', async (t) => {
+  const { stage, receiver, room, actor, userId } = await startStage(t, { places: { quick: 12, slow: 4 } })
+  receiver.answer(({ path }) => (path === '/hook?works' ? { status: 200 } : 'silence'))
+  for (let n = 0; n < 20; n++) await room.webhooks.create(actor, { url: `${receiver.url}?silent${n}`, events: ['*'] })
+  const otherId = await stage.newUser()
+  await room.webhooks.create(actorOf(otherId), { url: `${receiver.url}?works`, events: ['*'] })
+  for (let n = 0; n < 50; n++) await stage.append({ userId })
+  await eventually(async () => receiver.got.length >= 10)
+
+  const got = () => receiver.got.filter(({ path }) => path === '/hook?works').length
+  for (let n = 0; n < 5; n++) await stage.append({ userId: otherId })
+  await eventually(async () => got() === 5)
+  t.is(receiver.got.length - got(), 10, 'one person has ten places')
+})
+
+test('people are served in turn: one who has less under way comes before another’s backlog', async (t) => {
+  const { stage, room, actor } = await startStage(t, { pool: false })
+  const other = actorOf(await stage.newUser())
+  const store = createDeliveryStore({ knex: stage.knex })
+  const event = { eventType: 'goal.created', body: '{}' }
+  const hooks = async (of: typeof actor, count: number) => {
+    const made: string[] = []
+    for (let n = 0; n < count; n++) {
+      made.push((await room.webhooks.create(of, { url: 'https://8.8.8.8/', events: ['none.such'] })).id)
+    }
+    return made
+  }
+  const [mine, theirs] = [await hooks(actor, 4), await hooks(other, 1)]
+  const backlog = (ids: string[], count: number) =>
+    ids.flatMap((webhookId) =>
+      Array.from({ length: count }, (_, position) => ({ ...event, webhookId, eventId: newId(), position }))
+    )
+  await store.insertMissing(backlog(mine, 50))
+  await store.insertMissing(backlog(theirs, 3))
+
+  const places = { quick: 6, slow: 2, ofUser: 5, ofWebhook: 2 }
+  const countOf = (taken: { userId: string }[], { id }: { id: string }) =>
+    taken.filter(({ userId }) => userId === id).length
+  const first = await store.take(places, [], 60_000)
+  t.deepEqual([countOf(first, actor), countOf(first, other)], [4, 2])
+  t.true(Object.values(Object.groupBy(first, ({ webhookId }) => webhookId)).every((own = []) => own.length <= 2))
+
+  const underWay = mine.slice(0, 2).map((webhookId) => ({ webhookId, userId: actor.id, slow: false, count: 2 }))
+  const second = await store.take(places, underWay, 60_000)
+  t.deepEqual([countOf(second, actor), countOf(second, other)], [1, 1], 'with what is under way one has five places')
+  t.deepEqual(await store.take(places, [...underWay, ...underWay], 60_000), [])
+})
+
+test('a webhook that takes long has one place of those for slow ones, until it is quick again', async (t) => {
+  const { stage, room, actor } = await startStage(t, { pool: false })
+  const { id } = await room.webhooks.create(actor, { url: 'https://8.8.8.8/', events: ['none.such'] })
+  const store = createDeliveryStore({ knex: stage.knex })
+  const webhooks = createWebhookStore({ knex: stage.knex })
+  const event = { webhookId: id, eventType: 'goal.created', body: '{}' }
+  await store.insertMissing(Array.from({ length: 20 }, (_, position) => ({ ...event, eventId: newId(), position })))
+  const places = { quick: 0, slow: 3, ofUser: 5, ofWebhook: 5 }
+  t.deepEqual(await store.take(places, [], 60_000), [])
+  await webhooks.setSlow(id, true)
+  t.is((await store.take(places, [], 60_000)).length, 1)
+  const underWay = [{ webhookId: id, userId: actor.id, slow: true, count: 1 }]
+  t.deepEqual(await store.take(places, underWay, 60_000), [])
+  await webhooks.setSlow(id, false)
+  t.is((await store.take({ ...places, quick: 10 }, [], 60_000)).length, 5)
+})
+
+test('what a dead process had taken is attempted by another when its lease is over', async (t) => {
+  const { stage, receiver, room, actor, userId, openPool, deliveriesOf } = await startStage(t, { pool: false })
+  const { id } = await room.webhooks.create(actor, { url: receiver.url, events: ['*'] })
+  await stage.append({ userId })
+  await eventually(async () => (await deliveriesOf(id)).length === 1)
+  const places = { quick: 10, slow: 10, ofUser: 10, ofWebhook: 5 }
+  t.is((await createDeliveryStore({ knex: stage.knex }).take(places, [], 500)).length, 1)
+  const pool = openPool()
+  pool.start()
+  stage.closeFirst(() => pool.stop())
+  await eventually(async () => receiver.got.length === 1)
+  await eventually(async () => (await deliveriesOf(id)).every(({ status }) => status === 'delivered'))
+  t.pass()
+})
+
+test('a name is taken whether or not it leads anywhere, and where it leads is told by no delivery', async (t) => {
+  const { stage, receiver, room, actor, userId, deliveriesOf } = await startStage(t, { allow: false })
+  const names = ['no-such-name.invalid', hostname(), 'postgres']
+  const hooks: string[] = []
+  for (const name of names) {
+    hooks.push(
+      (
+        await room.webhooks.create(actor, {
+          url: `http://${name}:${new URL(receiver.url).port}/`,
+          events: ['client.*']
+        })
+      ).id
+    )
+  }
+  await stage.append({ userId, type: 'client.name' })
+  for (const id of hooks) {
+    const first = await eventually(async () => (await deliveriesOf(id)).find(({ attempts }) => attempts === 1))
+    t.like(first, { status: 'pending', error: 'unknown_host', responseStatus: null })
+  }
+  t.is(receiver.got.length, 0)
 })
 
 test('a person has at most twenty, and changes them by If-Match', async (t) => {
