@@ -91,8 +91,8 @@ export async function startApi({
     auth,
     gate,
     watch: news.watch,
-      health: createHealth({ probes, vital: 'postgres', restsOn }),
-      queues: queues.all(),
+    health: createHealth({ probes, vital: 'postgres', restsOn }),
+    queues: queues.all(),
     relayLag: relay.lag,
     endpoints: [...contextEndpoints({ context, gate, awaitJob }), ...news.endpoints]
   })

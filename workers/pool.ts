@@ -1,9 +1,11 @@
-import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq'
+import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Logger } from '../lib/logger.ts'
+import type { FairLine } from '../lib/queues/fair-line.ts'
 import { jobDefaults, type QueuedJob, queuePrefix } from '../lib/queues/queues.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
-import type { RunJob } from './run-job.ts'
+import type { Outcome, RunJob } from './run-job.ts'
+import type { Seats } from './seats.ts'
 
 /**
  * A worker that dies is noticed after its lock has run out and the next check: 3 s + 0.5 s. The check is shared by all
@@ -16,12 +18,21 @@ const maxStalledCount = 1_000
 
 export type Pool = { action: AiAction; close(): Promise<void>; pause(): Promise<void> }
 
-/** The only place that opens a BullMQ worker: translates between its world and `runJob`. */
+/** Jobs that a pool for newcomers puts back before it takes no more: the front of the line has one of each who waits. */
+const putBackAtMost = 50
+
+/**
+ * The only place that opens a BullMQ worker: translates between its world and `runJob`.
+ * @param newcomersOnly puts back the jobs of those who have a place in this process already
+ */
 export function createPool({
   action,
   concurrency,
   redis,
   redisPrefix,
+  line,
+  seats,
+  newcomersOnly = false,
   runJob,
   log
 }: {
@@ -29,10 +40,34 @@ export function createPool({
   concurrency: number
   redis: Redis
   redisPrefix: string
+  line: FairLine
+  seats: Seats
+  newcomersOnly?: boolean
   runJob: RunJob
   log: Logger
 }): Pool {
-  const worker = new Worker<QueuedJob>(action, (job, token) => deliver(job, token, runJob), {
+  let putBack = 0
+
+  async function deliver(job: Job<QueuedJob>, token: string | undefined): Promise<unknown> {
+    const { jobId, owner = '' } = job.data
+    line.placeSoon()
+    // What a dead worker had goes first wherever it is taken.
+    const isFirst = job.opts.lifo === true || job.stalledCounter > 0
+    if (newcomersOnly && !isFirst && seats.of(owner) > 0) {
+      if (++putBack >= putBackAtMost) void worker.pause(true)
+      await job.moveToWait(token)
+      await line.putBack(jobId)
+      throw new WaitingError()
+    }
+    seats.take(owner)
+    try {
+      return await translate(job, token, await runJob(jobId))
+    } finally {
+      seats.free(owner, !newcomersOnly)
+    }
+  }
+
+  const worker = new Worker<QueuedJob>(action, deliver, {
     connection: redis as never,
     prefix: queuePrefix(redisPrefix),
     concurrency,
@@ -54,8 +89,7 @@ export function createPool({
   }
 }
 
-async function deliver(job: Job<QueuedJob>, token: string | undefined, runJob: RunJob): Promise<unknown> {
-  const outcome = await runJob(job.data.jobId)
+async function translate(job: Job<QueuedJob>, token: string | undefined, outcome: Outcome): Promise<unknown> {
   if (outcome.kind === 'done') return { status: outcome.status }
   if (outcome.kind === 'failed') throw new UnrecoverableError(outcome.code)
   await job.moveToDelayed(Date.now() + outcome.delayMs, token)

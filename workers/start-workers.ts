@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import type { Context } from '../lib/context.ts'
 import { createPublisher } from '../lib/events/publisher.ts'
 import { createRelay } from '../lib/events/relay.ts'
@@ -7,7 +6,6 @@ import { readerRedisOptions } from '../lib/gate/redis-options.ts'
 import { createReconciler } from '../lib/jobs/reconciler.ts'
 import { openModels } from '../lib/models/open-models.ts'
 import { createProviderGuard } from '../lib/models/provider-guard.ts'
-import type { AiAction } from '../lib/schemas/actions.ts'
 import { createCheckpointStore } from '../lib/store/checkpoints.ts'
 import { createUsageTracker } from '../lib/usage/tracker.ts'
 import { startAdminWorkers } from './admin-workers.ts'
@@ -16,10 +14,9 @@ import { concurrencyOf } from './concurrency.ts'
 import { createHandlers } from './handlers.ts'
 import { createHeartbeat } from './heartbeat.ts'
 import { watchOrphanedRuns } from './orphaned-runs.ts'
-import { createPool } from './pool.ts'
+import { createPools } from './pools.ts'
 import { createRunJob } from './run-job.ts'
 import { createRunningJobs } from './running-jobs.ts'
-import { watchDeadWorkers } from './takeover.ts'
 import { createRunWatch } from './watch-runs.ts'
 import { createWebhookPool } from './webhooks.ts'
 
@@ -93,23 +90,25 @@ export async function startWorkers({ context, name }: { context: Context; name: 
   const placesOf = new Map(
     config.workerQueues.map((action) => [action, concurrencyOf(action, config.workerConcurrency)])
   )
-  const connections = new Map(config.workerQueues.map((action) => [action, openRedis('blocking', action)]))
-  const openPool = (action: AiAction, concurrency: number) => {
-    const connection = connections.get(action) as Redis
-    return createPool({ action, concurrency, redis: connection, redisPrefix: prefix, runJob, log })
-  }
-  const pools = [...placesOf].map(([action, places]) => openPool(action, places))
-  const takeover = watchDeadWorkers({ store: jobStore, queues, placesOf, openPool, log })
+  const pools = createPools({
+    placesOf,
+    redisOf: (action) => openRedis('blocking', action),
+    redisPrefix: prefix,
+    queues,
+    store: jobStore,
+    runJob,
+    log
+  })
 
   return {
     async stop() {
       const webhooksStopped = webhookPool.stop()
-      await Promise.all(pools.map((pool) => pool.pause()))
+      await pools.pause()
       const timer = setTimeout(() => {
         log.warn({ jobs: running.size() }, 'drain time is over, giving jobs back')
         running.abortAll('shutdown')
       }, config.drainMs)
-      await Promise.all([...pools.map((pool) => pool.close()), takeover.stop()])
+      await pools.close()
       clearTimeout(timer)
       await reconciler.stop()
       watch.stop()

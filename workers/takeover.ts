@@ -3,6 +3,7 @@ import { workerAliveMs } from '../lib/jobs/lifecycle.ts'
 import type { Queues } from '../lib/queues/queues.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
 import type { JobStore } from '../lib/store/jobs.ts'
+import { createAddedPlaces } from './added-places.ts'
 import type { Pool } from './pool.ts'
 import { type Repeated, repeat } from './repeat.ts'
 
@@ -27,43 +28,24 @@ export function watchDeadWorkers({
   openPool: (action: AiAction, places: number) => Pool
   log: Logger
 }): Repeated {
-  const open = new Map<AiAction, { pool: Pool; places: number }>()
-  /** closed, with jobs that still run */
-  const closing = new Set<{ action: AiAction; places: number; closed: Promise<void> }>()
+  const added = createAddedPlaces({ openPool, log })
 
+  /** Those that BullMQ has given back: they are in the list before the line. */
   async function countWaiting(action: AiAction, ids: string[]): Promise<number> {
     const states = await Promise.all(ids.map((id) => queues.of(action).getJobState(id)))
     return states.filter((state) => state === 'waiting').length
   }
 
-  function close(action: AiAction): void {
-    const opened = open.get(action)
-    if (!opened) return
-    open.delete(action)
-    const entry = { action, places: opened.places, closed: opened.pool.close() }
-    closing.add(entry)
-    void entry.closed
-      .catch((error: unknown) => log.warn({ err: error }, 'places for jobs of dead workers could not be closed'))
-      .finally(() => closing.delete(entry))
-  }
-
   async function look(signal: AbortSignal): Promise<void> {
-    for (const action of open.keys()) close(action)
+    added.closeOpen()
     const abandoned = Map.groupBy(await store.abandoned(workerAliveMs, 200), ({ action }) => action)
     for (const [action, places] of placesOf) {
-      const jobs = abandoned.get(action) ?? []
-      const waiting =
-        jobs.length > 0
-          ? await countWaiting(
-              action,
-              jobs.map(({ id }) => id)
-            )
-          : 0
-      const added = [...closing].reduce((sum, entry) => sum + (entry.action === action ? entry.places : 0), 0)
-      const wanted = Math.min(waiting, places - added)
+      const ids = (abandoned.get(action) ?? []).map(({ id }) => id)
+      const waiting = ids.length > 0 ? await countWaiting(action, ids) : 0
+      const wanted = Math.min(waiting, places - added.count(action))
       if (wanted < 1 || signal.aborted) continue
       log.info({ queue: action, places: wanted }, 'places added for jobs of dead workers')
-      open.set(action, { pool: openPool(action, wanted), places: wanted })
+      added.open(action, wanted)
     }
   }
 
@@ -72,8 +54,7 @@ export function watchDeadWorkers({
     /** Resolves when what runs in added places has ended. */
     async stop() {
       await looking.stop()
-      for (const action of open.keys()) close(action)
-      await Promise.all([...closing].map(({ closed }) => closed))
+      await added.stop()
     }
   }
 }

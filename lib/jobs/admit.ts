@@ -50,8 +50,12 @@ export function createAdmission({
 }) {
   let adding = true
 
-  async function enqueue(action: AiAction, id: string, origin: 'user' | 'system'): Promise<void> {
-    const add = queues.add(action, id, { origin }).then(
+  async function enqueue(
+    action: AiAction,
+    id: string,
+    as: { owner: string; origin: 'user' | 'system' }
+  ): Promise<void> {
+    const add = queues.add(action, id, as).then(
       () => {
         adding = true
       },
@@ -126,7 +130,7 @@ export function createAdmission({
       }
       if (!job && rest.source) throw new AppError('conflict', 'a newer job for the same record waits already')
       if (!job) throw new Error('the job row was not inserted')
-      await enqueue(action, id, origin)
+      await enqueue(action, id, { owner: actor.id, origin })
       return { job, replayed: false }
     },
 
@@ -139,21 +143,20 @@ export function createAdmission({
       ...wanted: { userId: string; source: { type: SourceType; id: string } }[]
     ): Promise<void> {
       const runAt = new Date(Date.now() + embeddingDelayMs)
-      const ids = await store.insert(
-        trx,
-        ...wanted.map(({ userId, source }) => ({
-          id: newId(),
-          userId,
-          action: 'embedding_generation' as const,
-          origin: 'system' as const,
-          input: { source },
-          source,
-          maxAttempts,
-          runAt
-        }))
-      )
-      for (const id of ids) {
-        const queuedAs = { delayMs: embeddingDelayMs, origin: 'system' as const }
+      const rows = wanted.map(({ userId, source }) => ({
+        id: newId(),
+        userId,
+        action: 'embedding_generation' as const,
+        origin: 'system' as const,
+        input: { source },
+        source,
+        maxAttempts,
+        runAt
+      }))
+      const ids = new Set(await store.insert(trx, ...rows))
+      for (const { id, userId, origin } of rows) {
+        if (!ids.has(id)) continue
+        const queuedAs = { delayMs: embeddingDelayMs, owner: userId, origin }
         transaction.afterCommit(trx, `job:${id}`, () => queues.add('embedding_generation', id, queuedAs))
       }
     }

@@ -14,6 +14,12 @@ const maxCrashes = 3
 /** How soon a job that found its owner's budget empty looks again. */
 const emptyBudgetDelayMs = 5 * 60_000
 
+/**
+ * How soon a job looks again whether those before it in its thread are done, for each of them and once more: a thread
+ * with a thousand jobs makes some seventy looks a second, not five thousand.
+ */
+const threadLookMs = 100
+
 export type Start =
   | { kind: 'started'; job: StartedJob }
   /** ended before, or deleted: nothing to do */
@@ -62,7 +68,7 @@ export function createLifecycle({
         if (!row || (row.status !== 'queued' && row.status !== 'active')) return { kind: 'over' }
         if (row.held) return { kind: 'held' }
         if (row.status === 'queued' && row.early) return { kind: 'later', delayMs: Math.ceil(Number(row.early_ms)) }
-        if (row.behind) return { kind: 'later', delayMs: 200 }
+        if (row.ahead > 0) return { kind: 'later', delayMs: threadLookMs * (1 + row.ahead) }
         // Jobs of the platform reserve when they start, and wait while their owner's budget is empty.
         if (row.origin === 'system' && !row.budgeted) {
           const reservation = { jobId: id, userId: row.user_id, action: row.action, input: row.input }

@@ -1,6 +1,7 @@
 import type { Logger } from '../logger.ts'
 import { isOutage } from '../outage.ts'
 import type { Queues } from '../queues/queues.ts'
+import { aiActions } from '../schemas/actions.ts'
 import type { JobStore } from '../store/jobs.ts'
 import type { OpenJob } from '../store/open-jobs.ts'
 import type { Ledger } from '../store/ledger.ts'
@@ -42,13 +43,13 @@ export function createReconciler({
   let failing = false
 
   /** Puts one job back if its queue does not know it, or takes it for finished. @returns whether it did */
-  async function repair({ id, action, origin, status, early_ms, held }: OpenJob): Promise<boolean> {
+  async function repair({ id, user_id: owner, action, origin, status, early_ms, held }: OpenJob): Promise<boolean> {
     if (held) return false // it is being run; when its worker dies a later pass will see it again
     const state = await queues.of(action).getJobState(id)
     if (state === 'completed' || state === 'failed') await queues.of(action).remove(id)
     else if (state !== 'unknown') return false
     // One that had begun when its worker died goes first: it has waited its turn already.
-    await queues.add(action, id, { delayMs: Math.max(0, Number(early_ms)), origin, first: status === 'active' })
+    await queues.add(action, id, { delayMs: Math.max(0, Number(early_ms)), owner, origin, first: status === 'active' })
     return true
   }
 
@@ -88,6 +89,8 @@ export function createReconciler({
         'jobs could not be compared with their queues'
       )
     }
+    // A process that died between adding a job and giving it a place left it behind everybody else's.
+    await Promise.all(aiActions.map((action) => queues.line(action).place()))
     const swept = await ledger.sweep(intentAgeMs)
     await checkpoints?.dropEnded(sweptAtOnce)
     if (repaired > 0 || swept > 0) log.info({ repaired, swept }, 'queues reconciled with the database')

@@ -1,10 +1,14 @@
 import { Queue, type QueueOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { type AiAction, aiActions } from '../schemas/actions.ts'
+import { createFairLine, type FairLine, noPlaceYet } from './fair-line.ts'
 import { knowsItsVersion } from './known-version.ts'
 
-/** What BullMQ carries: the job's id, which is also BullMQ's own id of it. Everything else is in the row. */
-export type QueuedJob = { jobId: string }
+/**
+ * What BullMQ carries: the job's id, which is also BullMQ's own id of it, and whose turn it takes (absent where an older
+ * version added it). Everything else is in the row.
+ */
+export type QueuedJob = { jobId: string; owner?: string; origin?: 'system' }
 
 /** Keys of all queues share one hash tag, so that a Redis Cluster keeps them in one slot (BullMQ's guide). */
 export const queuePrefix = (redisPrefix: string): string => `{${redisPrefix}}`
@@ -18,10 +22,8 @@ export const jobDefaults = {
   removeOnFail: { age: 7 * 24 * hour, count: 5_000 }
 } as const satisfies QueueOptions['defaultJobOptions']
 
-export type QueuedAs = { delayMs?: number; origin: 'user' | 'system'; first?: boolean }
-
-/** BullMQ runs jobs without a priority first. */
-const systemPriority = 10
+/** `owner`: the user whose turn the job takes. `first`: goes before everything that waits. */
+export type QueuedAs = { delayMs?: number; owner: string; origin: 'user' | 'system'; first?: boolean }
 
 export type Queues = ReturnType<typeof createQueues>
 
@@ -42,24 +44,35 @@ export function createQueues({ redis, redisPrefix }: { redis: Redis; redisPrefix
       return [action, queue]
     })
   )
+  const lines = new Map<AiAction, FairLine>(
+    [...queues].map(([action, queue]) => [action, createFairLine({ redis, queue })])
+  )
   const of = (action: AiAction): Queue<QueuedJob> => queues.get(action) as Queue<QueuedJob>
+  const line = (action: AiAction): FairLine => lines.get(action) as FairLine
   return {
     of,
     all: (): Queue<QueuedJob>[] => [...queues.values()],
-    /** Adds under the row's id: adding twice is harmless. What a person waits for goes before the platform's own jobs. */
-    async add(action: AiAction, jobId: string, { delayMs = 0, origin, first = false }: QueuedAs): Promise<void> {
-      const options = {
-        jobId,
-        ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}),
-        ...(first ? { lifo: true } : {})
-      }
+    /** The order in which the jobs of a queue are served. */
+    line,
+    /**
+     * Adds under the row's id, in the line of who waits, owner by owner: adding twice is harmless. A delayed job gets its
+     * place when its delay is over.
+     */
+    async add(action: AiAction, jobId: string, { delayMs = 0, owner, origin, first = false }: QueuedAs): Promise<void> {
       await of(action).add(
         action,
-        { jobId },
-        origin === 'system' && !first ? { ...options, priority: systemPriority } : options
+        { jobId, owner, ...(origin === 'system' ? { origin } : {}) },
+        {
+          jobId,
+          ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}),
+          // BullMQ serves what has no priority before the line.
+          ...(first ? { lifo: true } : { priority: noPlaceYet })
+        }
       )
+      if (!first && delayMs <= 0) await line(action).place()
     },
     async close(): Promise<void> {
+      await Promise.all([...lines.values()].map((it) => it.close()))
       await Promise.all([...queues.values()].map((queue) => queue.close()))
     }
   }

@@ -69,6 +69,9 @@ function toStarted(row: JobRow): StartedJob {
   }
 }
 
+/** Jobs before one in its thread that are worth counting. */
+const countedAhead = 1_000
+
 export type JobStore = ReturnType<typeof createJobStore>
 
 /** The `jobs` table. Only `lib/jobs` calls what writes here: it alone moves a job's state. */
@@ -152,7 +155,10 @@ export function createJobStore({ knex }: { knex: Knex }) {
       return (rows as Record<string, unknown>[]).map(toJobView)
     },
 
-    /** Locks the row of an open job for a start; also whether another worker that is still alive has it. */
+    /**
+     * Locks the row of an open job for a start; also whether another worker that is still alive has it, and how many
+     * open jobs of its thread come before it (counted to a thousand).
+     */
     async lockForStart(trx: Knex.Transaction, id: string, worker: string, aliveMs: number) {
       const { rows } = await trx.raw(
         `select j.*, j.run_at > now() as early,
@@ -160,16 +166,17 @@ export function createJobStore({ knex }: { knex: Knex }) {
                 (j.status = 'active' and j.worker is distinct from :worker and exists (
                   select from workers w where w.id = j.worker and w.seen_at > now() - :aliveMs * interval '1 ms'
                 )) as held,
-                (j.thread_id is not null and exists (
+                (case when j.thread_id is null then 0 else (select count(*)::int from (
                   select from jobs p where p.thread_id = j.thread_id and p.id <> j.id
                     and case when j.status = 'active' then p.status = 'active' and p.id < j.id
                              else p.status = 'active' or (p.status = 'queued' and p.id < j.id) end
-                )) as behind
+                  limit :countedAhead
+                ) ahead) end) as ahead
          from jobs j where j.id = :id for update of j`,
-        { id, worker, aliveMs }
+        { id, worker, aliveMs, countedAhead }
       )
       return rows[0] as
-        | (JobRow & { status: JobStatus; early: boolean; early_ms: string; held: boolean; behind: boolean })
+        | (JobRow & { status: JobStatus; early: boolean; early_ms: string; held: boolean; ahead: number })
         | undefined
     },
 

@@ -6,6 +6,7 @@ import { lookMs } from './knex.ts'
 
 export type OpenJob = {
   id: string
+  user_id: string
   action: AiAction
   origin: 'user' | 'system'
   status: JobStatus
@@ -68,7 +69,7 @@ export function createOpenJobs({ knex }: { knex: Knex }) {
     /** Open jobs in order of id, for the reconciler; `held` ones are being run by a worker that lives. */
     async open(after: string | undefined, limit: number, aliveMs: number) {
       const { rows } = await knex.raw(
-        `select j.id, j.action, j.origin, j.status, j.run_at, extract(epoch from (j.run_at - now())) * 1000 as early_ms,
+        `select j.id, j.user_id, j.action, j.origin, j.status, j.run_at, extract(epoch from (j.run_at - now())) * 1000 as early_ms,
                 (j.status = 'active' and exists (
                   select from workers w where w.id = j.worker and w.seen_at > now() - ? * interval '1 ms')) as held
          from jobs j

@@ -1,9 +1,8 @@
 import { createRunJob, type Handlers } from '../../workers/run-job.ts'
-import { createPool, type Pool } from '../../workers/pool.ts'
+import { createPools } from '../../workers/pools.ts'
 import { createRunningJobs } from '../../workers/running-jobs.ts'
 import { createHeartbeat } from '../../workers/heartbeat.ts'
 import { watchOrphanedRuns } from '../../workers/orphaned-runs.ts'
-import { watchDeadWorkers } from '../../workers/takeover.ts'
 import { createRunWatch } from '../../workers/watch-runs.ts'
 import { newId } from '../../lib/ids.ts'
 import { createUsageTracker } from '../../lib/usage/tracker.ts'
@@ -62,18 +61,21 @@ export async function startTestWorker(
   const watch = createRunWatch({ store: jobStore, running, subscriber, prefix, log })
   watch.start()
   const orphanedRuns = watchOrphanedRuns({ store: jobStore, running, lifecycle, worker, log })
-  const redis = openRedis('blocking', worker)
-  const openPool = (action: AiAction, concurrency: number) =>
-    createPool({ action, concurrency, redis, redisPrefix: prefix, runJob, log })
-  const pools: Pool[] = actions.map((action) => openPool(action, places))
-  const placesOf = new Map(actions.map((action) => [action, places]))
-  const takeover = watchDeadWorkers({ store: jobStore, queues, placesOf, openPool, log })
+  const pools = createPools({
+    placesOf: new Map(actions.map((action) => [action, places])),
+    redisOf: (action) => openRedis('blocking', `${worker}-${action}`),
+    redisPrefix: prefix,
+    queues,
+    store: jobStore,
+    runJob,
+    log
+  })
   return {
     worker,
     running,
     heartbeat,
     async stop() {
-      await Promise.all([...pools.map((pool) => pool.close()), takeover.stop()])
+      await pools.close()
       watch.stop()
       await orphanedRuns.stop()
       await heartbeat.stop()

@@ -143,7 +143,7 @@ test.serial('the jobs of a dead worker start again within 5 s, also while every 
   await workerStore.heartbeat('dead', ['rag_search'])
   for (const id of orphans) {
     t.is((await lifecycle.start(id, 'dead')).kind, 'started')
-    await redis.lrem(`{${prefix}}:rag_search:wait`, 1, id)
+    await redis.zrem(`{${prefix}}:rag_search:prioritized`, id)
     await redis.lpush(`{${prefix}}:rag_search:active`, id)
   }
   const diedAt = Date.now()

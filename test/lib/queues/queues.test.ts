@@ -12,9 +12,9 @@ test('what a person waits for is run before what the platform has queued for its
   const { queues, prefix, openRedis } = context()
   const own = Array.from({ length: 3 }, () => newId())
   const [wanted, delayed] = [newId(), newId()]
-  for (const id of own) await queues.add('embedding_generation', id, { origin: 'system' })
-  await queues.add('embedding_generation', delayed, { origin: 'system', delayMs: 1 })
-  await queues.add('embedding_generation', wanted, { origin: 'user' })
+  for (const id of own) await queues.add('embedding_generation', id, { owner: 'somebody', origin: 'system' })
+  await queues.add('embedding_generation', delayed, { owner: 'somebody', origin: 'system', delayMs: 1 })
+  await queues.add('embedding_generation', wanted, { owner: 'somebody', origin: 'user' })
 
   const order: string[] = []
   const worker = new Worker<QueuedJob>(
@@ -32,10 +32,10 @@ test('what a person waits for is run before what the platform has queued for its
 test('adding a job twice makes one', async (t) => {
   const { queues } = context()
   const id = newId()
-  await queues.add('rag_search', id, { origin: 'user' })
-  await queues.add('rag_search', id, { origin: 'system' })
-  t.is((await queues.of('rag_search').getJobCounts('waiting', 'prioritized')).waiting, 1)
-  t.is(await queues.of('rag_search').getJobState(id), 'waiting')
+  await queues.add('rag_search', id, { owner: 'somebody', origin: 'user' })
+  await queues.add('rag_search', id, { owner: 'somebody', origin: 'system' })
+  t.deepEqual(await queues.of('rag_search').getJobCounts('waiting', 'prioritized'), { waiting: 0, prioritized: 1 })
+  t.is(await queues.of('rag_search').getJobState(id), 'prioritized')
 })
 
 test('queues made while Redis is away work when it is back', async (t) => {
@@ -46,16 +46,16 @@ test('queues made while Redis is away work when it is back', async (t) => {
   const redis = createRedis(proxy.url, { kind: 'commands', name: 'test', log })
   t.teardown(() => redis.disconnect())
   const queues = createQueues({ redis, redisPrefix: prefix })
-  await t.throwsAsync(queues.add('bulk_create', newId(), { origin: 'user' }))
+  await t.throwsAsync(queues.add('bulk_create', newId(), { owner: 'somebody', origin: 'user' }))
 
   proxy.restore()
   const job = newId()
   await eventually(() =>
-    queues.add('bulk_create', job, { origin: 'user' }).then(
+    queues.add('bulk_create', job, { owner: 'somebody', origin: 'user' }).then(
       () => true,
       () => false
     )
   )
-  t.is(await queues.of('bulk_create').getJobState(job), 'waiting')
+  t.is(await queues.of('bulk_create').getJobState(job), 'prioritized')
   await queues.close()
 })

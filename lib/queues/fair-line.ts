@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs'
+import type { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+
+/**
+ * The priority that every job in a line has for BullMQ (its highest number, served last): what is waiting under it has
+ * no place yet, also when its delay is over or it was given back. The place itself is the score in BullMQ's sorted set.
+ */
+export const noPlaceYet = 2_097_151
+
+/** How far a flow moves on with each of its jobs: the platform's work for a person has a quarter of a person's share. */
+const personStep = 1
+const systemStep = 4
+
+const placedAtOnce = 500
+/** One more than there can be places' holders at the front. */
+const lookedAt = 50
+/** Jobs whose delay is over enter the line without a place: within this time of a delivery they have one. */
+const placeWithinMs = 10
+
+export type FairLine = {
+  /**
+   * Gives every job that has none a place. Calls at the same time share one; a failure is made up for by the next call,
+   * whoever makes it: until then the jobs wait behind those that have a place.
+   */
+  place(): Promise<void>
+  /** As `place`, a moment later, once for all who ask in between. */
+  placeSoon(): void
+  /** Puts a job that BullMQ took back behind those whose turn has come. */
+  putBack(jobId: string): Promise<void>
+  /** Owners of the jobs that are served next, each once. */
+  nextOwners(): Promise<string[]>
+  close(): Promise<void>
+}
+
+const script = (name: string) => readFileSync(new URL(`./${name}`, import.meta.url), 'utf8')
+
+type Commands = {
+  goals_fair_place(line: string, ends: string, state: string, ...args: (string | number)[]): Promise<number>
+  goals_fair_put_back(line: string, state: string, jobId: string): Promise<null>
+  goals_fair_waiting(wait: string, line: string, delayed: string, ...args: (string | number)[]): Promise<string[]>
+}
+
+/**
+ * Start-time fair queueing for one BullMQ queue (P. Goyal, H. Vin, H. Cheng, SIGCOMM 1996): each person's jobs are a
+ * flow, a job's tag is the later of virtual time and the end of the flow's job before it, and the lowest tag is served
+ * first. So a person's thousandth job waits behind everybody else's first, and nobody saves up turns by being idle.
+ * Tags are whole numbers below 2^53, where the priorities of BullMQ begin for what has no place: at a million jobs a
+ * second they last for longer than a century.
+ */
+export function createFairLine({ redis, queue }: { redis: Redis; queue: Queue }): FairLine {
+  redis.defineCommand('goals_fair_place', { numberOfKeys: 3, lua: script('fair-place.lua') })
+  redis.defineCommand('goals_fair_put_back', { numberOfKeys: 2, lua: script('fair-put-back.lua') })
+  redis.defineCommand('goals_fair_waiting', { numberOfKeys: 3, lua: script('fair-waiting.lua') })
+  const commands = redis as unknown as Commands
+  const jobKeys = queue.toKey('')
+  const [line, wait, delayed] = [queue.toKey('prioritized'), queue.toKey('wait'), queue.toKey('delayed')]
+  const [ends, state] = [queue.toKey('fair-ends'), queue.toKey('fair-state')]
+
+  let current: Promise<void> | undefined
+  let next: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
+
+  async function placeAll(): Promise<void> {
+    let placed: number
+    do {
+      placed = await commands.goals_fair_place(line, ends, state, jobKeys, placedAtOnce, personStep, systemStep)
+    } while (placed === placedAtOnce)
+  }
+
+  /** One at a time: who comes while one runs shares the next. */
+  function place(): Promise<void> {
+    if (current) {
+      next ??= current.then(() => {
+        next = undefined
+        return place()
+      })
+      return next
+    }
+    current = placeAll()
+      .catch(() => {
+        // the next call places these too
+      })
+      .finally(() => {
+        current = undefined
+      })
+    return current
+  }
+
+  return {
+    place,
+    placeSoon() {
+      timer ??= setTimeout(() => {
+        timer = undefined
+        void place()
+      }, placeWithinMs)
+    },
+    async putBack(jobId) {
+      await commands.goals_fair_put_back(line, state, jobId)
+    },
+    async nextOwners() {
+      return [...new Set(await commands.goals_fair_waiting(wait, line, delayed, jobKeys, Date.now(), lookedAt))]
+    },
+    async close() {
+      clearTimeout(timer)
+      await (next ?? current)
+    }
+  }
+}
