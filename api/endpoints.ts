@@ -23,7 +23,7 @@ export function contextEndpoints({
   gate: Gate
   awaitJob: AwaitJob
 }): Endpoint[] {
-  const { redis, prefix, admin, jobs, records, threadStore, budgetStore } = context
+  const { redis, prefix, admin, jobs, records, threadStore, budgetStore, deadLetterStore } = context
   const { access } = records
   const references = createReferences({ access })
   return [
@@ -43,6 +43,6 @@ export function contextEndpoints({
     ...threadEndpoints({ threads: createThreads({ store: threadStore }) }),
     ...webhookEndpoints(context.webhookRoom),
     ...usageEndpoints({ usage: admin.usage, budgetStore }),
-    ...adminEndpoints({ admin, gate, jobs, budgetStore })
+    ...adminEndpoints({ admin, gate, jobs, budgetStore, deadLetterStore })
   ]
 }

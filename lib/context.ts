@@ -4,6 +4,7 @@ import { createAdmin } from './admin/index.ts'
 import { createAuth } from './auth/index.ts'
 import { createBudgets } from './budgets/budgets.ts'
 import type { Config } from './config.ts'
+import { createDeadLetters } from './dead-letters/dead-letters.ts'
 import { createEventLog } from './events/log.ts'
 import { createWake } from './events/redis-channels.ts'
 import { createAdmission } from './jobs/admit.ts'
@@ -19,6 +20,7 @@ import { createRecords } from './records/records.ts'
 import { createRedis } from './redis.ts'
 import { createAuditStore } from './store/audits.ts'
 import { createBudgetStore } from './store/budgets.ts'
+import { createDeadLetterStore } from './store/dead-letters.ts'
 import { createEmbeddingStore } from './store/embeddings.ts'
 import { createEventStore } from './store/events.ts'
 import { createJobStore } from './store/jobs.ts'
@@ -134,6 +136,8 @@ function build({
     allow: config.webhookAllow,
     log
   })
+  const deadLetterStore = createDeadLetterStore({ knex })
+  const deadLetters = createDeadLetters({ store: deadLetterStore, log })
   const progress = createProgressBoard({ redis, prefix })
   const news = createJobNews({ events })
   const endJob = createEndJob({ store: jobStore, ledger, budgets, audits, news })
@@ -203,6 +207,8 @@ function build({
     workerStore,
     queues,
     webhookRoom,
+    deadLetterStore,
+    deadLetters,
     progress,
     lifecycle,
     jobs,

@@ -11,11 +11,28 @@ export type Failure = {
 export class NamedFailure extends Error {
   override name = 'NamedFailure'
   readonly code: string
+  /** what it was about may be tried again by itself after so long; absent: it would fail again */
+  readonly retryAfterMs: number | undefined
 
-  constructor(code: string, message: string, options: { cause?: unknown } = {}) {
-    super(message, options)
+  constructor(code: string, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = code
+    this.retryAfterMs = options.retryAfterMs
   }
+}
+
+const mostRetries = 12
+const longestRetryMs = 3_600_000
+
+/**
+ * When something that failed for so many times is tried again by itself: what the failure says, doubled each time up to an
+ * hour, twelve times.
+ * @returns ms; `undefined` when only a person can help
+ */
+export function retryDelayMs(error: unknown, attempts: number): number | undefined {
+  const named = causesOf(error).find((at) => at instanceof NamedFailure)
+  if (named?.retryAfterMs === undefined || attempts > mostRetries) return undefined
+  return Math.min(named.retryAfterMs * 2 ** (attempts - 1), longestRetryMs)
 }
 
 const sqlState = /^[0-9A-Z]{5}$/

@@ -1,4 +1,5 @@
 import type { Context } from '../lib/context.ts'
+import { createDeadLetterRetry } from '../lib/dead-letters/retry.ts'
 import { createPublisher } from '../lib/events/publisher.ts'
 import { createRelay } from '../lib/events/relay.ts'
 import { createDecisionReader } from '../lib/gate/decision-reader.ts'
@@ -15,6 +16,7 @@ import { createHandlers } from './handlers.ts'
 import { createHeartbeat } from './heartbeat.ts'
 import { watchOrphanedRuns } from './orphaned-runs.ts'
 import { createPools } from './pools.ts'
+import { repeat } from './repeat.ts'
 import { createRunJob } from './run-job.ts'
 import { createRunningJobs } from './running-jobs.ts'
 import { createRunWatch } from './watch-runs.ts'
@@ -31,7 +33,8 @@ export type Workers = {
  */
 export async function startWorkers({ context, name }: { context: Context; name: string }): Promise<Workers> {
   const { config, log, prefix, knex, redis, subscriber, ledger, budgets, admin } = context
-  const { jobStore, workerStore, queues, progress, lifecycle, openRedis, webhookRoom } = context
+  const { jobStore, workerStore, queues, progress, lifecycle, openRedis, webhookRoom, deadLetters, deadLetterStore } =
+    context
   const tracker = createUsageTracker()
   const guard = createProviderGuard({ redis, prefix, limits: config.providerLimits, log })
   const models = await openModels({ config, tracker, ledger, budgets, guard, log })
@@ -65,9 +68,16 @@ export async function startWorkers({ context, name }: { context: Context; name: 
     holder: name,
     retentionDays: config.eventRetentionDays,
     sinks: [webhookRoom.sink],
+    deadLetters,
     log
   })
   relay.start()
+  const deadLetterRetry = repeat({
+    name: 'dead letters',
+    everyMs: 1_000,
+    work: createDeadLetterRetry({ store: deadLetterStore, handlers: { ...relay.retries }, log }),
+    log
+  })
   const webhookPool = createWebhookPool({ ...webhookRoom, subscriber, prefix, log })
   webhookPool.start()
   const decisionReader = createDecisionReader({
@@ -116,6 +126,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
       await decisionReader.stop()
       await adminWorkers.stop()
       await webhooksStopped
+      await deadLetterRetry.stop()
       await relay.stop()
       await publisher?.close()
       await heartbeat.stop()

@@ -1,14 +1,19 @@
+import { createBisect } from '../batches/bisect.ts'
+import type { DeadLetters } from '../dead-letters/dead-letters.ts'
 import type { Logger } from '../logger.ts'
+import { isOutage } from '../outage.ts'
 import type { EventStore } from '../store/events.ts'
 import type { Lease, RelayStore } from '../store/relay.ts'
 import type { Doorbell } from './doorbell.ts'
 import { toOutgoing } from './outgoing.ts'
 import { orAborted, pause } from './pause.ts'
-import { createSinkRunner, type Sink } from './sink.ts'
+import type { Sink } from './sink.ts'
+import { createSinkRunner } from './sink-runner.ts'
 
 export type Leadership = {
   store: RelayStore
-  events: Pick<EventStore, 'after'>
+  events: Pick<EventStore, 'after' | 'nextAfter'>
+  deadLetters: DeadLetters
   sinks: Sink[]
   lease: Lease & { lastPosition: number }
   leaseMs: number
@@ -37,6 +42,7 @@ const trimBatch = 1_000
 export async function lead({
   store,
   events,
+  deadLetters,
   sinks,
   lease,
   leaseMs,
@@ -62,6 +68,7 @@ export async function lead({
       cursor: cursors.get(sink.name) as number,
       last: lease.lastPosition,
       events,
+      deadLetters,
       inCharge: () => performance.now() < validUntil,
       onChange: () => {
         unsaved = true
@@ -69,6 +76,13 @@ export async function lead({
       log
     })
   )
+
+  const bisectPlaces = createBisect<string>({
+    setAside: (key, error) => deadLetters.setAside({ kind: 'placing', key, error })
+  })
+  const bisectRemovals = createBisect<string>({
+    setAside: (key, error) => deadLetters.setAside({ kind: 'event_retention', key, error })
+  })
 
   function lose(): void {
     if (!over.aborted) log.warn({ epoch: lease.epoch }, 'relay lost its lease')
@@ -97,12 +111,36 @@ export async function lead({
     await pause(leaseMs / 4, over)
   })
 
-  const place = repeat('place', 200, async () => {
-    const answer = await store.place(lease, placeBatch)
-    if (!answer) return lose()
+  const offer = (answer: Awaited<ReturnType<RelayStore['place']>>): number => {
+    if (!answer) return -1
     const batch = toOutgoing(answer.placed, answer.previous)
     for (const runner of runners) runner.offer(batch)
-    if (batch.length < placeBatch) await bell.wait(pollMs, over)
+    return batch.length
+  }
+
+  /** After a failure: finds the events that cannot be placed, and places the others. */
+  async function placeEach(failure: unknown): Promise<void> {
+    if (isOutage(failure)) throw failure
+    const { error } = await bisectPlaces(
+      await store.waiting(placeBatch),
+      async (ids) => {
+        if (offer(await store.place(lease, placeBatch, ids)) < 0) lose()
+        return undefined
+      },
+      () => !over.aborted
+    )
+    if (error !== undefined) throw error
+  }
+
+  const place = repeat('place', 200, async () => {
+    let placed = placeBatch
+    try {
+      placed = offer(await store.place(lease, placeBatch))
+      if (placed < 0) return lose()
+    } catch (error) {
+      await placeEach(error)
+    }
+    if (placed < placeBatch) await bell.wait(pollMs, over)
   })
 
   async function saveCursors(): Promise<void> {
@@ -122,8 +160,17 @@ export async function lead({
   })
 
   const trim = repeat('remove old events', trimEveryMs, async () => {
-    const removed = await store.trim(lease, retentionDays, trimBatch)
-    await pause(removed < trimBatch ? trimEveryMs : 50, over)
+    const old = await store.old(retentionDays, trimBatch)
+    const { error } = await bisectRemovals(
+      old,
+      async (ids) => {
+        if ((await store.trim(lease, ids)) === undefined) lose()
+        return undefined
+      },
+      () => !over.aborted
+    )
+    if (error !== undefined) throw error
+    await pause(old.length < trimBatch ? trimEveryMs : 50, over)
   })
 
   const delivering = Promise.all(runners.map((runner) => runner.run(over, abort.signal)))

@@ -10,15 +10,24 @@ export type Outgoing = {
   userId: string | null
   channels: string[]
   event: CloudEvent
+  /** the event as JSON */
+  body: string
+  bytes: number
 }
 
 /** @param previous the position before the first entry */
 export function toOutgoing(entries: LogEntry[], previous: number): Outgoing[] {
-  return entries.map((entry, i) => ({
-    position: entry.position,
-    previous: i === 0 ? previous : (entries[i - 1] as LogEntry).position,
-    userId: entry.userId,
-    channels: entry.channels,
-    event: toCloudEvent(entry)
-  }))
+  return entries.map((entry, i) => {
+    const event = toCloudEvent(entry)
+    const body = JSON.stringify(event)
+    return {
+      position: entry.position,
+      previous: i === 0 ? previous : (entries[i - 1] as LogEntry).position,
+      userId: entry.userId,
+      channels: entry.channels,
+      event,
+      body,
+      bytes: Buffer.byteLength(body)
+    }
+  })
 }

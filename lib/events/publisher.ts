@@ -1,4 +1,5 @@
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib'
+import { NamedFailure } from '../failure.ts'
 import type { Logger } from '../logger.ts'
 import { orAborted } from './pause.ts'
 import { assertTopology } from './topology.ts'
@@ -95,7 +96,7 @@ export async function createPublisher({
             contentEncoding: 'utf-8',
             headers: { position }
           },
-          (error: Error | null) => (error ? reject(error) : resolve())
+          (error: Error | null) => (error ? reject(named(error)) : resolve())
         )
       })
     },
@@ -115,6 +116,17 @@ export async function createPublisher({
     }
   }
 }
+
+const refusedAgainMs = 60_000
+
+/** amqplib 2.3 says of a `basic.nack` only that. */
+const named = (error: Error): Error =>
+  error.message === 'message nacked'
+    ? new NamedFailure('broker_rejected', 'RabbitMQ refused the message: a broker queue it goes to takes no more', {
+        cause: error,
+        retryAfterMs: refusedAgainMs
+      })
+    : error
 
 /** Ten seconds unless the URL says otherwise: a broker behind a dead link is noticed within twenty. */
 function withHeartbeat(url: string): string {

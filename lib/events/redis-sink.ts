@@ -1,4 +1,6 @@
 import type { Redis } from 'ioredis'
+import type { Refused } from '../batches/bisect.ts'
+import { isOutage } from '../outage.ts'
 import type { Outgoing } from './outgoing.ts'
 import { redisChannels } from './redis-channels.ts'
 import type { Sink } from './sink.ts'
@@ -17,15 +19,19 @@ export function createRedisSink({ redis, prefix }: { redis: Pick<Redis, 'pipelin
     skipBeyond: 1_000,
     async deliver(batch, confirmed) {
       const pipeline = redis.pipeline()
-      for (const { position, previous, channels, event } of batch) {
-        pipeline.publish(events, JSON.stringify({ position, previous, channels, event } satisfies EventMessage))
+      for (const { position, previous, channels, body } of batch) {
+        const head = JSON.stringify({ position, previous, channels } satisfies Omit<EventMessage, 'event'>)
+        pipeline.publish(events, `${head.slice(0, -1)},"event":${body}}`)
       }
       const replies = (await pipeline.exec()) ?? []
-      for (const [i, { position }] of batch.entries()) {
-        const error = replies[i]?.[0]
-        if (error || !replies[i]) throw error ?? new Error('redis answered nothing')
-        confirmed(position)
+      const refused: Refused<Outgoing>[] = []
+      for (const [i, member] of batch.entries()) {
+        const error = replies[i] ? replies[i][0] : new Error('Connection is closed: Redis answered nothing')
+        if (error && isOutage(error)) throw error
+        if (error) refused.push({ member, error })
+        else if (refused.length === 0) confirmed(member.position)
       }
+      return refused
     }
   }
 }

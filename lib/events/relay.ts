@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
+import type { DeadLetters } from '../dead-letters/dead-letters.ts'
+import type { RetryDeadLetter } from '../dead-letters/retry.ts'
 import type { Logger } from '../logger.ts'
 import { createEventStore } from '../store/events.ts'
 import { createRelayStore } from '../store/relay.ts'
@@ -9,9 +11,10 @@ import { type Leadership, lead } from './leadership.ts'
 import { pause } from './pause.ts'
 import type { Publisher } from './publisher.ts'
 import { createRabbitMqSink } from './rabbitmq-sink.ts'
+import { createRedeliver } from './redeliver.ts'
 import { redisChannels } from './redis-channels.ts'
 import { createRedisSink } from './redis-sink.ts'
-import type { Sink } from './sink.ts'
+import { type Sink, sinkKind } from './sink.ts'
 
 export type Relay = {
   /** Begins to stand by, and leads as soon as no other relay does. */
@@ -19,6 +22,8 @@ export type Relay = {
   /** Lets what is being delivered arrive (up to 1 s), saves the cursors and frees the lease. Safe to call twice. */
   stop(): Promise<void>
   leading(): boolean
+  /** how what was put aside is tried again, by kind of dead letter; any process may */
+  retries: Record<string, RetryDeadLetter>
 }
 
 /** A leader that dies is replaced after at most this and one look of a standby: under 3 s. */
@@ -44,6 +49,7 @@ export function createRelay({
   holder,
   retentionDays,
   sinks = [],
+  deadLetters,
   log
 }: {
   knex: Knex
@@ -54,6 +60,8 @@ export function createRelay({
   holder: string
   retentionDays: number
   sinks?: Sink[]
+  /** where events go that cannot be placed, delivered or removed by themselves */
+  deadLetters: DeadLetters
   log: Logger
 }): Relay {
   const store = createRelayStore({ knex })
@@ -82,6 +90,7 @@ export function createRelay({
           await lead({
             store,
             events,
+            deadLetters,
             sinks: all,
             lease,
             leaseMs,
@@ -113,6 +122,12 @@ export function createRelay({
       subscriber.off('message', onMessage)
       await running
     },
-    leading: () => leading
+    leading: () => leading,
+    retries: {
+      ...Object.fromEntries(all.map((sink) => [sinkKind(sink.name), createRedeliver({ events, sink })])),
+      // No longer put aside, they are taken up by the relay that leads.
+      placing: async () => {},
+      event_retention: async () => {}
+    }
   }
 }

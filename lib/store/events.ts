@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { EventView } from '../schemas/event.ts'
+import { notSetAside } from './dead-letters.ts'
 import { lookMs } from './knex.ts'
 
 /** One committed event of the log, in its place. */
@@ -79,6 +80,22 @@ export function createEventStore({ knex }: { knex: Knex }) {
       return rows.map(toLogEntry)
     },
 
+    /** What follows `position` without being read itself. */
+    async nextAfter(position: number): Promise<{ id: string; position: number } | undefined> {
+      const row = await knex('events')
+        .where('position', '>', position)
+        .orderBy('position')
+        .first('id', 'position')
+        .timeout(lookMs)
+      return row && { id: row.id as string, position: Number(row.position) }
+    },
+
+    /** One event in its place; `undefined` when it is not, or no longer, in the log. */
+    async entry(id: string): Promise<LogEntry | undefined> {
+      const row = await knex('events').where({ id }).whereNotNull('position').first(columns).timeout(lookMs)
+      return row && toLogEntry(row)
+    },
+
     /** What follows `position` in one channel, up to and with `upTo`, ascending. */
     async ofChannel(channel: string, position: number, upTo: number, limit: number): Promise<LogEntry[]> {
       const query = knex('events')
@@ -97,9 +114,10 @@ export function createEventStore({ knex }: { knex: Knex }) {
 
     /** Whether committed events of this channel still wait for their position. */
     async anyUnplaced(channel: string): Promise<boolean> {
-      const row = await knex('events')
+      const row = await knex('events as e')
         .whereNull('position')
         .whereRaw('channels @> array[?]::text[]', [channel])
+        .whereRaw(notSetAside('placing', 'e.id'))
         .first('id')
       return row !== undefined
     },

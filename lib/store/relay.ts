@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { Failure } from '../failure.ts'
+import { notSetAside } from './dead-letters.ts'
 import { type LogEntry, toLogEntry } from './events.ts'
 import { lookMs } from './knex.ts'
 
@@ -55,20 +56,26 @@ export function createRelayStore({ knex }: { knex: Knex }) {
     /**
      * Gives the next committed events their positions, in the order in which they were inserted.
      * One statement: positions, and the last one in the relay's row, commit together or not at all, and the lock on
-     * that row makes positions visible in order.
+     * that row makes positions visible in order. Rows that somebody else holds, because their person is being deleted,
+     * are left for later, or the relay would wait for that with its own row locked.
+     * @param ids only these of them
      * @returns the placed events, ascending, and the last position before them; `undefined` when the lease is
      *   another's by now
      */
     async place(
       { holder, epoch }: Lease,
-      limit: number
+      limit: number,
+      ids?: readonly string[]
     ): Promise<{ previous: number; placed: LogEntry[] } | undefined> {
       const { rows } = await raw(
         `with lease as materialized (
            select last_position from relay where id = 1 and holder = :holder and epoch = :epoch for update
          ), waiting as materialized (
            select id, row_number() over (order by seq) as n
-           from (select id, seq from events where position is null order by seq limit :limit) e
+           from (select e.id, e.seq from events e
+                 where e.position is null and exists (select from lease) and ${notSetAside('placing', 'e.id')}
+                   ${ids ? 'and e.id = any(:ids::uuid[])' : ''}
+                 order by e.seq limit :limit for no key update of e skip locked) e
          ), placed as (
            update events e set position = lease.last_position + waiting.n
            from waiting, lease
@@ -80,11 +87,22 @@ export function createRelayStore({ knex }: { knex: Knex }) {
            where relay.id = 1 and p.position is not null
          )
          select lease.last_position as previous, placed.* from lease left join placed on true order by placed.position`,
-        { holder, epoch, limit }
+        { holder, epoch, limit, ...(ids ? { ids: [...ids] } : {}) }
       )
       if (rows.length === 0) return undefined
       const previous = Number(rows[0].previous)
       return { previous, placed: rows[0].id === null ? [] : rows.map(toLogEntry) }
+    },
+
+    /** Ids of the next events that wait for a position, in the order in which they get them. */
+    async waiting(limit: number): Promise<string[]> {
+      return await knex('events as e')
+        .whereNull('position')
+        .whereRaw(notSetAside('placing', 'e.id'))
+        .orderBy('seq')
+        .limit(limit)
+        .timeout(lookMs)
+        .pluck('id')
     },
 
     /**
@@ -138,31 +156,34 @@ export function createRelayStore({ knex }: { knex: Knex }) {
       return rows[0].ours
     },
 
-    /**
-     * Removes up to `limit` of the oldest events that are older than `keepDays` and that every sink has confirmed.
-     * @returns how many
-     */
-    async trim({ holder, epoch }: Lease, keepDays: number, limit: number): Promise<number> {
+    /** Events that are older than `keepDays` and that every sink has confirmed, up to `limit`, the oldest first. */
+    async old(keepDays: number, limit: number): Promise<string[]> {
+      const { rows } = await raw(
+        `select e.id from events e
+         where e.position <= (select coalesce(min(position), 9223372036854775807) from relay_cursors)
+           and e.time < now() - :keepDays * interval '1 day' and ${notSetAside('event_retention', 'e.id')}
+         order by e.time limit :limit`,
+        { keepDays, limit }
+      )
+      return (rows as { id: string }[]).map(({ id }) => id)
+    },
+
+    /** Removes events. @returns how many, or `undefined` when the lease is another's by now */
+    async trim({ holder, epoch }: Lease, ids: readonly string[]): Promise<number | undefined> {
       const { rows } = await raw(
         `with lease as materialized (
            select trimmed_position from relay where id = 1 and holder = :holder and epoch = :epoch for update
-         ), old as materialized (
-           select e.id, e.position
-           from events e, lease
-           where e.position <= (select coalesce(min(position), 9223372036854775807) from relay_cursors)
-             and e.time < now() - :keepDays * interval '1 day'
-           order by e.time limit :limit
          ), removed as (
-           delete from events where id in (select id from old) returning position
+           delete from events where id = any(:ids::uuid[]) and exists (select from lease) returning position
          ), moved as (
            update relay set trimmed_position = greatest(relay.trimmed_position, r.position)
            from (select max(position) as position from removed) r
            where relay.id = 1 and r.position is not null
          )
-         select count(*) as count from removed`,
-        { holder, epoch, keepDays, limit }
+         select count(*) as count, exists (select from lease) as ours from removed`,
+        { holder, epoch, ids: [...ids] }
       )
-      return Number(rows[0].count)
+      return rows[0].ours ? Number(rows[0].count) : undefined
     },
 
     /** How far behind each sink is and why, and how many events wait for a position: for health and metrics. */
@@ -174,14 +195,14 @@ export function createRelayStore({ knex }: { knex: Knex }) {
                 )} end as seconds,
                 waiting.count as unplaced, waiting.seconds as unplaced_seconds
          from relay left join relay_cursors c on true,
-           (select count(*) as count, ${ageOf('select time from events where position is null order by seq limit 1')} as seconds
-            from events where position is null) waiting
+           (select count(*) as count, extract(epoch from now() - min(time)) as seconds
+            from events e where e.position is null and ${notSetAside('placing', 'e.id')}) waiting
          order by c.sink`
       )
       const lagging = rows as LagRow[]
       return {
         unplaced: Number(lagging[0]?.unplaced ?? 0),
-        unplacedSeconds: Number(lagging[0]?.unplaced_seconds ?? 0),
+        unplacedSeconds: Math.max(0, Number(lagging[0]?.unplaced_seconds ?? 0)),
         sinks: lagging.flatMap(({ sink, behind, seconds, ...row }) =>
           sink === null
             ? []

@@ -2,7 +2,13 @@ import type { Knex } from 'knex'
 import { newId } from '../ids.ts'
 import type { DeliveryError, DeliveryView } from '../schemas/webhook.ts'
 
-export type NewDelivery = { webhookId: string; eventId: string; eventType: string; position: number; body: string }
+export type NewDelivery = {
+  webhookId: string
+  eventId: string
+  eventType: string
+  position: number
+  body: string
+}
 
 /** What an attempt needs. */
 export type DueDelivery = {
@@ -92,24 +98,55 @@ function toView(row: DeliveryRow): DeliveryView {
 
 /** The `webhook_deliveries` table: the only record of what was sent, how often and when it is next. */
 export function createDeliveryStore({ knex }: { knex: Knex }) {
+  /** Positions of events that have no delivery yet for a webhook that is there. */
+  async function missing(
+    { webhookIds, eventIds }: { webhookIds: string[]; eventIds: string[] },
+    events: Map<string, { position: number }>
+  ): Promise<number[]> {
+    const { rows } = await knex.raw(
+      `select distinct d.event from unnest(:webhookIds::uuid[], :eventIds::uuid[]) as d (webhook, event)
+       join webhooks w on w.id = d.webhook
+       where not exists (select from webhook_deliveries o
+                         where o.webhook_id = d.webhook and o.event_id = d.event and o.redelivery_of is null)`,
+      { webhookIds, eventIds }
+    )
+    return (rows as { event: string }[]).map(({ event }) => (events.get(event) as { position: number }).position)
+  }
+
   return {
-    /** Writes deliveries that are not there yet, of webhooks that still are. @returns the ids of those written now */
-    async insertMissing(deliveries: NewDelivery[]): Promise<string[]> {
-      if (deliveries.length === 0) return []
+    /**
+     * Writes deliveries that are not there yet, of webhooks that still are. Never waits for a webhook that somebody else
+     * holds, because its person is being removed for example: nobody else's deliveries should. The body of an event is
+     * sent to the database once, whatever the number of its webhooks.
+     * @returns the ids of those written now, and positions of events with a webhook that is held
+     */
+    async insertMissing(deliveries: NewDelivery[]): Promise<{ made: string[]; busy: number[] }> {
+      if (deliveries.length === 0) return { made: [], busy: [] }
+      const events = new Map(
+        deliveries.map(({ eventId, eventType, position, body }) => [
+          eventId,
+          { id: eventId, eventType, position, body }
+        ])
+      )
+      const wanted = {
+        ids: deliveries.map(() => newId()),
+        webhookIds: deliveries.map(({ webhookId }) => webhookId),
+        eventIds: deliveries.map(({ eventId }) => eventId)
+      }
       const { rows } = await knex.raw(
         `insert into webhook_deliveries (id, webhook_id, event_id, event_type, position, body)
-         select d.id, w.id, d."eventId", d."eventType", d.position, d.body
-         from jsonb_to_recordset(?::jsonb) as d (
-           id uuid, "webhookId" uuid, "eventId" uuid, "eventType" text, position bigint, body text
-         )
-         join webhooks w on w.id = d."webhookId"
-         order by w.id, d.position
-         for key share of w
+         select d.id, w.id, e.id, e."eventType", e.position, e.body
+         from unnest(:ids::uuid[], :webhookIds::uuid[], :eventIds::uuid[]) as d (id, webhook, event)
+         join jsonb_to_recordset(:events::jsonb) as e (id uuid, "eventType" text, position bigint, body text) on e.id = d.event
+         join webhooks w on w.id = d.webhook
+         order by w.id, e.position
+         for key share of w skip locked
          on conflict (webhook_id, event_id) where redelivery_of is null do nothing
          returning id`,
-        [JSON.stringify(deliveries.map((delivery) => ({ ...delivery, id: newId() })))]
+        { ...wanted, events: JSON.stringify([...events.values()]) }
       )
-      return (rows as { id: string }[]).map(({ id }) => id)
+      const made = (rows as { id: string }[]).map(({ id }) => id)
+      return { made, busy: made.length < deliveries.length ? await missing(wanted, events) : [] }
     },
 
     /** The same once more, as a delivery of its own. `undefined` when there is none of that id for the webhook. */

@@ -105,7 +105,7 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
     queues: context.queues.all(),
     relayLag: createRelayStore(context).lag,
     endpoints: [
-      ...adminEndpoints({ admin, gate, jobs, budgetStore }),
+      ...adminEndpoints({ admin, gate, jobs, budgetStore, deadLetterStore: context.deadLetterStore }),
       ...usageEndpoints({ usage: admin.usage, budgetStore })
     ]
   })

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { ExecutionContext } from 'ava'
+import { createDeadLetters } from '../../lib/dead-letters/dead-letters.ts'
 import { createEventLog, type EventLog, type NewEvent } from '../../lib/events/log.ts'
 import { createWake, redisChannels } from '../../lib/events/redis-channels.ts'
 import { createRelay, type Relay } from '../../lib/events/relay.ts'
@@ -9,6 +10,7 @@ import type { Sink } from '../../lib/events/sink.ts'
 import { newId } from '../../lib/ids.ts'
 import { createLogger, type Logger } from '../../lib/logger.ts'
 import { createRedis } from '../../lib/redis.ts'
+import { createDeadLetterStore, type DeadLetterStore } from '../../lib/store/dead-letters.ts'
 import { createEventStore, type EventStore, type LogEntry } from '../../lib/store/events.ts'
 import { createRelayStore, type RelayStore } from '../../lib/store/relay.ts'
 import { createKnex, migrateLatest } from '../../lib/store/knex.ts'
@@ -26,6 +28,7 @@ export type EventStage = {
   eventLog: EventLog
   events: EventStore
   relayStore: RelayStore
+  deadLetterStore: DeadLetterStore
   openRedis(kind: 'commands' | 'subscriber', url?: string): Redis
   newUser(): Promise<string>
   /** Appends one event in a transaction of its own. Returns the event's id. */
@@ -60,6 +63,7 @@ export async function createEventStage(t: Pick<ExecutionContext, 'teardown'>): P
   const transaction = createTransaction({ knex, onError: (error) => log.warn({ err: error }, 'wake failed') })
   const eventLog = createEventLog({ transaction, wake: createWake({ redis, prefix }) })
   const events = createEventStore({ knex })
+  const deadLetterStore = createDeadLetterStore({ knex })
   return {
     isolation,
     knex,
@@ -70,6 +74,7 @@ export async function createEventStage(t: Pick<ExecutionContext, 'teardown'>): P
     eventLog,
     events,
     relayStore: createRelayStore({ knex }),
+    deadLetterStore,
     openRedis,
     async newUser() {
       const id = newId()
@@ -91,6 +96,7 @@ export async function createEventStage(t: Pick<ExecutionContext, 'teardown'>): P
         holder: 'test',
         retentionDays,
         sinks,
+        deadLetters: createDeadLetters({ store: deadLetterStore, log }),
         log
       })
       first.push(() => relay.stop())
