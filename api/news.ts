@@ -11,13 +11,14 @@ import { rateLimitHeaders } from '../lib/gate/headers.ts'
 import type { Logger } from '../lib/logger.ts'
 import { createCredentialsInForce } from '../lib/store/credentials-in-force.ts'
 import { createEventStore } from '../lib/store/events.ts'
+import { createConnectionPlaces } from './connection-places.ts'
 import { type CredentialWatch, createCredentialWatch } from './credential-watch.ts'
 import type { Endpoint } from './endpoint.ts'
 import { refusal } from './middleware/rate-limit.ts'
 import { type JobEventNeeds, jobEventEndpoints } from './routes/job-events.ts'
 import type { CanSubscribe } from './sockets/connection.ts'
 import { attachSockets, type LimitUpgrade, type Sockets } from './sockets/index.ts'
-import type { SocketLimits } from './sockets/limits.ts'
+import { type SocketLimits, socketLimits } from './sockets/limits.ts'
 
 export type News = {
   /** ends waits of requests with the news of their job */
@@ -28,7 +29,7 @@ export type News = {
   endpoints: Endpoint[]
   /** Begins to follow the log; to be called once, before anything is served. */
   start(): void
-  /** Serves `/ws`. @param addressOf the client's address of an upgrade, for its limit */
+  /** Serves `/ws`. @param addressOf the client's address of an upgrade, for its limits */
   serveSockets(server: Server, addressOf: (request: IncomingMessage) => string): void
   /** connections of this process */
   sockets(): number
@@ -39,6 +40,9 @@ export type News = {
   /** To be called when nothing is served any more. The clients stay open. */
   stop(): Promise<void>
 }
+
+/** More often than once a minute, as `ConnectionPlaces` asks. */
+const keepMs = 30_000
 
 /** What one API process has of the news: one feed of the log and one of running texts, and those who listen to them. */
 export function createNews({
@@ -51,7 +55,7 @@ export function createNews({
   jobs,
   endedAmong,
   canSubscribe,
-  limits,
+  limits = socketLimits,
   log
 }: {
   knex: Knex
@@ -73,17 +77,31 @@ export function createNews({
   const waiter = createJobWaiter({ feed, endedAmong, log })
   const openTail = createTails({ feed, events, log })
   const watch = createCredentialWatch({ subscriber, prefix, inForce: createCredentialsInForce({ knex }), log })
+  const places = createConnectionPlaces({ redis, prefix, limits, log })
   const goingAway = new AbortController()
   let sockets: Sockets | undefined
+  let keeping: NodeJS.Timeout | undefined
 
   return {
     waiter,
     watch,
-    endpoints: jobEventEndpoints({ jobs, events, openTail, deltas, waiter, watch, goingAway: goingAway.signal }),
+    endpoints: jobEventEndpoints({
+      jobs,
+      events,
+      openTail,
+      deltas,
+      waiter,
+      watch,
+      places,
+      goingAway: goingAway.signal
+    }),
     start() {
       feed.start()
       deltas.start()
       watch.start()
+      keeping = setInterval(() => {
+        places.keep().catch((error: unknown) => log.warn({ err: error }, 'places of connections could not be kept'))
+      }, keepMs)
     },
     serveSockets(server, addressOf) {
       sockets = attachSockets({
@@ -97,9 +115,9 @@ export function createNews({
         canSubscribe,
         openTail,
         deltas,
-        redis,
-        prefix,
-        ...(limits ? { limits } : {}),
+        places,
+        addressOf,
+        limits,
         log
       })
     },
@@ -110,6 +128,7 @@ export function createNews({
       await sockets?.close()
     },
     async stop() {
+      clearInterval(keeping)
       await Promise.all([watch.stop(), deltas.stop(), feed.stop()])
     }
   }

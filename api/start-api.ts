@@ -14,8 +14,9 @@ import { createHealth } from './health/health.ts'
 import { createProbes, restsOn } from './health/probes.ts'
 import { createDrain, type Drain } from './drain.ts'
 import { createApiServer } from './http-server.ts'
-import { clientAddress } from './middleware/client-address.ts'
+import { clientAddress, isTrustedProxy } from './middleware/client-address.ts'
 import { createNews } from './news.ts'
+import { socketLimits } from './sockets/limits.ts'
 
 /** How long a worker may be silent before it counts as gone. */
 const workerAliveMs = 5_000
@@ -66,6 +67,7 @@ export async function startApi({
     jobs,
     endedAmong: jobStore.endedAmong,
     canSubscribe: records.access.canSubscribe,
+    limits: { ...socketLimits, connectionsOfAddress: config.connectionsPerAddress },
     log
   })
   const relay = createRelayStore({ knex })
@@ -96,7 +98,7 @@ export async function startApi({
     relayLag: relay.lag,
     endpoints: [...contextEndpoints({ context, gate, awaitJob }), ...news.endpoints]
   })
-  const server = createApiServer(app, config.keepAliveMs)
+  const server = createApiServer(app, { keepAliveMs: config.keepAliveMs, isProxy: isTrustedProxy(app) })
   const drain = createDrain(server)
   await connected(gateRedis)
   await gate.start()

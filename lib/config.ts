@@ -207,6 +207,11 @@ const variables = {
   ],
   WEBHOOK_ALLOW: [list.optional(), 'hosts a webhook may reach although their address is private', ''],
   CORS_ORIGINS: [origins.optional(), 'origins that browsers may call from, separated by commas', 'none'],
+  CONNECTIONS_PER_ADDRESS: [
+    integer(1, 100_000).default(200),
+    'sockets and event streams that one address may have open, over all processes',
+    '200'
+  ],
   TRUST_PROXY: [trustProxy.default(false), 'number of proxies in front, or their addresses', 'off'],
   METRICS_TOKEN: [
     z.string().min(16).optional(),
@@ -307,6 +312,7 @@ function toConfig(v: Variables, offline: boolean) {
     webhookAllow: v.WEBHOOK_ALLOW ?? [],
     corsOrigins: v.CORS_ORIGINS ?? [],
     trustProxy: v.TRUST_PROXY,
+    connectionsPerAddress: v.CONNECTIONS_PER_ADDRESS,
     metricsToken: v.METRICS_TOKEN,
     logLevel: v.LOG_LEVEL,
     drainMs: v.DRAIN_SECONDS * 1000,

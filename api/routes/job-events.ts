@@ -12,9 +12,11 @@ import { cloudEventSchema } from '../../lib/schemas/cloud-event.ts'
 import type { JobView } from '../../lib/schemas/job.ts'
 import { idParamsSchema, limitSchema, pageOf } from '../../lib/schemas/page.ts'
 import type { EventStore } from '../../lib/store/events.ts'
+import type { ConnectionPlaces } from '../connection-places.ts'
 import type { CredentialWatch } from '../credential-watch.ts'
 import { type Endpoint, endpoint, type Reply } from '../endpoint.ts'
 import { openEventStream, type StreamedEvent } from '../event-stream.ts'
+import { addressOf } from '../middleware/rate-limit.ts'
 
 export type JobEventNeeds = {
   /** throws AppError 404 for an unknown or foreign id */
@@ -24,6 +26,7 @@ export type JobEventNeeds = {
   deltas: Pick<DeltaFeed, 'follow'>
   waiter: JobWaiter
   watch: Pick<CredentialWatch, 'add' | 'remove'>
+  places: Pick<ConnectionPlaces, 'enter'>
   /** aborted when the server goes away: streams end, and their clients come back elsewhere */
   goingAway: AbortSignal
 }
@@ -70,7 +73,14 @@ export function jobEventEndpoints(needs: JobEventNeeds): Endpoint[] {
         res.vary('Accept')
         const type = req.accepts(['json', 'text/event-stream'])
         if (!type) throw new AppError('not_acceptable', 'This is told as application/json or text/event-stream')
-        if (type === 'text/event-stream') return await stream(needs, { actor, job, after: lastSeen(req) ?? after, res })
+        if (type === 'text/event-stream') {
+          const place = await needs.places.enter('streams', actor.id, addressOf(req))
+          try {
+            return await stream(needs, { actor, job, after: lastSeen(req) ?? after, res })
+          } finally {
+            place.leave()
+          }
+        }
 
         const { last } = await events.ends()
         const from = after ?? cursor

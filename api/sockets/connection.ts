@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Actor } from '../../lib/auth/actor.ts'
 import { AppError } from '../../lib/errors.ts'
@@ -35,11 +36,23 @@ export type Connection = Holder & {
 
 /** How long a closing handshake may take, also of a reader that never gets to its end. */
 const closeGraceMs = 10_000
+/** How long one who sends too much has to read why it is closed. */
+const floodGraceMs = 1_000
+/** Pongs are not heaped up for a reader that takes nothing. */
+const pongRoomBytes = 16 * 1024
+
+type Opened = {
+  actor: Actor
+  ip: string
+  /** what the frames come on */
+  carrier: Duplex
+  onClose: () => void
+}
 
 /** Answers the messages of one socket, one after another, and pushes what its channels bring. */
 export function openConnection(
   socket: WebSocket,
-  { actor: initial, ip, onClose }: { actor: Actor; ip: string; onClose: () => void },
+  { actor: initial, ip, carrier, onClose }: Opened,
   { canSubscribe, openTail, deltas, eventText, limits, log }: ConnectionNeeds
 ): Connection {
   let actor = initial
@@ -141,12 +154,23 @@ export function openConnection(
     }
   }
 
-  function close(code: number, reason: string): void {
+  function close(code: number, reason: string, graceMs = closeGraceMs): void {
     if (socket.readyState !== socket.OPEN) return
     endSubscriptions()
     socket.close(code, reason)
-    const late = setTimeout(() => socket.terminate(), closeGraceMs)
+    const late = setTimeout(() => socket.terminate(), graceMs)
     socket.once('close', () => clearTimeout(late))
+  }
+
+  /** Counts a frame. @returns false when it is not to be heeded: there were too many, or the connection is closing */
+  function count(): boolean {
+    if (!open) return false
+    if (allowed(performance.now())) return true
+    close(closeCodes.tooManyMessages, 'too many messages', floodGraceMs)
+    // What still comes is thrown away unread: each frame would cost its parsing until the connection has ended.
+    carrier.removeAllListeners('data')
+    carrier.resume()
+    return false
   }
 
   function endSubscriptions(): void {
@@ -156,8 +180,7 @@ export function openConnection(
   }
 
   socket.on('message', (data, isBinary) => {
-    if (!open) return
-    if (!allowed(performance.now())) return close(closeCodes.tooManyMessages, 'too many messages')
+    if (!count()) return
     if (isBinary) return complain(undefined, 'invalid', 'Messages are text')
     const text = (data as Buffer).toString()
     handling = handling.then(() => (open ? handle(text) : undefined))
@@ -168,7 +191,10 @@ export function openConnection(
     socket.ping()
   }, limits.pingMs)
   socket.on('pong', () => {
-    alive = true
+    if (count()) alive = true
+  })
+  socket.on('ping', (data) => {
+    if (count() && socket.bufferedAmount < pongRoomBytes) socket.pong(data)
   })
   // What the protocol itself refuses (a frame too large, bad UTF-8) ends the connection with its own code.
   socket.on('error', (error) => log.debug({ err: error, ip }, 'socket failed'))

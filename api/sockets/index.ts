@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Redis } from 'ioredis'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Actor } from '../../lib/auth/actor.ts'
 import { AppError } from '../../lib/errors.ts'
@@ -10,11 +8,11 @@ import { orAborted } from '../../lib/events/pause.ts'
 import type { OpenTail } from '../../lib/events/tail.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { isOutage } from '../../lib/outage.ts'
+import type { ConnectionPlaces, Place } from '../connection-places.ts'
 import type { CredentialWatch } from '../credential-watch.ts'
 import { type CanSubscribe, type Connection, openConnection } from './connection.ts'
 import { createEventText } from './event-text.ts'
 import { closeCodes, type SocketLimits, socketLimits } from './limits.ts'
-import { createPlaces } from './places.ts'
 import { refuseUpgrade } from './refuse.ts'
 import { authenticateUpgrade, type Credentials } from './upgrade.ts'
 
@@ -36,9 +34,11 @@ export type Sockets = {
   count(): number
 }
 
+/** Who was let in. */
+type Admitted = { actor: Actor; place: Place }
+
 /** How often channels that others decide about, courses, are looked at again. */
 const recheckMs = 10_000
-const stayMs = 30_000
 const goodbyeMs = 2_000
 
 /**
@@ -53,8 +53,8 @@ export function attachSockets({
   canSubscribe,
   openTail,
   deltas,
-  redis,
-  prefix,
+  places,
+  addressOf,
   limits = socketLimits,
   log
 }: {
@@ -67,8 +67,9 @@ export function attachSockets({
   canSubscribe: CanSubscribe
   openTail: OpenTail
   deltas: Pick<DeltaFeed, 'follow'>
-  redis: Redis
-  prefix: string
+  places: Pick<ConnectionPlaces, 'enter'>
+  /** the client's address, as far as proxies let it be known */
+  addressOf: (request: IncomingMessage) => string
   limits?: SocketLimits
   log: Logger
 }): Sockets {
@@ -76,63 +77,58 @@ export function attachSockets({
     noServer: true,
     clientTracking: false,
     maxPayload: limits.messageBytes,
-    perMessageDeflate: false
+    perMessageDeflate: false,
+    // Empty fragments of a message that never ends would cost for ever what they do not weigh.
+    maxFragments: limits.fragmentsOfMessage,
+    // Answered where they are counted.
+    autoPong: false
   })
-  const connections = new Map<string, Connection>()
-  const places = createPlaces({ redis, prefix, most: limits.connectionsOfUser, log })
+  const connections = new Set<Connection>()
   const eventText = createEventText()
   const needs = { canSubscribe, openTail, deltas, eventText, limits, log }
   let closing = false
   let onEmpty = () => {}
 
-  function open(socket: WebSocket, actor: Actor, id: string, ip: string): void {
-    const connection = openConnection(socket, { actor, ip, onClose }, needs)
-    connections.set(id, connection)
+  function open(socket: WebSocket, carrier: Duplex, { actor, place }: Admitted, ip: string): void {
+    const connection = openConnection(socket, { actor, ip, carrier, onClose }, needs)
+    connections.add(connection)
     watch.add(connection)
     if (closing) connection.close(closeCodes.goingAway, 'going away')
 
     function onClose(): void {
-      connections.delete(id)
+      connections.delete(connection)
       watch.remove(connection)
-      leave(actor.id, id)
+      place.leave()
       if (connections.size === 0) onEmpty()
     }
   }
 
-  function leave(userId: string, id: string): void {
-    places.leave(userId, id).catch((error: unknown) => log.debug({ err: error }, 'a place frees itself later'))
-  }
-
   /** @throws AppError for whoever is not let in */
-  async function admit(request: IncomingMessage, id: string, headers: Record<string, string>): Promise<Actor> {
+  async function admit(request: IncomingMessage, headers: Record<string, string>): Promise<Admitted> {
     if (closing) throw new AppError('unavailable', 'Going away: connect again', { headers: { 'Retry-After': '1' } })
     const limited = await limit?.(request)
     Object.assign(headers, limited?.headers)
     if (limited?.refusal) throw limited.refusal
     const actor = await authenticateUpgrade(request, credentials)
-    if (await places.enter(actor.id, id)) return actor
-    throw new AppError('rate_limited', `At most ${limits.connectionsOfUser} connections at once`, {
-      headers: { 'Retry-After': '1' }
-    })
+    return { actor, place: await places.enter('sockets', actor.id, addressOf(request)) }
   }
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const id = randomUUID()
     const headers: Record<string, string> = {}
     const onError = (error: Error) => log.debug({ err: error }, 'an upgrade was broken off')
     socket.on('error', onError)
     try {
-      const actor = await admit(request, id, headers)
+      const admitted = await admit(request, headers)
       socket.off('error', onError)
-      if (socket.destroyed) return leave(actor.id, id)
+      if (socket.destroyed) return admitted.place.leave()
       let upgraded = false
       // The library answers a handshake that is not one by itself, and closes the socket.
       socket.once('close', () => {
-        if (!upgraded) leave(actor.id, id)
+        if (!upgraded) admitted.place.leave()
       })
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
         upgraded = true
-        open(webSocket, actor, id, request.socket.remoteAddress ?? '')
+        open(webSocket, socket, admitted, request.socket.remoteAddress ?? '')
       })
     } catch (error) {
       refuseUpgrade(socket, toRefusal(error), headers)
@@ -151,35 +147,19 @@ export function attachSockets({
   }
 
   async function recheckCourses(): Promise<void> {
-    for (const connection of connections.values()) await connection.recheck('course:')
+    for (const connection of connections) await connection.recheck('course:')
   }
 
-  async function stay(): Promise<void> {
-    const byUser = Map.groupBy(connections, ([, { actor }]) => actor.id)
-    for (const [userId, own] of byUser)
-      await places.stay(
-        userId,
-        own.map(([id]) => id)
-      )
-  }
-
-  const timers = [
-    setInterval(repeatable('channels could not be looked at again', recheckCourses), recheckMs),
-    setInterval(repeatable('places of sockets could not be kept', stay), stayMs)
-  ]
-
-  function repeatable(failure: string, step: () => Promise<void>): () => void {
-    let running = false
-    return () => {
-      if (running) return
-      running = true
-      void step()
-        .catch((error: unknown) => log.warn({ err: error }, failure))
-        .finally(() => {
-          running = false
-        })
-    }
-  }
+  let rechecking = false
+  const rechecks = setInterval(() => {
+    if (rechecking) return
+    rechecking = true
+    void recheckCourses()
+      .catch((error: unknown) => log.warn({ err: error }, 'channels could not be looked at again'))
+      .finally(() => {
+        rechecking = false
+      })
+  }, recheckMs)
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(request, socket, head)
   server.on('upgrade', onUpgrade)
@@ -194,11 +174,11 @@ export function attachSockets({
     count: () => connections.size,
     async close() {
       closing = true
-      for (const timer of timers) clearInterval(timer)
+      clearInterval(rechecks)
       const late = AbortSignal.timeout(goodbyeMs)
-      for (const connection of connections.values()) connection.close(closeCodes.goingAway, 'going away')
+      for (const connection of connections) connection.close(closeCodes.goingAway, 'going away')
       if (connections.size > 0) await orAborted(new Promise<void>((resolve) => (onEmpty = resolve)), late)
-      for (const connection of connections.values()) connection.terminate()
+      for (const connection of connections) connection.terminate()
     }
   }
 }

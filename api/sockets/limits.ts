@@ -1,10 +1,12 @@
-/** Bounds of one connection, and of one person's connections. */
-export type SocketLimits = {
+import type { ConnectionLimits } from '../connection-places.ts'
+
+/** Bounds of one connection, and of how many there are. */
+export type SocketLimits = ConnectionLimits & {
   messageBytes: number
+  /** control frames, pings and pongs, are messages too */
   messagesPerSecond: number
+  fragmentsOfMessage: number
   subscriptions: number
-  /** over all processes */
-  connectionsOfUser: number
   unsentBytes: number
   pingMs: number
 }
@@ -13,8 +15,10 @@ export type SocketLimits = {
 export const socketLimits: SocketLimits = {
   messageBytes: 64 * 1024,
   messagesPerSecond: 20,
+  fragmentsOfMessage: 64,
   subscriptions: 100,
   connectionsOfUser: 20,
+  connectionsOfAddress: 200,
   unsentBytes: 1024 * 1024,
   pingMs: 25_000
 }

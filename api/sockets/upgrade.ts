@@ -15,8 +15,9 @@ const secretNames = /^(access_?token|token|jwt|bearer|api_?key|key|authorization
  * @throws AppError 404 for another path, 401 for nobody we know or a token in the URL, 422 for another parameter
  */
 export async function authenticateUpgrade(request: IncomingMessage, credentials: Credentials): Promise<Actor> {
-  const url = new URL(request.url ?? '', 'http://localhost')
-  if (url.pathname !== '/ws') throw notFound('This path')
+  // `//host` would name a host and not a path, and what is no URL at all names nothing.
+  const url = /^\/(?!\/)/.test(request.url ?? '') ? URL.parse(request.url as string, 'http://localhost') : null
+  if (url?.pathname !== '/ws') throw notFound('This path')
   for (const name of url.searchParams.keys()) {
     if (secretNames.test(name)) throw unauthorized('A token is never accepted in the URL: send the header, or a ticket')
     if (name !== 'ticket') throw new AppError('invalid', 'The only parameter is ticket')

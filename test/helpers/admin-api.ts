@@ -109,7 +109,7 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
       ...usageEndpoints({ usage: admin.usage, budgetStore })
     ]
   })
-  const server = createApiServer(app, context.config.keepAliveMs)
+  const server = createApiServer(app, context.config)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   closers.push(async () => {

@@ -102,7 +102,7 @@ export async function startApi(t: Teardown, options: Options = {}) {
     relayLag,
     endpoints
   }
-  const server = createApiServer(createApp({ ...base, ...needs?.(base) }), config.keepAliveMs)
+  const server = createApiServer(createApp({ ...base, ...needs?.(base) }), config)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

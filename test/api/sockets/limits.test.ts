@@ -1,8 +1,10 @@
+import { once } from 'node:events'
 import test from 'ava'
 import { WebSocket } from 'ws'
 import { newId } from '../../../lib/ids.ts'
 import { eventually } from '../../helpers/context.ts'
-import { createSocketStage } from '../../helpers/socket-stage.ts'
+import { createSocketStage, refusedUpgrade } from '../../helpers/socket-stage.ts'
+import { openStream } from '../../helpers/sse-client.ts'
 
 test('a revoked key, a signed-out session and a deleted person lose their sockets within a second', async (t) => {
   const stage = await createSocketStage(t)
@@ -140,4 +142,91 @@ test('every socket is told when the server goes away', async (t) => {
   t.true(performance.now() - began < 1_500)
   for (const client of clients) t.is((await client.closed).code, 1001)
   t.is(news.sockets(), 0)
+})
+
+test('pings and pongs that nobody asked for count as messages, and a ping is answered', async (t) => {
+  const stage = await createSocketStage(t)
+  const { url } = await stage.serve()
+  const { token } = await stage.newPerson()
+  const calm = await stage.open(url, { token })
+  const pong = once(calm.socket, 'pong')
+  calm.socket.ping('still there?')
+  t.is(String((await pong)[0]), 'still there?')
+  for (const frame of ['ping', 'pong'] as const) {
+    const client = await stage.open(url, { token })
+    for (let i = 0; i < 2_000; i++) client.socket[frame]()
+    t.is((await client.closed).code, 4013, frame)
+  }
+  t.is(calm.socket.readyState, WebSocket.OPEN)
+  t.like(await calm.ask({ id: 1, type: 'subscribe', channel: 'user:me' }), { type: 'subscribed' })
+})
+
+test('who goes on sending after too many messages is hung up on', async (t) => {
+  const stage = await createSocketStage(t)
+  const { url, ...news } = await stage.serve()
+  const { token } = await stage.newPerson()
+  const client = await stage.open(url, { token })
+  // Never answers the close: its frames would be parsed for as long as it liked.
+  const flood = setInterval(() => {
+    for (let i = 0; i < 500; i++) if (client.socket.readyState === WebSocket.OPEN) client.socket.pong()
+  }, 5)
+  t.teardown(() => clearInterval(flood))
+  t.is((await client.closed).code, 4013)
+  await eventually(async () => news.sockets() === 0)
+})
+
+test('a message in fragments is taken, and one that never ends is ended', async (t) => {
+  const stage = await createSocketStage(t)
+  const { url } = await stage.serve()
+  const { token } = await stage.newPerson()
+  const client = await stage.open(url, { token })
+  const text = JSON.stringify({ id: 1, type: 'subscribe', channel: 'user:me' })
+  for (const character of text.slice(0, -1)) client.socket.send(character, { fin: false })
+  client.socket.send(text.slice(-1))
+  await eventually(async () => client.got.some(({ type }) => type === 'subscribed'))
+  for (let i = 0; i < 70; i++) client.socket.send('', { fin: false })
+  t.is((await client.closed).code, 1008)
+})
+
+test('an address has a number of sockets and streams over all people and processes, and so has a person', async (t) => {
+  const stage = await createSocketStage(t)
+  const limits = { connectionsOfUser: 2, connectionsOfAddress: 5 }
+  const [one, two] = [await stage.serve({ limits }), await stage.serve({ limits })]
+  const people = [await stage.newPerson(), await stage.newPerson(), await stage.newPerson()] as const
+  const [first, second, third] = people
+  const jobId = newId()
+  const job = { id: jobId, action: 'rag_search', input: '{}', max_attempts: 1, status: 'active' }
+  await stage.knex('jobs').insert({ ...job, user_id: first.id })
+  const streamed = () => openStream(`${one.http}/api/v1/jobs/${jobId}/events`, { token: first.token })
+
+  const sockets = [await stage.open(one.url, first), await stage.open(two.url, first)]
+  const refused = await refusedUpgrade(one.url, { authorization: `Bearer ${first.token}` })
+  t.is(refused.status, 429)
+  t.is(refused.problem.detail, 'At most 2 connections at once')
+  t.is(refused.headers['retry-after'], '1')
+  const streams = [await streamed(), await streamed()]
+  const third429 = await fetch(`${two.http}/api/v1/jobs/${jobId}/events`, {
+    headers: { authorization: `Bearer ${first.token}`, accept: 'text/event-stream' }
+  })
+  t.is(third429.status, 429)
+  t.is(third429.headers.get('retry-after'), '1')
+  t.is(((await third429.json()) as { code: string }).code, 'rate_limited')
+
+  await stage.open(two.url, second)
+  const full = await refusedUpgrade(two.url, { authorization: `Bearer ${third.token}` })
+  t.is(full.status, 429)
+  t.is(full.problem.detail, 'At most 5 connections at once from one address')
+
+  // What ends frees its place, at every process.
+  streams[0]?.stop()
+  sockets[0]?.socket.close()
+  await eventually(async () => {
+    const freed = new WebSocket(two.url, { headers: { authorization: `Bearer ${third.token}` } })
+    return await once(freed, 'open').then(
+      () => true,
+      () => false
+    )
+  })
+  for (const stream of streams) stream.stop()
+  t.pass()
 })

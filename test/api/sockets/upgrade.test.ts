@@ -34,7 +34,14 @@ test('whoever is not let in gets a problem document before the upgrade', async (
     [`${url}?token=${token}`, {}, 401, 'unauthorized'],
     [`${url}?access_token=${token}`, { authorization: `Bearer ${token}` }, 401, 'unauthorized'],
     [`${url}?other=1`, { authorization: `Bearer ${token}` }, 422, 'invalid'],
-    [url.replace(/ws$/, 'elsewhere'), { authorization: `Bearer ${token}` }, 404, 'not_found']
+    ...['elsewhere', '//', '//ws', 'ws/', 'ws//', '%2fws', '///x:y@z:99999/', 'ws%'].map(
+      (path): [string, Record<string, string>, number, string] => [
+        url.replace(/ws$/, path),
+        { authorization: `Bearer ${token}` },
+        404,
+        'not_found'
+      ]
+    )
   ]
   for (const [at, headers, status, code] of cases) {
     const refused = await refusedUpgrade(at, headers)
