@@ -1,11 +1,13 @@
-import { Worker } from 'node:worker_threads'
+import { AppError } from '../errors.ts'
+import { JobError } from '../jobs/job-error.ts'
+import { createThreadPool, ThreadFailure, TooComplex } from '../sharing/thread-pool.ts'
 
 /** The first thing a parser objects to; `line` and `column` count from 1. */
 export type SyntaxProblem = { line: number; column: number; message: string }
 
 export type ParsedLanguage = 'javascript' | 'typescript' | 'python'
-export type SyntaxQuestion = { id: number; language: ParsedLanguage; source: string }
-export type SyntaxAnswer = { id: number; problem: SyntaxProblem | undefined; failure?: string }
+export type SyntaxQuestion = { language: ParsedLanguage; source: string }
+export type SyntaxAnswer = { problem: SyntaxProblem | undefined }
 
 /** `unchecked`: no parser for the language, or the parser did not come to an end. */
 export type SyntaxVerdict =
@@ -13,89 +15,66 @@ export type SyntaxVerdict =
   | { checked: false; reason: 'language' | 'time' | 'failure' }
 
 export type SyntaxChecker = {
-  check(language: string, source: string): Promise<SyntaxVerdict>
-  /** Ends the parser thread. */
+  /**
+   * @param turn whose check it is: who waits is served in turn
+   * @throws JobError `busy` when too many wait: the job can be tried again
+   */
+  check(language: string, source: string, turn: { owner: string; signal?: AbortSignal }): Promise<SyntaxVerdict>
+  /** Ends the parser threads. */
   close(): Promise<void>
 }
 
 const parsed: readonly string[] = ['javascript', 'typescript', 'python'] satisfies ParsedLanguage[]
 
+/** How soon a job that found too many waiting comes again. */
+const busyForMs = 5_000
+
 /**
- * Syntax checks in a thread of their own: a parser that backtracks without end on hostile input (Babel takes
- * exponential time for nested `f<T>(f<T>(…`) blocks nobody and is ended after `timeoutMs`.
- * The thread starts with the first check and keeps no process alive.
+ * Syntax checks on threads, person by person: a parser that backtracks without end on hostile input (Babel takes
+ * exponential time for nested `f<T>(f<T>(…`) blocks nobody and is ended after its time. That grows with the source, so
+ * that what is short and takes long is given up soon; whoever sent it goes after everybody else who waits.
+ * @param baseMs what each check may take; a thread starts within it
+ * @param perKibMs what each KiB of source adds: ten times what our parsers take for ordinary code
  */
-export function createSyntaxChecker({ timeoutMs = 5_000 }: { timeoutMs?: number } = {}): SyntaxChecker {
-  type Waiting = SyntaxQuestion & { resolve: (verdict: SyntaxVerdict) => void }
-  const queue: Waiting[] = []
-  let thread: Worker | undefined
-  let current: { waiting: Waiting; timer: NodeJS.Timeout } | undefined
-  let nextId = 1
-
-  function finish(verdict: SyntaxVerdict): void {
-    if (!current) return
-    clearTimeout(current.timer)
-    const { waiting } = current
-    current = undefined
-    waiting.resolve(verdict)
-    next()
-  }
-
-  function drop(reason: 'time' | 'failure'): void {
-    const dropped = thread
-    thread = undefined
-    void dropped?.terminate()
-    finish({ checked: false, reason })
-  }
-
-  function start(): Worker {
-    const started = new Worker(new URL('./syntax-thread.ts', import.meta.url), {
-      // Enough for the largest source with its tree; a thread that wants more ends, not the process.
-      resourceLimits: { maxOldGenerationSizeMb: 512 },
-      env: {}
-    })
-    started.on('message', (answer: SyntaxAnswer) => {
-      if (answer.id !== current?.waiting.id) return
-      finish(
-        answer.failure === undefined
-          ? { checked: true, problem: answer.problem }
-          : { checked: false, reason: 'failure' }
-      )
-    })
-    const ended = () => {
-      if (thread === started) drop('failure')
-    }
-    started.on('error', ended)
-    started.on('exit', ended)
-    return started
-  }
-
-  function next(): void {
-    const waiting = queue.shift()
-    if (!waiting) {
-      thread?.unref()
-      return
-    }
-    thread ??= start()
-    thread.ref()
-    current = { waiting, timer: setTimeout(() => drop('time'), timeoutMs) }
-    thread.postMessage({ id: waiting.id, language: waiting.language, source: waiting.source } satisfies SyntaxQuestion)
-  }
-
+export function createSyntaxChecker({
+  baseMs = 2_000,
+  perKibMs = 20
+}: {
+  baseMs?: number
+  perKibMs?: number
+} = {}): SyntaxChecker {
+  const threads = createThreadPool<SyntaxQuestion, SyntaxAnswer>({
+    name: 'syntax checks',
+    entry: new URL('./syntax-thread.ts', import.meta.url),
+    threads: 2,
+    threadsOfOwner: 1,
+    deadlineMs: baseMs,
+    lateYield: true,
+    // Enough for the largest source with its tree; a thread that wants more ends, not the process.
+    memoryMb: 512
+  })
   return {
-    check(language, source) {
-      if (!parsed.includes(language)) return Promise.resolve({ checked: false, reason: 'language' })
-      return new Promise((resolve) => {
-        queue.push({ id: nextId++, language: language as ParsedLanguage, source, resolve })
-        if (!current) next()
-      })
+    async check(language, source, { owner, signal }) {
+      if (!parsed.includes(language)) return { checked: false, reason: 'language' }
+      const question = { language: language as ParsedLanguage, source }
+      const deadlineMs = baseMs + Math.ceil(source.length / 1_024) * perKibMs
+      try {
+        const { problem } = await threads.ask(owner, question, { deadlineMs, ...(signal ? { signal } : {}) })
+        return { checked: true, problem }
+      } catch (error) {
+        if (error instanceof TooComplex) return { checked: false, reason: 'time' }
+        if (error instanceof ThreadFailure) return { checked: false, reason: 'failure' }
+        if (error instanceof AppError && error.code === 'busy') {
+          throw new JobError('busy', 'too many syntax checks wait', {
+            retryable: true,
+            retryAfterMs: busyForMs,
+            takesAttempt: false,
+            cause: error
+          })
+        }
+        throw error
+      }
     },
-    async close() {
-      const ending = thread
-      thread = undefined
-      for (const { resolve } of queue.splice(0)) resolve({ checked: false, reason: 'failure' })
-      finish({ checked: false, reason: 'failure' })
-      await ending?.terminate()
-    }
+    close: threads.close
   }
 }

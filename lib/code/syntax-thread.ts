@@ -1,23 +1,13 @@
-import { parentPort } from 'node:worker_threads'
+import { answerInThread } from '../sharing/answer-in-thread.ts'
 import { javascriptProblem } from './parse-javascript.ts'
 import { createPythonParser } from './parse-python.ts'
 import type { SyntaxAnswer, SyntaxQuestion } from './syntax-checker.ts'
 
-/** Entry of the parser thread: one question at a time, answered in order. */
-const port = parentPort
-if (!port) throw new Error('this file is the entry of a thread')
-
+/** Entry of a parser thread. */
 let python: ReturnType<typeof createPythonParser> | undefined
 
-port.on('message', ({ id, language, source }: SyntaxQuestion) => {
-  void answer(language, source).then(
-    (problem) => port.postMessage({ id, problem } satisfies SyntaxAnswer),
-    (error: unknown) => port.postMessage({ id, problem: undefined, failure: String(error) } satisfies SyntaxAnswer)
-  )
-})
-
-async function answer(language: SyntaxQuestion['language'], source: string) {
-  if (language !== 'python') return javascriptProblem(source, language)
+answerInThread(async ({ language, source }: SyntaxQuestion): Promise<SyntaxAnswer> => {
+  if (language !== 'python') return { problem: javascriptProblem(source, language) }
   python ??= createPythonParser()
-  return (await python)(source)
-}
+  return { problem: (await python)(source) }
+})

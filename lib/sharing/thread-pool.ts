@@ -12,10 +12,15 @@ export type ThreadPool<Question, Answer> = {
    * Has a thread answer a question when it is its owner's turn.
    * @param owner whose question it is, for the turns: a user's id
    * @param transfer buffers of the question that move to the thread instead of being copied
+   * @param deadlineMs for this question, when it is not the pool's
    * @throws TooComplex past the deadline, or when the thread ran out of memory: that thread is ended, nobody else
    *   notices; ThreadFailure for what the thread threw; AppError `busy` when the wait was too long
    */
-  ask(owner: string, question: Question, options?: { signal?: AbortSignal; transfer?: ArrayBuffer[] }): Promise<Answer>
+  ask(
+    owner: string,
+    question: Question,
+    options?: { signal?: AbortSignal; transfer?: ArrayBuffer[]; deadlineMs?: number }
+  ): Promise<Answer>
   counts(): { running: number; waiting: number }
   /** Ends the threads. What is being asked fails. */
   close(): Promise<void>
@@ -59,6 +64,7 @@ export function createThreadPool<Question, Answer>({
   deadlineMs,
   longestWaitMs = 30_000,
   waitingOfOwner = 1_000,
+  lateYield = false,
   memoryMb = 256
 }: {
   name: string
@@ -68,6 +74,8 @@ export function createThreadPool<Question, Answer>({
   deadlineMs: number
   longestWaitMs?: number
   waitingOfOwner?: number
+  /** whether an owner whose last question was given up is served after all others who wait */
+  lateYield?: boolean
   memoryMb?: number
 }): ThreadPool<Question, Answer> {
   const turns = createTurns({
@@ -76,7 +84,8 @@ export function createThreadPool<Question, Answer>({
     placesOfOwner: threadsOfOwner,
     waitingOfOwner,
     longestWaitMs,
-    longestTurnMs: deadlineMs
+    longestTurnMs: deadlineMs,
+    lateYield
   })
   const members = new Set<Member>()
   const idle: Member[] = []
@@ -119,7 +128,7 @@ export function createThreadPool<Question, Answer>({
   }
 
   return {
-    async ask(owner, question, { signal, transfer = [] } = {}) {
+    async ask(owner, question, { signal, transfer = [], deadlineMs: ownDeadlineMs } = {}) {
       if (closed) throw new ThreadFailure({ name: 'Error', message: `${name}: closed` })
       return await turns
         .run(
@@ -141,7 +150,8 @@ export function createThreadPool<Question, Answer>({
               ended.addEventListener('abort', drop, { once: true })
               member.worker.postMessage({ id, question } satisfies ThreadQuestion, transfer)
             }),
-          signal
+          signal,
+          ownDeadlineMs
         )
         .catch((error: unknown) => {
           if (error instanceof TurnOverdue) throw new TooComplex(error.message, { cause: error })

@@ -13,17 +13,23 @@ export type TurnsOptions = {
   longestWaitMs?: number
   /** ms after which a turn that has begun loses its place */
   longestTurnMs: number
+  /** whether an owner whose last turn lost its place is served after all others who wait */
+  lateYield?: boolean
 }
+
+/** Owners who were late that are remembered. */
+const lateRemembered = 10_000
 
 export type Turns = {
   /**
    * Does the work when it is its owner's turn.
    * @param work gets a signal that is aborted when its time is over or `signal` is aborted
+   * @param turnMs its time, when it is not `longestTurnMs`
    * @returns what the work returned
    * @throws AppError `busy` (503 with Retry-After) when too much of this owner waits or the wait took too long;
    *   TurnOverdue when the work took too long: its place is free again, whether or not it heeds its signal
    */
-  run<T>(owner: string, work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>
+  run<T>(owner: string, work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal, turnMs?: number): Promise<T>
   counts(): { running: number; waiting: number }
 }
 
@@ -45,22 +51,37 @@ export function createTurns({
   placesOfOwner = places,
   waitingOfOwner = 1_000,
   longestWaitMs = 30_000,
-  longestTurnMs
+  longestTurnMs,
+  lateYield = false
 }: TurnsOptions): Turns {
   /** owners who wait, in the order in which they are served next; a map keeps the order of insertion */
   const lines = new Map<string, Waiting[]>()
   const runningOf = new Map<string, number>()
   let running = 0
 
+  /** owners whose last turn was overdue */
+  const late = new Set<string>()
+
   function serve(): void {
+    if (late.size > 0) serveThose((owner) => !late.has(owner))
+    serveThose(() => true)
+  }
+
+  function serveThose(isServed: (owner: string) => boolean): void {
     for (const [owner, line] of lines) {
       if (running >= places) return
+      if (!isServed(owner)) continue
       if ((runningOf.get(owner) ?? 0) >= placesOfOwner) continue
       const next = line.shift()
       lines.delete(owner)
       if (line.length > 0) lines.set(owner, line) // behind everybody else who waits
       next?.begin()
     }
+  }
+
+  function remember(owner: string): void {
+    late.add(owner)
+    if (late.size > lateRemembered) late.delete(late.values().next().value as string)
   }
 
   function take(owner: string): void {
@@ -113,20 +134,22 @@ export function createTurns({
   }
 
   return {
-    async run(owner, work, signal) {
+    async run(owner, work, signal, turnMs = longestTurnMs) {
       signal?.throwIfAborted()
       const isFree = running < places && (runningOf.get(owner) ?? 0) < placesOfOwner && !lines.has(owner)
       if (isFree) take(owner)
       else await wait(owner, signal)
 
       const overdue = new AbortController()
-      const timer = setTimeout(
-        () => overdue.abort(new TurnOverdue(`${name}: took longer than ${longestTurnMs} ms`)),
-        longestTurnMs
-      )
+      const timer = setTimeout(() => {
+        if (lateYield) remember(owner)
+        overdue.abort(new TurnOverdue(`${name}: took longer than ${turnMs} ms`))
+      }, turnMs)
       const ended = signal ? AbortSignal.any([signal, overdue.signal]) : overdue.signal
       try {
-        return await Promise.race([work(ended), aborted(ended)])
+        const result = await Promise.race([work(ended), aborted(ended)])
+        late.delete(owner)
+        return result
       } finally {
         clearTimeout(timer)
         free(owner)

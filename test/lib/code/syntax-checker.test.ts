@@ -1,11 +1,12 @@
 import test from 'ava'
 import { createSyntaxChecker } from '../../../lib/code/syntax-checker.ts'
 
-const checker = createSyntaxChecker()
+const turn = { owner: 'somebody' }
+const checker = createSyntaxChecker({ baseMs: 20_000 })
 test.after.always(() => checker.close())
 
 const lineOf = async (language: string, source: string) => {
-  const verdict = await checker.check(language, source)
+  const verdict = await checker.check(language, source, turn)
   if (!verdict.checked) throw new Error(`not checked: ${verdict.reason}`)
   return verdict.problem?.line
 }
@@ -57,28 +58,72 @@ for (const [language, what, source] of right) {
 }
 
 test('the syntax of other languages is not checked', async (t) => {
-  t.deepEqual(await checker.check('cobol', 'MOVE 1 TO A.'), { checked: false, reason: 'language' })
+  t.deepEqual(await checker.check('cobol', 'MOVE 1 TO A.', turn), { checked: false, reason: 'language' })
 })
 
 test('brackets nested without end stop nothing', async (t) => {
-  t.true((await checker.check('javascript', '('.repeat(250_000))).checked)
+  t.true((await checker.check('javascript', '('.repeat(250_000), turn)).checked)
   t.is(await lineOf('python', '('.repeat(250_000)), 1)
 })
 
+/** Babel takes exponential time for it. */
+const hostile = 'f<T>('.repeat(24)
+
 test('a source that keeps the parser busy for ever is given up, and the next is checked', async (t) => {
-  const impatient = createSyntaxChecker({ timeoutMs: 1_500 })
+  const impatient = createSyntaxChecker({ baseMs: 6_000 })
   t.teardown(() => impatient.close())
-  const [hostile, next] = await Promise.all([
-    impatient.check('typescript', 'f<T>('.repeat(24)),
-    impatient.check('javascript', 'const a = 1\n')
+  const verdicts = await Promise.all([
+    impatient.check('typescript', hostile, turn),
+    impatient.check('javascript', 'const a = 1\n', turn)
   ])
-  t.deepEqual(hostile, { checked: false, reason: 'time' })
-  t.deepEqual(next, { checked: true, problem: undefined })
+  t.deepEqual(verdicts, [
+    { checked: false, reason: 'time' },
+    { checked: true, problem: undefined }
+  ])
+})
+
+test("one person's hostile sources keep nobody else waiting", async (t) => {
+  const busy = createSyntaxChecker({ baseMs: 20_000 })
+  const ended: string[] = []
+  const check = async (owner: string, source: string) => {
+    await busy.check('typescript', source, { owner })
+    ended.push(owner)
+  }
+  const attacks = Array.from({ length: 38 }, () => check('attacker', hostile))
+  await check('other', 'const a = 1\n')
+  t.deepEqual(ended, ['other'])
+  await busy.close()
+  await Promise.all(attacks)
+})
+
+test('whoever was given up last goes after everybody else who waits', async (t) => {
+  const patient = createSyntaxChecker({ baseMs: 5_000 })
+  t.teardown(() => patient.close())
+  const ended: string[] = []
+  const check = async (owner: string, source: string) => {
+    await patient.check('typescript', source, { owner })
+    ended.push(owner)
+  }
+  // Two people keep both threads busy, with more to come, before a third asks.
+  const attacks = ['A', 'B'].flatMap((owner) => Array.from({ length: 3 }, () => check(owner, hostile)))
+  await check('other', 'const a = 1\n')
+  t.true(ended.length <= 3, ended.join(' '))
+  await patient.close()
+  await Promise.all(attacks)
+})
+
+test('too many who wait are told to come again', async (t) => {
+  const busy = createSyntaxChecker({ baseMs: 60_000 })
+  const attacks = Array.from({ length: 1_001 }, () => busy.check('typescript', hostile, { owner: 'attacker' }))
+  const refused = await t.throwsAsync(busy.check('typescript', hostile, { owner: 'attacker' }))
+  t.like(refused, { code: 'busy', retryable: true, takesAttempt: false })
+  await busy.close()
+  await Promise.all(attacks)
 })
 
 test('closing answers what was still asked', async (t) => {
   const closing = createSyntaxChecker()
-  const asked = [closing.check('python', 'x = 1\n'), closing.check('python', 'y = 2\n')]
+  const asked = [closing.check('python', 'x = 1\n', turn), closing.check('python', 'y = 2\n', turn)]
   await closing.close()
   for (const verdict of await Promise.all(asked)) t.deepEqual(verdict, { checked: false, reason: 'failure' })
 })

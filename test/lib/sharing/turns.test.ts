@@ -120,3 +120,28 @@ test('no more run than there are places, nobody is left waiting, and places come
     )
   )
 })
+
+test('whoever was late last yields to the others who wait, until a turn of theirs is in time', async (t) => {
+  const turns = createTurns({ ...options, places: 1, lateYield: true })
+  const { begun, work, endNext } = gatedWork()
+  await t.throwsAsync(
+    turns.run('a', () => new Promise(() => {}), undefined, 20),
+    { instanceOf: TurnOverdue }
+  )
+  const all = ['a1', 'a2', 'b1', 'c1'].map((label) => turns.run(label.slice(0, 1), work(label)))
+  for (let i = 0; i < all.length; i++) await endNext()
+  await Promise.all(all)
+  // a1 found the place free and was in time: all is as before
+  t.deepEqual(begun, ['a1', 'a2', 'b1', 'c1'])
+
+  const last = turns.run('d', work('d'))
+  const late = turns.run('a', () => new Promise(() => {}), undefined, 20)
+  await endNext()
+  await t.throwsAsync(late, { instanceOf: TurnOverdue })
+  const holder = turns.run('d', work('d'))
+  const rest = ['a3', 'b2', 'c2'].map((label) => turns.run(label.slice(0, 1), work(label)))
+  begun.length = 0
+  for (let i = 0; i < 4; i++) await endNext()
+  await Promise.all([last, holder, ...rest])
+  t.deepEqual(begun, ['b2', 'c2', 'a3'])
+})

@@ -9,7 +9,7 @@ import { contextForFile, eventually, newUser } from '../../helpers/context.ts'
 
 const test = anyTest as TestFn<{ stage: AgentStage; userId: string }>
 const context = contextForFile(test as unknown as TestFn)
-const syntax = createSyntaxChecker()
+const syntax = createSyntaxChecker({ baseMs: 20_000 })
 test.after.always(() => syntax.close())
 
 test.beforeEach(async (t) => {
