@@ -33,7 +33,7 @@ const { values } = parseArgs({
 })
 
 /** Submissions are spread over about this time beside the outage of RabbitMQ, so that every blow falls on work in flight. */
-const stormMs = 50_000
+const stormMs = 100_000
 const clients = 16
 
 const startedAt = performance.now()

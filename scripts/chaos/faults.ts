@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { pick } from './random.ts'
+import { refusals } from './refusals.ts'
 import { type ProcessName, processNames, type Stage } from './stage.ts'
+import { longestRepairMs, untilQueued } from './waits.ts'
 
 /** One blow, and how long it took until the platform had made good for it. */
 export type Blow = { name: string; strike(stage: Stage, storm: Storm): Promise<Struck> }
@@ -17,8 +19,6 @@ export type Struck = {
   repairMs?: number /** requests that were refused or broken off by a replacement */
   broken?: number
 }
-
-const longestRepairMs = 60_000
 
 /** Until no job is left that says it is run by a worker of that name which is gone. */
 async function untilTakenOver(stage: Stage, active: { id: string; run: number }[]): Promise<number> {
@@ -60,26 +60,6 @@ async function busyWorker(stage: Stage, random: () => number) {
     if (active.length > 0 || performance.now() - from > 5_000) return { pid, active }
     await delay(20)
   }
-}
-
-/** Until every job that is due is in its queue again. */
-async function untilQueued(stage: Stage): Promise<number> {
-  const from = performance.now()
-  while (performance.now() - from < longestRepairMs) {
-    const due = await stage
-      .knex('jobs')
-      .where({ status: 'queued' })
-      .where('run_at', '<', stage.knex.raw(`now() - interval '1 second'`))
-      .select('id', 'action')
-      .limit(200)
-      .catch(() => undefined)
-    if (due) {
-      const known = await Promise.all(due.map(({ id, action }) => stage.redis.exists(`{goals}:${action}:${id}`)))
-      if (known.every((there) => there === 1)) return performance.now() - from
-    }
-    await delay(100)
-  }
-  return longestRepairMs
 }
 
 /** A process that is being started again after an earlier blow cannot be hit. */
@@ -220,5 +200,6 @@ export const blows: Blow[] = [
       }
       return { broken: await watch.stop() }
     }
-  }
+  },
+  ...refusals
 ]

@@ -33,6 +33,9 @@ export type Stage = {
   revive(): Promise<void>
   /** Deletes what Redis keeps on disk: it comes back empty. */
   emptyRedisFolder(): Promise<void>
+  /** where Redis would put a snapshot */
+  snapshotFile: string
+  rabbitmqFolder: string
   /** Replaces one process by a new one, as a rolling restart does. @returns the old one's exit was orderly */
   replace(name: ProcessName): Promise<boolean>
   /** folder of the processes' logs */
@@ -166,6 +169,8 @@ export async function buildStage({
       async revive() {
         await services.revive()
       },
+      snapshotFile: join(dataDir, 'redis', 'dump.rdb'),
+      rabbitmqFolder: join(dataDir, 'rabbitmq'),
       emptyRedisFolder: () => rm(join(dataDir, 'redis', 'appendonlydir'), { recursive: true, force: true }),
       replace: (name) => (supervisors.get(name) as Supervisor).replace(),
       stop
