@@ -42,7 +42,12 @@ export async function createPublisher({
   let closing = false
   let reachable = true
   let waiting: (() => void)[] = []
+  let blocked = false
   let destroySocket = () => {}
+
+  function wake(): void {
+    if (channel && !blocked) for (const resolve of waiting.splice(0)) resolve()
+  }
 
   async function setUp(model: ChannelModel): Promise<void> {
     // Until the library listens itself, an error event without a listener would end the process.
@@ -59,7 +64,8 @@ export async function createPublisher({
     channel = opened
     if (!reachable) log.info({}, 'rabbitmq connection restored')
     reachable = true
-    for (const resolve of waiting.splice(0)) resolve()
+    blocked = false // that was the connection before
+    wake()
   }
 
   function noteLoss(error: Error): void {
@@ -77,8 +83,16 @@ export async function createPublisher({
   connection.on('error', noteLoss)
   connection.on('disconnect', noteLoss)
   connection.on('connect-failed', noteLoss)
-  connection.on('blocked', (reason) => log.warn({ reason }, 'rabbitmq takes no messages for now'))
-  connection.on('unblocked', () => log.info({}, 'rabbitmq takes messages again'))
+  // A broker that is short of memory or disk: what is on its way is confirmed when it is not, and nothing more is sent.
+  connection.on('blocked', (reason) => {
+    blocked = true
+    log.warn({ reason }, 'rabbitmq takes no messages for now')
+  })
+  connection.on('unblocked', () => {
+    blocked = false
+    log.info({}, 'rabbitmq takes messages again')
+    wake()
+  })
 
   return {
     async publish({ id, routingKey, position, body }) {
@@ -96,12 +110,12 @@ export async function createPublisher({
             contentEncoding: 'utf-8',
             headers: { position }
           },
-          (error: Error | null) => (error ? reject(named(error)) : resolve())
+          (error: Error | null) => (error ? reject(named(error, exchange, routingKey)) : resolve())
         )
       })
     },
     async ready(signal) {
-      while (!channel && !signal.aborted) {
+      while ((!channel || blocked) && !signal.aborted) {
         await orAborted(new Promise<void>((resolve) => waiting.push(resolve)), signal)
       }
       if (signal.aborted) waiting = []
@@ -119,14 +133,18 @@ export async function createPublisher({
 
 const refusedAgainMs = 60_000
 
-/** amqplib 2.3 says of a `basic.nack` only that. */
-const named = (error: Error): Error =>
-  error.message === 'message nacked'
-    ? new NamedFailure('broker_rejected', 'RabbitMQ refused the message: a broker queue it goes to takes no more', {
-        cause: error,
-        retryAfterMs: refusedAgainMs
-      })
-    : error
+/**
+ * amqplib 2.3 says of a `basic.nack` only that, and the protocol has no more to say: not even which queue it was. RabbitMQ
+ * sends it when any queue that the message is routed to refuses it (its guide on confirms), and the others have it.
+ */
+function named(error: Error, exchange: string, routingKey: string): Error {
+  if (error.message !== 'message nacked') return error
+  const key = routingKey.startsWith('client.') ? 'client.…' : routingKey // what clients make up is not told
+  const message =
+    `RabbitMQ refused a message on exchange "${exchange}" with routing key "${key}": ` +
+    'a queue bound there is full and rejects (x-overflow: reject-publish), or has no leader'
+  return new NamedFailure('broker_rejected', message, { cause: error, retryAfterMs: refusedAgainMs })
+}
 
 /** Ten seconds unless the URL says otherwise: a broker behind a dead link is noticed within twenty. */
 function withHeartbeat(url: string): string {

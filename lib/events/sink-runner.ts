@@ -150,14 +150,16 @@ export function createSinkRunner({
     async run(stopping, abort) {
       let failures = 0
       while (!stopping.aborted) {
-        if (read >= last) await bell.wait(60_000, stopping)
-        else if (!inCharge()) await pause(50, stopping)
+        if (read >= last) {
+          await bell.wait(60_000, stopping)
+          if (failures === 0) noteFailure(sink.trouble?.())
+        } else if (!inCharge()) await pause(50, stopping)
         else {
           try {
             await deliverNext(abort)
             if (failures > 0) log.info({ sink: sink.name, failures }, 'event delivery restored')
             failures = 0
-            noteFailure(undefined)
+            noteFailure(sink.trouble?.())
           } catch (error) {
             if (abort.aborted) return
             const now = describeFailure(error)

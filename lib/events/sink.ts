@@ -1,4 +1,5 @@
 import type { Refused } from '../batches/bisect.ts'
+import type { Failure } from '../failure.ts'
 import type { Outgoing } from './outgoing.ts'
 
 /** Somewhere that events are delivered to, in order of position. */
@@ -16,6 +17,8 @@ export type Sink = {
     confirmed: (position: number) => void,
     signal: AbortSignal
   ): Promise<Refused<Outgoing>[] | undefined>
+  /** What keeps a part of the events from arriving although the sink goes on; `undefined` when nothing does. */
+  trouble?(): Failure | undefined
   /**
    * Set when its listeners can read the log themselves: a sink that is further behind than this many events
    * goes on with the newest ones.

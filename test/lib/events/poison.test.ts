@@ -210,11 +210,45 @@ test('a full broker queue that rejects some events costs nobody else theirs, and
   // Others hear what was refused by one queue no more often than a few times.
   t.true(heard.length <= 20, `${heard.length} messages for 12 events`)
 
+  // It is told who refuses, as long as it does.
+  const { failing } = (await eventually(async () =>
+    (await stage.relayStore.lag()).sinks.find(({ sink, failing }) => sink === 'rabbitmq' && failing)
+  )) as { failing: { code: string; message: string } }
+  t.is(failing.code, 'broker_rejected')
+  t.true(failing.message.includes(`"${stage.isolation.exchange}" with routing key "client.…"`), failing.message)
+
   await channel.deleteQueue(queue)
   await stage.deadLetterStore.requestRetries(undefined, 10)
   const retry = createDeadLetterRetry({ store: stage.deadLetterStore, handlers: relay.retries, log: stage.log })
   t.is(await retry(), 3)
   t.deepEqual(await lettersOf(stage), [])
+})
+
+test('a broker queue that rejects everything stops nobody: each event is tried a few times and put aside', async (t) => {
+  const stage = await createEventStage(t)
+  const { rabbitmqUrl: url, exchange } = stage.isolation
+  const publisher = await createPublisher({ url, exchange, log: stage.log })
+  stage.closeFirst(() => publisher.close())
+  await publisher.ready(AbortSignal.timeout(10_000))
+  const heard = await listenToBroker(stage)
+  const connection = await connect(url)
+  stage.closeFirst(() => connection.close())
+  const channel = await connection.createChannel()
+  const full = { 'x-max-length': 1, 'x-overflow': 'reject-publish' }
+  const { queue } = await channel.assertQueue('', { exclusive: true, arguments: full })
+  await channel.bindQueue(queue, exchange, '#')
+  channel.sendToQueue(queue, Buffer.from('the one it holds'))
+
+  const relay = stage.relay({ publisher })
+  relay.start()
+  await eventually(async () => relay.leading())
+  const ids: string[] = []
+  for (let n = 0; n < 30; n++) ids.push(await stage.append({ type: 'client.x' }))
+  // Long before the minute after which anything that stands still is put aside.
+  await eventually(async () => (await behind(stage, 'rabbitmq')) === 0 && heard.length >= 30, 30_000)
+  t.deepEqual([...new Set(heard.map(({ id }) => id))], ids)
+  t.true(heard.length <= 90, `${heard.length} messages for 30 events`)
+  t.is((await lettersOf(stage, 'sink.rabbitmq')).length, 30)
 })
 
 test('an old event that cannot be removed keeps none of the others', async (t) => {

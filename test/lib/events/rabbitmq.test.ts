@@ -1,11 +1,14 @@
+import { join } from 'node:path'
 import { connect } from 'amqplib'
 import test from 'ava'
 import { createPublisher } from '../../../lib/events/publisher.ts'
 import { unroutedName } from '../../../lib/events/topology.ts'
 import { newId } from '../../../lib/ids.ts'
+import { rabbitmqctl } from '../../../scripts/services/rabbitmqctl.ts'
 import { listenToBroker } from '../../helpers/broker-listener.ts'
 import { eventually } from '../../helpers/context.ts'
 import { createEventStage, type EventStage, listenToRedis } from '../../helpers/event-stage.ts'
+import { startPrivate } from '../../helpers/private-services.ts'
 import { createTcpProxy } from '../../helpers/tcp-proxy.ts'
 
 async function openPublisher(stage: EventStage, url = stage.isolation.rabbitmqUrl) {
@@ -52,6 +55,33 @@ test('what nobody asked for is kept by the alternate exchange', async (t) => {
   const heard = await listenToBroker(stage, '#', unroutedName(stage.isolation.exchange))
   await eventually(async () => heard.length > 0)
   t.is(heard[0]?.id, id)
+})
+
+test('while a broker is short of memory nothing is sent, nothing is put aside, and everything follows when it is not', async (t) => {
+  t.timeout(180_000)
+  const { rabbitmqUrl, dataDir } = await startPrivate(t, 'rabbitmq')
+  const ctl = (...args: string[]) => rabbitmqctl(join(dataDir, 'rabbitmq'), process.env.PATH ?? '', args)
+  const stage = await createEventStage(t)
+  const publisher = await openPublisher(stage, rabbitmqUrl)
+  await publisher.ready(AbortSignal.timeout(10_000))
+  const heard = await listenToBroker({ ...stage, isolation: { ...stage.isolation, rabbitmqUrl } })
+  stage.relay({ publisher }).start()
+  await stage.append({})
+  await eventually(async () => heard.length === 1)
+  await ctl('set_vm_memory_high_watermark', '0')
+  // The broker says that it is short when it has been sent something.
+  await stage.append({})
+  const behind = async () => (await stage.relayStore.lag()).sinks.find(({ sink }) => sink === 'rabbitmq')?.behind ?? 0
+  await eventually(async () => (await behind()) >= 1)
+  await publisher.ready(AbortSignal.timeout(500))
+  for (let n = 0; n < 5; n++) await stage.append({})
+  await ctl('set_vm_memory_high_watermark', '0.6')
+  await eventually(async () => (await behind()) === 0, 30_000)
+  t.deepEqual(
+    heard.map(({ position }) => position),
+    [1, 2, 3, 4, 5, 6, 7]
+  )
+  t.deepEqual(await stage.deadLetterStore.list({ kind: undefined, limit: 10 }), [])
 })
 
 test('a broker that is away at the start stops nothing, and hears everything when it comes', async (t) => {

@@ -223,7 +223,7 @@ test('a sink that fails says why, in the log, to every process, and no longer on
     name: 'picky',
     async deliver(batch, confirmed) {
       tried.push(batch.length)
-      if (broken) throw new NamedFailure('broker_rejected', 'a queue refused it')
+      if (broken) throw new NamedFailure('no_disk', 'it has no room')
       for (const { position } of batch) confirmed(position)
       return undefined
     }
@@ -232,7 +232,7 @@ test('a sink that fails says why, in the log, to every process, and no longer on
   await stage.append({})
   const state = async () => (await stage.relayStore.lag()).sinks.find((one) => one.sink === 'picky')
   const failing = await eventually(async () => (await state())?.failing)
-  t.like(failing, { code: 'broker_rejected', message: 'a queue refused it' })
+  t.like(failing, { code: 'no_disk', message: 'it has no room' })
   t.regex(failing.since, /^\d{4}-/)
   t.is((await state())?.behind, 1)
   await eventually(async () => tried.length > 2)
