@@ -23,7 +23,7 @@ export function contextEndpoints({
   gate: Gate
   awaitJob: AwaitJob
 }): Endpoint[] {
-  const { redis, prefix, admin, jobs, records, threadStore, budgetStore, deadLetterStore } = context
+  const { redis, prefix, admin, jobs, undoJob, records, threadStore, budgetStore, deadLetterStore } = context
   const { access } = records
   const references = createReferences({ access })
   return [
@@ -39,7 +39,7 @@ export function contextEndpoints({
         rag_search: references.checkReferences
       }
     }),
-    ...jobEndpoints({ jobs, awaitJob }),
+    ...jobEndpoints({ jobs, undoJob, awaitJob }),
     ...threadEndpoints({ threads: createThreads({ store: threadStore }) }),
     ...webhookEndpoints(context.webhookRoom),
     ...usageEndpoints({ usage: admin.usage, budgetStore }),

@@ -13,6 +13,7 @@ import { createJobNews } from './jobs/events.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createLifecycle } from './jobs/lifecycle.ts'
 import { createProgressBoard } from './jobs/progress.ts'
+import { createUndo } from './jobs/undo.ts'
 import type { Logger } from './logger.ts'
 import { createQueues } from './queues/queues.ts'
 import { createFreshness } from './rag/freshness.ts'
@@ -23,6 +24,7 @@ import { createBudgetStore } from './store/budgets.ts'
 import { createDeadLetterStore } from './store/dead-letters.ts'
 import { createEmbeddingStore } from './store/embeddings.ts'
 import { createEventStore } from './store/events.ts'
+import { createJobChangeStore } from './store/job-changes.ts'
 import { createJobStore } from './store/jobs.ts'
 import { createKnex } from './store/knex.ts'
 import { createLedger } from './store/ledger.ts'
@@ -186,6 +188,7 @@ function build({
   })
   const records = createRecords({ knex, transaction, events, eventStore, texts, ownsJob: jobs.isVisible })
   const threadStore = createThreadStore({ knex })
+  const undoJob = createUndo({ jobs: jobStore, changes: createJobChangeStore(), records })
 
   return {
     config,
@@ -212,6 +215,7 @@ function build({
     progress,
     lifecycle,
     jobs,
+    undoJob,
     auth,
     admin,
     users,

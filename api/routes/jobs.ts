@@ -1,13 +1,23 @@
 import { z } from 'zod'
 import type { Jobs } from '../../lib/jobs/jobs.ts'
+import type { UndoJob } from '../../lib/jobs/undo.ts'
 import { aiActionSchema } from '../../lib/schemas/actions.ts'
 import { jobOriginSchema, jobSchema, jobStatusSchema } from '../../lib/schemas/job.ts'
 import { encodeCursor, idParamsSchema, pageFields, pageOf } from '../../lib/schemas/page.ts'
+import { undoResultSchema } from '../../lib/schemas/undo.ts'
 import type { AwaitJob } from '../await-job.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 
-/** Looking at jobs and cancelling them. Submitting is the business of each action's own route. */
-export function jobEndpoints({ jobs, awaitJob }: { jobs: Jobs; awaitJob: AwaitJob }): Endpoint[] {
+/** Looking at jobs, cancelling them, and taking back what they changed. Submitting is the business of each action's own route. */
+export function jobEndpoints({
+  jobs,
+  undoJob,
+  awaitJob
+}: {
+  jobs: Jobs
+  undoJob: UndoJob
+  awaitJob: AwaitJob
+}): Endpoint[] {
   return [
     endpoint({
       method: 'get',
@@ -53,6 +63,19 @@ export function jobEndpoints({ jobs, awaitJob }: { jobs: Jobs; awaitJob: AwaitJo
       responses: { 200: { description: 'The job', schema: jobSchema } },
       async handler({ actor, params: { id } }) {
         return { status: 200, body: await jobs.cancel(actor, id) }
+      }
+    }),
+    endpoint({
+      method: 'post',
+      path: '/jobs/:id/undo',
+      summary:
+        'Take back what a chat of yours changed, where nobody has changed it since; repeating it answers the same',
+      tag: 'Jobs',
+      access: 'user',
+      params: idParamsSchema,
+      responses: { 200: { description: 'What was taken back, and what stays and why', schema: undoResultSchema } },
+      async handler({ actor, params: { id } }) {
+        return { status: 200, body: await undoJob(actor, id) }
       }
     })
   ]

@@ -11,8 +11,8 @@ import type { ProviderGuard } from './provider-guard.ts'
 import { countTokens } from './tokens.ts'
 
 export type ChatMessage = OpenAI.Chat.Completions.ChatCompletionMessageParam
-export type ChatTool = OpenAI.Chat.Completions.ChatCompletionTool
-export type ToolCall = { id: string; name: string; arguments: string }
+type ChatTool = OpenAI.Chat.Completions.ChatCompletionTool
+type ToolCall = { id: string; name: string; arguments: string }
 
 export type ChatCall = {
   /** stable name of the call within its job, for example `respond:2` */

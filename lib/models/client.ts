@@ -9,7 +9,7 @@ import { type ChatAnswer, type ChatCall, createChat } from './chat.ts'
 import type { ProviderGuard } from './provider-guard.ts'
 import { createEmbed, type EmbedAnswer, type EmbedCall } from './embed.ts'
 
-export type { ChatAnswer, ChatCall, ChatMessage, ChatTool, ToolCall } from './chat.ts'
+export type { ChatAnswer, ChatCall, ChatMessage } from './chat.ts'
 export type { EmbedAnswer, EmbedCall } from './embed.ts'
 
 /** The one way to a model: tracked, priced, paid once. */

@@ -63,6 +63,11 @@ export function createGoals({
       return single(await service.createMany(trx, actor, [input]))
     },
 
+    /** Creates all of them. @throws AppError when one is refused */
+    async createAll(trx: Knex.Transaction, actor: Person, inputs: Given<GoalCreate>[]): Promise<GoalView[]> {
+      return (await service.createMany(trx, actor, inputs)).map((outcome) => single([outcome]))
+    },
+
     /** @throws AppError 404; 412 when `ifMatch` names another state; 422 naming `courseId` */
     async updateIn(
       trx: Knex.Transaction,
@@ -71,6 +76,17 @@ export function createGoals({
       patch: GoalPatch,
       ifMatch?: string
     ): Promise<GoalView> {
+      return (await service.changeIn(trx, actor, id, patch, ifMatch)).after
+    },
+
+    /** The same, telling also what it was before. */
+    async changeIn(
+      trx: Knex.Transaction,
+      actor: Person,
+      id: string,
+      patch: GoalPatch,
+      ifMatch?: string
+    ): Promise<{ before: GoalView; after: GoalView }> {
       const seen = await reading.find(actor, id, trx)
       // Courses are locked before goals, so that a course being deleted and a goal taking it up do not wait in a ring.
       const courseSeen = patch.courseId
@@ -80,14 +96,14 @@ export function createGoals({
       if (!goal) throw notFound('the goal')
       requireMatch(ifMatch, goal)
       const changes = differences(goal, patch)
-      if (Object.keys(changes).length === 0) return goal
+      if (Object.keys(changes).length === 0) return { before: goal, after: goal }
       if (changes.courseId && !courseSeen) throw unseenCourse()
       const updated = (await goals.update(trx, goal.id, changes)) as GoalView
       await writing.tell(trx, news('updated', updated))
       if ('title' in changes || 'description' in changes) {
         await writing.texts.changed(trx, { type: 'goal', id: goal.id, ownerId: goal.userId })
       }
-      return updated
+      return { before: goal, after: updated }
     },
 
     async update(actor: Person, id: string, patch: GoalPatch, ifMatch?: string): Promise<GoalView> {

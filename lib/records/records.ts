@@ -8,6 +8,8 @@ import { createDocumentStore } from '../store/documents.ts'
 import { createEnrollmentStore } from '../store/enrollments.ts'
 import type { EventStore } from '../store/events.ts'
 import { createGoalStore } from '../store/goals.ts'
+import { createJobChangeStore } from '../store/job-changes.ts'
+import { createOwnTitles } from '../store/own-titles.ts'
 import { createTaskStore } from '../store/tasks.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { createAccess } from './access.ts'
@@ -18,6 +20,9 @@ import { createDocuments } from './documents.ts'
 import { createEnrollments } from './enrollments.ts'
 import { createEvents } from './events.ts'
 import { createGoals } from './goals.ts'
+import { createJobChanges } from './job-changes.ts'
+import { createNaming } from './naming.ts'
+import { createTakingBack } from './taking-back.ts'
 import { createTasks } from './tasks.ts'
 import { createWriting, type TextNews } from './writing.ts'
 
@@ -74,6 +79,9 @@ export function createRecords({
     }),
     events: createEvents({ events, store: eventStore }),
     access: createAccess({ ...stores, ownsJob }),
+    jobChanges: createJobChanges({ store: createJobChangeStore() }),
+    takingBack: createTakingBack({ stores, goals, tasks }),
+    naming: createNaming({ titles: createOwnTitles(knex) }),
     bulk: createBulk({ clientIds, courses, goals, tasks, codeSnapshots, documents })
   }
 }

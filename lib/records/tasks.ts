@@ -95,6 +95,11 @@ export function createTasks({
       return single(await service.createMany(trx, actor, [input]))
     },
 
+    /** Creates all of them. @throws AppError when one is refused */
+    async createAll(trx: Knex.Transaction, actor: Person, inputs: Given<TaskCreate>[]): Promise<TaskView[]> {
+      return (await service.createMany(trx, actor, inputs)).map((outcome) => single([outcome]))
+    },
+
     /** @throws AppError 404; 412 when `ifMatch` names another state; 422 naming `goalId` */
     async updateIn(
       trx: Knex.Transaction,
@@ -103,10 +108,24 @@ export function createTasks({
       patch: TaskPatch,
       ifMatch?: string
     ): Promise<TaskView> {
+      return (await service.changeIn(trx, actor, id, patch, ifMatch)).after
+    },
+
+    /**
+     * The same, telling also what it was before. When it was completed follows from the status, unless it is given: to
+     * restore what had been.
+     */
+    async changeIn(
+      trx: Knex.Transaction,
+      actor: Person,
+      id: string,
+      patch: TaskPatch & Pick<Partial<TaskView>, 'completedAt'>,
+      ifMatch?: string
+    ): Promise<{ before: TaskView; after: TaskView }> {
       const { task, goals: locked } = await lock(trx, actor, id, patch.goalId)
       requireMatch(ifMatch, task)
-      const changes = differences(task, { ...patch, ...completion(patch.status, task) })
-      if (Object.keys(changes).length === 0) return task
+      const changes = differences(task, { ...completion(patch.status, task), ...patch })
+      if (Object.keys(changes).length === 0) return { before: task, after: task }
       if (changes.goalId && locked.get(changes.goalId)?.userId !== task.userId) throw unseenGoal()
       const updated = (await tasks.update(trx, task.id, changes)) as TaskView
       await writing.tell(
@@ -118,7 +137,7 @@ export function createTasks({
       if ('title' in changes || 'description' in changes) {
         await writing.texts.changed(trx, { type: 'task', id: task.id, ownerId: task.userId })
       }
-      return updated
+      return { before: task, after: updated }
     },
 
     async update(actor: Person, id: string, patch: TaskPatch, ifMatch?: string): Promise<TaskView> {

@@ -15,6 +15,11 @@ export function createCodeSnapshotStore(knex: Knex) {
   return {
     ...records,
 
+    /** Whether a task has snapshots; who adds one locks the task first. */
+    async hasAnyOf(trx: Knex.Transaction, taskId: string): Promise<boolean> {
+      return (await trx('code_snapshots').where({ task_id: taskId }).first('id')) !== undefined
+    },
+
     /** Lets go of tasks that are about to be deleted. @returns the snapshots that named them */
     async leaveTasks(trx: Knex.Transaction, taskIds: string[]): Promise<CodeSnapshotView[]> {
       const { rows } = (await trx.raw(

@@ -1,6 +1,8 @@
 import type { TestFn } from 'ava'
 import type { DeltaWriter } from '../../lib/events/delta-writer.ts'
 import type { Deltas } from '../../lib/events/deltas.ts'
+import type { Message } from '../../lib/models/offline/chat-types.ts'
+import type { ScriptedCompletion } from '../../lib/models/offline/scripts.ts'
 import { countTokens } from '../../lib/models/tokens.ts'
 import { createRag } from '../../lib/rag/rag.ts'
 import type { ChatInput, ChatResult } from '../../lib/schemas/chat.ts'
@@ -8,6 +10,7 @@ import type { JobView } from '../../lib/schemas/job.ts'
 import { createJobSpending } from '../../lib/store/job-spending.ts'
 import { type Checkpoints, createCheckpoints } from '../../workers/agents/checkpoints.ts'
 import { loadAgents } from '../../workers/agents/graph.ts'
+import type { Plan } from '../../workers/agents/plan.ts'
 import type { RunLimits } from '../../workers/agents/purse.ts'
 import type { Processor } from '../../workers/processor.ts'
 import { chatCompletionProcessor } from '../../workers/processors/chat-completion.ts'
@@ -122,6 +125,31 @@ export async function createChatStage(
       return job
     },
 
+    /** Scripts what the model plans, and nothing where it is not told. */
+    plan(plan: Partial<Plan>, times: number | null = 1): void {
+      const content = JSON.stringify({ reads: [], creations: [], changes: [], ...plan })
+      stage.provider.script({
+        match: (_last, { format }) => format.kind === 'json_schema' && format.name === 'plan',
+        content,
+        times
+      })
+    },
+
+    /** Scripts the answer. @returns the messages it is given for, and the names of the tools that are offered with them */
+    answer(completion: ScriptedCompletion): { messages: Message[]; tools: string[] } {
+      const seen = { messages: [] as Message[], tools: [] as string[] }
+      stage.provider.script({
+        ...completion,
+        match: (_last, { format, messages, tools }) => {
+          if (format.kind !== 'text' || isSummary(messages)) return false
+          seen.messages = messages
+          seen.tools = tools.map(({ name }) => name)
+          return true
+        }
+      })
+      return seen
+    },
+
     /** Asks, and waits for the answer. */
     async ask(input: Partial<ChatInput> & { message: string }): Promise<{ job: JobView; result: ChatResult }> {
       const id = await this.submitChat(input)
@@ -130,6 +158,36 @@ export async function createChatStage(
       return { job, result: job.result as ChatResult }
     }
   }
+}
+
+const isSummary = ([first]: Message[]) => first?.text.startsWith('Summarise a conversation') ?? false
+
+/** Parts of a plan, with nothing where it is not told. */
+export const planned = {
+  read: (read: Partial<Plan['reads'][number]> & Pick<Plan['reads'][number], 'tool'>) => ({
+    record: null,
+    query: null,
+    status: null,
+    ...read
+  }),
+  creation: (creation: Partial<Plan['creations'][number]> & { type: 'goal' | 'task' }) => ({
+    titles: [],
+    toWrite: 0,
+    description: null,
+    status: null,
+    due: null,
+    goal: null,
+    ...creation
+  }),
+  change: (change: Partial<Plan['changes'][number]> & { type: 'goal' | 'task' }) => ({
+    record: null,
+    title: null,
+    description: null,
+    status: null,
+    due: null,
+    goal: null,
+    ...change
+  })
 }
 
 /** A course with documents, and a goal with a task in it, all of one owner. */
@@ -169,13 +227,13 @@ export async function createLesson({ records, person }: Pick<ChatStage, 'records
 
 /** One migrated context for a file whose tests each ask agents of their own. */
 export function chatForFile(test: TestFn) {
-  const context = contextForFile(test)
-  let checkpoints: Checkpoints | undefined
-  // Loading them holds everything up for a while, transactions included.
-  test.before(async () => {
+  // Loading them holds everything up for a while, connections that are being made included: first, and alone.
+  test.serial.before(async () => {
     await loadAgents()
     countTokens('warm')
   })
+  const context = contextForFile(test)
+  let checkpoints: Checkpoints | undefined
   test.after.always(() => checkpoints?.close())
   return {
     context,

@@ -1,12 +1,15 @@
+/** Elements that say what a text is: no text may bring one along. */
+const ours = ['passage', 'tool_result']
+
 /**
- * Wraps text that others wrote so that a model can tell it from instructions. The text cannot end the element it is
- * in: its own tags of that name lose their bracket.
+ * Wraps text that others wrote so that a model can tell it from instructions. The text can neither end the element it
+ * is in nor begin another one of ours: such tags lose their bracket.
  */
 export function asData(tag: string, text: string, attributes: Record<string, string | number> = {}): string {
   const list = Object.entries(attributes)
     .map(([name, value]) => ` ${name}="${attribute(String(value))}"`)
     .join('')
-  return `<${tag}${list}>\n${withoutTag(tag, text)}\n</${tag}>`
+  return `<${tag}${list}>\n${withoutTags([...ours, tag], text)}\n</${tag}>`
 }
 
 function attribute(value: string): string {
@@ -19,5 +22,5 @@ function attribute(value: string): string {
     .replace(/>/g, '&gt;')
 }
 
-const withoutTag = (tag: string, text: string) =>
-  text.replace(new RegExp(`<(?=[\\s/\\u200b-\\u200f\\u2060\\ufeff]*${tag})`, 'gi'), '&lt;')
+const withoutTags = (tags: string[], text: string) =>
+  text.replace(new RegExp(`<(?=[\\s/\\u200b-\\u200f\\u2060\\ufeff]*(?:${tags.join('|')}))`, 'gi'), '&lt;')

@@ -6,7 +6,14 @@ export async function drawChatGraph(): Promise<string> {
   const never: Node = async () => {
     throw new Error('a drawing is not run')
   }
-  const graph = await createChatGraph({ route: never, retrieve: never, respond: never, tools: never, finish: never })
+  const graph = await createChatGraph({
+    route: never,
+    retrieve: never,
+    tools: never,
+    write: never,
+    respond: never,
+    finish: never
+  })
   const drawing = await graph.compile().getGraphAsync()
   return drawing.drawMermaid({ withStyles: false })
 }

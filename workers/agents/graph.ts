@@ -1,3 +1,4 @@
+import { asksForWrites } from './plan.ts'
 import type { ChatState, Node, NodeName } from './state.ts'
 
 /**
@@ -9,37 +10,44 @@ export async function loadAgents() {
 }
 
 /**
- * `route → retrieve → respond ⇄ tools → finish`, over nodes that are given.
+ * `route → retrieve → tools → write → respond → finish`, over nodes that are given. What `tools` and `write` do is
+ * settled by `route`, which is left before anything is read that others wrote; where there is nothing to do, they are
+ * passed over.
  */
 export async function createChatGraph(nodes: Record<NodeName, Node>) {
   const { Annotation, END, START, StateGraph } = await loadAgents()
   const State = Annotation.Root({
-    agent: Annotation<ChatState['agent']>(),
-    mayWrite: Annotation<ChatState['mayWrite']>(),
+    plan: Annotation<ChatState['plan']>(),
     messages: Annotation<ChatState['messages']>(),
     hits: Annotation<ChatState['hits']>(),
-    calls: Annotation<ChatState['calls']>(),
+    results: Annotation<ChatState['results']>(),
     staged: Annotation<ChatState['staged']>(),
     summary: Annotation<ChatState['summary']>(),
     draft: Annotation<ChatState['draft']>(),
     answer: Annotation<ChatState['answer']>(),
     limitReached: Annotation<ChatState['limitReached']>(),
-    rounds: Annotation<ChatState['rounds']>(),
     nodes: Annotation<ChatState['nodes']>(),
     steps: Annotation<ChatState['steps']>(),
     elapsedMs: Annotation<ChatState['elapsedMs']>(),
     spent: Annotation<ChatState['spent']>()
   })
+  const afterTools = ({ plan }: Pick<ChatState, 'plan'>) => (plan && asksForWrites(plan) ? 'write' : 'respond')
   return new StateGraph(State)
     .addNode('route', nodes.route)
     .addNode('retrieve', nodes.retrieve)
-    .addNode('respond', nodes.respond)
     .addNode('tools', nodes.tools)
+    .addNode('write', nodes.write)
+    .addNode('respond', nodes.respond)
     .addNode('finish', nodes.finish)
     .addEdge(START, 'route')
     .addEdge('route', 'retrieve')
-    .addEdge('retrieve', 'respond')
-    .addConditionalEdges('respond', ({ calls }) => (calls.length > 0 ? 'tools' : 'finish'), ['tools', 'finish'])
-    .addEdge('tools', 'respond')
+    .addConditionalEdges('retrieve', (state) => (state.plan?.reads.length ? 'tools' : afterTools(state)), [
+      'tools',
+      'write',
+      'respond'
+    ])
+    .addConditionalEdges('tools', afterTools, ['write', 'respond'])
+    .addEdge('write', 'respond')
+    .addEdge('respond', 'finish')
     .addEdge('finish', END)
 }

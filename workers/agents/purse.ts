@@ -1,13 +1,14 @@
 import { JobError } from '../../lib/jobs/job-error.ts'
-import type { ChatMessage, ChatTool } from '../../lib/models/client.ts'
+import type { ChatMessage } from '../../lib/models/client.ts'
 import { countTokens } from '../../lib/models/tokens.ts'
 import type { JobSpending } from '../../lib/store/job-spending.ts'
 import type { PicoUsd, TokenPrice } from '../../lib/usage/money.ts'
+import { asksForWrites } from './plan.ts'
 import type { ChatState, Limit, Spent } from './state.ts'
 
 /** What one run may use. */
 export type RunLimits = {
-  /** nodes of the graph */
+  /** nodes of the graph, each look-up counted as one */
   steps: number
   /** tokens of all calls, prompts and answers */
   tokens: number
@@ -24,7 +25,7 @@ export const defaultLimits: RunLimits = { steps: 12, tokens: 32_000, timeMs: 120
 const answerTokens = 4_096
 /** A shorter answer says nothing. */
 const leastAnswerTokens = 16
-/** Tokenizers differ in how they frame messages and tools. */
+/** Tokenizers differ in how they frame messages. */
 const promptMargin = 1.04
 const framingTokens = 16
 
@@ -32,9 +33,9 @@ const framingTokens = 16
 export const isBudgetExhausted = (error: unknown): boolean =>
   error instanceof JobError && error.code === 'budget_exhausted'
 
-export type Request = { messages: ChatMessage[]; tools?: ChatTool[]; schema?: object }
+type Request = { messages: ChatMessage[]; schema?: object }
 /** How many tokens an answer may have; or which limit leaves it none. */
-export type Allowance = { ok: true; maxOutputTokens: number; bound: Limit } | { ok: false; limit: Limit }
+type Allowance = { ok: true; maxOutputTokens: number; bound: Limit } | { ok: false; limit: Limit }
 
 export type Purse = ReturnType<typeof createPurse>
 
@@ -52,10 +53,9 @@ export function createPurse({
   prices: { chat: TokenPrice; embedding: TokenPrice }
   spendingOf: () => Promise<JobSpending>
 }) {
-  const promptTokensOf = ({ messages, tools = [], schema }: Request): number =>
+  const promptTokensOf = ({ messages, schema }: Request): number =>
     Math.ceil(
-      countTokens(JSON.stringify([messages, tools, schema ?? null])) * promptMargin +
-        framingTokens * (messages.length + 1)
+      countTokens(JSON.stringify([messages, schema ?? null])) * promptMargin + framingTokens * (messages.length + 1)
     )
 
   async function costLeft({ spent }: ChatState): Promise<PicoUsd | undefined> {
@@ -91,26 +91,27 @@ export function createPurse({
     allow,
 
     /**
-     * Whether after this answer there is room to carry out its calls and ask again; else the limit in the way. Asked
-     * before every answer but the first, which may always call tools.
+     * The most tokens that an answer by schema may have, which may have to be asked for twice, with what was wrong, and
+     * after which something must be left for the answer itself; 0 for none.
      */
-    async mustEnd(state: ChatState, request: Request): Promise<Limit | undefined> {
-      // This answer, its tools, the next answer and the end.
-      if (state.nodes + 4 > limits.steps) return 'steps'
-      if (limits.timeMs - state.elapsedMs < limits.timeMs * 0.1) return 'time'
-      const promptTokens = promptTokensOf(request)
-      const needed = promptTokens * 2 + leastAnswerTokens * 8
-      if (limits.tokens - state.spent.tokens < needed) return 'tokens'
-      if ((limits.outputTokens ?? Number.POSITIVE_INFINITY) - state.spent.outputTokens < leastAnswerTokens * 4)
-        return 'tokens'
-      const money = await costLeft(state)
-      if (
-        money !== undefined &&
-        money < BigInt(needed) * prices.chat.input + BigInt(leastAnswerTokens * 8) * prices.chat.output
-      ) {
-        return 'cost'
-      }
-      return undefined
+    async allowTwice(state: ChatState, { messages, schema }: Request): Promise<number> {
+      const all = { messages: [...messages, ...messages, ...messages], ...(schema ? { schema } : {}) }
+      const allowance = await allow(state, all)
+      return allowance.ok ? Math.floor(allowance.maxOutputTokens / 4) : 0
+    },
+
+    /** The limit that leaves an answer fewer tokens than it should have, if one does. */
+    async lacks(state: ChatState, messages: ChatMessage[], tokens: number): Promise<Limit | undefined> {
+      const allowance = await allow(state, { messages })
+      if (!allowance.ok) return allowance.limit
+      const wanted = Math.min(tokens, (limits.outputTokens ?? Number.POSITIVE_INFINITY) - state.spent.outputTokens)
+      return allowance.maxOutputTokens < wanted ? allowance.bound : undefined
+    },
+
+    /** How many look-ups there are steps for, besides those of the answer and of the changes that were asked for. */
+    readsLeft({ nodes, plan }: Pick<ChatState, 'nodes' | 'plan'>): number {
+      const others = plan && asksForWrites(plan) ? 3 : 2
+      return Math.max(0, limits.steps - nodes - others)
     },
 
     /** Whether a search for a text, which has to be embedded, can be paid for; else the limit in the way. */

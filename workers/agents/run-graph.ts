@@ -1,12 +1,13 @@
 import type { BaseCheckpointSaver } from '@langchain/langgraph'
 import { createChatGraph } from './graph.ts'
-import { toolsNode } from './nodes/call-tools.ts'
 import { finishNode } from './nodes/finish.ts'
 import { respondNode } from './nodes/respond.ts'
 import { retrieveNode } from './nodes/retrieve.ts'
 import { routeNode } from './nodes/route.ts'
 import type { Run } from './nodes/run.ts'
+import { toolsNode } from './nodes/tools.ts'
 import { timed } from './nodes/timed.ts'
+import { writeNode } from './nodes/write.ts'
 import { type ChatState, initialState } from './state.ts'
 
 /** LangGraph's own bound, behind ours: a graph that does not end is a bug. */
@@ -29,8 +30,9 @@ export async function runGraph({
   const graph = await createChatGraph({
     route: timed('route', routeNode(run), run),
     retrieve: timed('retrieve', retrieveNode(run), run),
-    respond: timed('respond', respondNode(run), run),
     tools: timed('tools', toolsNode(run), run),
+    write: timed('write', writeNode(run), run),
+    respond: timed('respond', respondNode(run), run),
     finish: timed('finish', finishNode(run), run)
   })
   const compiled = graph.compile({ checkpointer: saver })
@@ -43,7 +45,8 @@ export async function runGraph({
     return kept
   }
   // Not `next`: it is empty, too, when a step's changes were kept but the step's end was not.
-  const resumed = saved.createdAt !== undefined
+  // A state without a plan to look at is one of an earlier version, whose model could call tools: that run begins anew.
+  const resumed = saved.createdAt !== undefined && kept.plan !== undefined
   if (resumed) run.log.info({ next: saved.next }, 'the run goes on where it stopped')
   return (await compiled.invoke(resumed ? null : initialState, config)) as ChatState
 }

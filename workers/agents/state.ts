@@ -1,6 +1,7 @@
-import type { ChatMessage, ToolCall } from '../../lib/models/client.ts'
-import type { AgentName, ChatResult } from '../../lib/schemas/chat.ts'
+import type { ChatMessage } from '../../lib/models/client.ts'
+import type { ChatResult } from '../../lib/schemas/chat.ts'
 import type { SourceType } from '../../lib/schemas/sources.ts'
+import type { Plan } from './plan.ts'
 import type { StagedWrite } from './writes.ts'
 
 /** Text that an answer may rest on, under the number by which it is cited. */
@@ -13,6 +14,9 @@ export type Hit = {
   score: number
 }
 
+/** What a tool answered, as the model reads it: JSON, or passages by their numbers. */
+export type ToolResult = { tool: string; content: string }
+
 export type Limit = NonNullable<ChatResult['limitReached']>
 export type Step = ChatResult['steps'][number]
 
@@ -24,15 +28,13 @@ export type Spent = { tokens: number; outputTokens: number; costPico: string; un
  * call depends on is here, so that a run that is resumed asks the same again and is answered from the ledger.
  */
 export type ChatState = {
-  /** `null` until the run is routed */
-  agent: AgentName | null
-  /** whether tools that change records are offered */
-  mayWrite: boolean
-  /** what the model is told, in order */
+  /** what the run is to do, settled before it reads what others wrote; `null` until then */
+  plan: Plan | null
+  /** what a model that writes is told before the message: its instructions, and what was said before */
   messages: ChatMessage[]
   hits: Hit[]
-  /** calls of the last answer that are still to be carried out */
-  calls: ToolCall[]
+  /** what tools answered and what became of the changes that were asked for */
+  results: ToolResult[]
   /** changes that are committed with the run's end */
   staged: StagedWrite[]
   /** replaces the thread's summary when the run ends */
@@ -41,8 +43,6 @@ export type ChatState = {
   draft: string
   answer: Pick<ChatResult, 'message' | 'citations' | 'unsupported'> | null
   limitReached: Limit | null
-  /** how often the model was asked for an answer */
-  rounds: number
   /** nodes that were run */
   nodes: number
   steps: Step[]
@@ -50,24 +50,22 @@ export type ChatState = {
   spent: Spent
 }
 
-export type NodeName = 'route' | 'retrieve' | 'respond' | 'tools' | 'finish'
+export type NodeName = 'route' | 'retrieve' | 'tools' | 'write' | 'respond' | 'finish'
 /** A step: takes the state and returns what changes. */
 export type Node = (state: ChatState) => Promise<Partial<ChatState>>
 
 const nothingSpent: Spent = { tokens: 0, outputTokens: 0, costPico: '0', uncertainPico: '0' }
 
 export const initialState: ChatState = {
-  agent: null,
-  mayWrite: false,
+  plan: null,
   messages: [],
   hits: [],
-  calls: [],
+  results: [],
   staged: [],
   summary: null,
   draft: '',
   answer: null,
   limitReached: null,
-  rounds: 0,
   nodes: 0,
   steps: [],
   elapsedMs: 0,

@@ -1,4 +1,5 @@
 import type { Deltas } from '../../lib/events/deltas.ts'
+import { timeOf } from '../../lib/ids.ts'
 import { JobError } from '../../lib/jobs/job-error.ts'
 import type { Models } from '../../lib/models/client.ts'
 import type { Scopes } from '../../lib/rag/scope.ts'
@@ -17,12 +18,12 @@ import { createAnswerStream } from '../agents/answer-stream.ts'
 import type { Checkpoints } from '../agents/checkpoints.ts'
 import { createFindFirst } from '../agents/find-first.ts'
 import { createPurse, defaultLimits, type RunLimits } from '../agents/purse.ts'
+import { createReferences } from '../agents/references.ts'
 import { runGraph } from '../agents/run-graph.ts'
 import type { ChatState } from '../agents/state.ts'
 import { goalTools, snapshotTools } from '../agents/tools/record-tools.ts'
 import { searchTools } from '../agents/tools/search-tools.ts'
 import { createToolset } from '../agents/tools/toolset.ts'
-import { writingTools } from '../agents/tools/writing-tools.ts'
 import { createWrites } from '../agents/writes.ts'
 import type { Processor } from '../processor.ts'
 
@@ -31,7 +32,7 @@ type Needs = {
   ledger: Pick<Ledger, 'priceOf'>
   spending: ReturnType<typeof createJobSpending>
   rag: { tools: RagTools; scopes: Pick<Scopes, 'forRun'>; embeddings: Pick<EmbeddingStore, 'chunksOf'> }
-  records: Pick<Records, 'goals' | 'tasks' | 'codeSnapshots' | 'access'>
+  records: Pick<Records, 'goals' | 'tasks' | 'codeSnapshots' | 'access' | 'naming' | 'jobChanges'>
   users: Pick<UserStore, 'find'>
   threads: ThreadStore
   deltas: Deltas
@@ -44,7 +45,8 @@ type Needs = {
 const free: TokenPrice = { input: 0n, cachedInput: 0n, output: 0n }
 
 /**
- * Answers a message with an agent. What its tools change, and the turn in its thread, are written with the job's end.
+ * Answers a message with an agent. What the message asks to change, and the turn in its thread, are
+ * written with the job's end.
  * Safe to run twice: a run that was cut off goes on from its last step, and what was paid for is not paid again.
  */
 export function chatCompletionProcessor(needs: Needs): Processor<ChatInput> {
@@ -52,8 +54,7 @@ export function chatCompletionProcessor(needs: Needs): Processor<ChatInput> {
   const toolset = createToolset({
     search: searchTools({ rag: rag.tools, scopes: rag.scopes }),
     goals: goalTools(records),
-    snapshots: snapshotTools(records),
-    writing: writingTools(records)
+    snapshots: snapshotTools(records)
   })
   const applyWrites = createWrites(records)
   const beginningOf = async (id: string) =>
@@ -98,6 +99,9 @@ export function chatCompletionProcessor(needs: Needs): Processor<ChatInput> {
           toolset,
           purse,
           findFirst: createFindFirst({ person, input, rag: rag.tools, scopes: rag.scopes, records, beginningOf }),
+          references: createReferences({ person, input, access: records.access, naming: records.naming }),
+          access: records.access,
+          today: timeOf(id).toISOString().slice(0, 10),
           stream: createAnswerStream({ deltas: writer, partial }),
           signal,
           log
@@ -106,9 +110,9 @@ export function chatCompletionProcessor(needs: Needs): Processor<ChatInput> {
     } finally {
       await writer.close()
     }
-    const result = resultOf(threadId, state)
     return async (trx) => {
-      await applyWrites(trx, person, state.staged)
+      const changes = await applyWrites(trx, id, person, state.staged)
+      const result = resultOf({ threadId, model: models.chatModel, changes }, state)
       const kept = await threads.append(trx, {
         threadId,
         userId,
@@ -124,7 +128,10 @@ export function chatCompletionProcessor(needs: Needs): Processor<ChatInput> {
   }
 }
 
-function resultOf(threadId: string, { agent, answer, steps, limitReached }: ChatState): ChatResult {
-  if (!agent || !answer) throw new Error('the graph ended without an answer')
-  return { threadId, agent, ...answer, steps, limitReached }
+function resultOf(
+  { threadId, model, changes }: Pick<ChatResult, 'threadId' | 'model' | 'changes'>,
+  { plan, answer, steps, limitReached }: ChatState
+): ChatResult {
+  if (!plan || !answer) throw new Error('the graph ended without an answer')
+  return { threadId, agent: plan.agent, model, ...answer, changes, steps, limitReached }
 }

@@ -1,32 +1,61 @@
+import { withoutMarks } from './words.ts'
+
 /**
- * What a user's message asks to be done to goals and tasks. Sentences that ask how or what ("How do I add a task?") ask
- * for nothing to be done.
+ * What a user's message asks to be done to goals and tasks, in English or Spanish. Sentences that ask how or what ("How
+ * do I add a task?") ask for nothing to be done, nor do those that say not to.
  */
 export type Commands = { createGoal: boolean; createTasks: boolean; finish: boolean; alter: boolean }
 
-const QUESTION = /^\W*(?:how|what|why|when|which|who|where|is|are|does|do|did|should|explain|tell)\b/i
-const CREATE_GOAL =
-  /\b(?:create|add|make|save|set up)\s+(?:me\s+)?(?:a|an|the|this|another|one|two|three)?\s*(?:(?:new|learning|study|following)\s+)*goals?\b/i
-const CREATE_TASKS =
-  /\b(?:create|add|make|write|save|store|set up)\b[^!?]{0,80}\b(?:tasks?|steps?)\b|\bplan\b[^!?]{0,80}\b(?:save|store|create|add)\b|\b(?:save|store|create|add)\b[^!?]{0,40}\bplan\b|\b(?:break|split|turn)\b[^!?]{0,80}\b(?:tasks?|steps?|down)\b/i
-const FINISH =
-  /\b(?:mark|complete|completed|finish|finished|done with|tick off)\b[^.!?]{0,80}\b(?:tasks?|goals?|exercises?)\b|\b(?:task|goal|exercise)\b[^.!?]{0,80}\b(?:completed?|finished|done)\b/i
-const ALTER = /\b(?:rename|change|update|archive|move|set)\b[^.!?]{0,80}\b(?:tasks?|goals?)\b/i
+/** Spanish is looked at without the marks on its letters. */
+const QUESTION =
+  /^\W*(?:how|what|why|when|which|who|where|is|are|does|do|did|should|explain|tell|como|que|cual|cuales|cuando|donde|quien|quienes|por que|es|son|deberia|explica|explicame|dime)\b/i
+const REFUSAL =
+  /\b(?:do not|don['’]?t|never)\s+(?:ever\s+)?(?:create|add|make|save|change|update|rename|mark|complete|move|archive)\b/i
+const CREATE_GOAL = anyOf(
+  /\b(?:create|add|make|save|set up)\s+(?:me\s+)?(?:a|an|the|this|another|one|two|three)?\s*(?:(?:new|learning|study|following)\s+)*goals?\b/,
+  /\b(?:crea|crear|creame|anade|anadir|anademe|agrega|agregar|agregame|haz|hazme|guarda|guardar|pon|ponme)\s+(?:(?:un|una|el|la|este|esta|otro|otra|dos|tres)\s+)?(?:(?:nuevo|nueva|siguiente)s?\s+)?(?:objetivos?|metas?)\b/
+)
+const CREATE_TASKS = anyOf(
+  /\b(?:create|add|make|write|save|store|set up)\b[^!?]{0,80}\b(?:tasks?|steps?)\b/,
+  /\bplan\b[^!?]{0,80}\b(?:save|store|create|add)\b/,
+  /\b(?:save|store|create|add)\b[^!?]{0,40}\bplan\b/,
+  /\b(?:break|split|turn)\b[^!?]{0,80}\b(?:tasks?|steps?|down)\b/,
+  /\b(?:crea|crear|creame|anade|anadir|anademe|agrega|agregar|agregame|haz|hazme|escribe|guarda|guardar|pon|ponme)\b[^!?]{0,80}\b(?:tareas?|pasos?)\b/,
+  /\b(?:guarda|guardar|crea|crear|anade|agrega)\b[^!?]{0,40}\bplan\b/,
+  /\bplan\b[^!?]{0,80}\b(?:guardalo|guarda|crea|anade|agrega)\b/,
+  /\b(?:divide|dividir|desglosa|desglosar|convierte|separa)\b[^!?]{0,80}\b(?:tareas?|pasos?)\b/
+)
+const FINISH = anyOf(
+  /\b(?:mark|complete|completed|finish|finished|done with|tick off)\b[^.!?]{0,80}\b(?:tasks?|goals?|exercises?)\b/,
+  /\b(?:task|goal|exercise)\b[^.!?]{0,80}\b(?:completed?|finished|done)\b/,
+  /\bmark\b[^.!?]{0,80}\bas (?:completed?|finished|done)\b/,
+  /\b(?:marca|marcar|marcal[oa])\b[^.!?]{0,80}\bcomo (?:completad|terminad|hech)[oa]\b/,
+  /\b(?:marca|marcar|completa|completar|complete|completado|completada|termina|terminar|termine|he terminado|acabe|he acabado)\b[^.!?]{0,80}\b(?:tareas?|objetivos?|metas?|ejercicios?)\b/,
+  /\b(?:tarea|objetivo|meta|ejercicio)\b[^.!?]{0,80}\b(?:completad[oa]|terminad[oa]|acabad[oa]|hech[oa])\b/
+)
+const ALTER = anyOf(
+  /\b(?:rename|change|update|archive|move|set)\b[^.!?]{0,80}\b(?:tasks?|goals?)\b/,
+  /\b(?:renombra|renombrar|cambia|cambiar|actualiza|actualizar|archiva|archivar|mueve|mover)\b[^.!?]{0,80}\b(?:tareas?|objetivos?|metas?)\b/
+)
 
 export function commandsIn(asked: string): Commands {
-  const orders = asked
-    .slice(0, 4_000)
+  const orders = withoutMarks(asked.slice(0, 4_000))
     .split(/(?<=[.!?])\s+|\n+/)
-    .filter((sentence) => !QUESTION.test(sentence))
+    .filter((sentence) => !QUESTION.test(sentence) && !REFUSAL.test(sentence))
     .join(' ')
   return {
-    createGoal: CREATE_GOAL.test(orders),
-    createTasks: CREATE_TASKS.test(orders),
-    finish: FINISH.test(orders),
-    alter: ALTER.test(orders)
+    createGoal: CREATE_GOAL(orders),
+    createTasks: CREATE_TASKS(orders),
+    finish: FINISH(orders),
+    alter: ALTER(orders)
   }
 }
 
 export function asksForChanges(asked: string): boolean {
   return Object.values(commandsIn(asked)).some(Boolean)
+}
+
+function anyOf(...patterns: RegExp[]): (text: string) => boolean {
+  const whole = patterns.map((pattern) => new RegExp(pattern.source, 'i'))
+  return (text) => whole.some((pattern) => pattern.test(text))
 }

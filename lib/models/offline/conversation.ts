@@ -1,5 +1,6 @@
 import type { ChatCall, Message, ToolCall } from './chat-types.ts'
 import { type Passage, passagesInText, passagesInToolResult, withoutPassages } from './passages.ts'
+import { resultsInText, withoutResults } from './results.ts'
 
 /** A call of this turn with what the tool answered. */
 export type ToolUse = { call: ToolCall; result: string }
@@ -11,13 +12,13 @@ export type Conversation = {
   system: string
   /** The last user message without passages and code. */
   asked: string
-  /** The user message that is to be answered, as it was sent. */
+  /** The user message that is to be answered, without results in it. */
   lastUser: string
   /** The last user message; another than `lastUser` when it only sends an answer back. */
   said: string
   /** The last user message that has a code block, else `lastUser`. */
   withCode: string
-  /** Tool calls since the last user message, with their results. */
+  /** Tool calls since the last user message, with their results, after those whose results it brings along. */
   used: ToolUse[]
   /** Passages of the system messages, the last user message and the tool results of this turn. */
   passages: Passage[]
@@ -29,12 +30,13 @@ export function readConversation(call: ChatCall): Conversation {
   const { messages } = call
   const said = messages.findLastIndex((message) => message.role === 'user')
   const at = answeredMessage(call, said)
-  const lastUser = messages[at]?.text ?? ''
+  const sent = messages[at]?.text ?? ''
+  const lastUser = withoutResults(sent)
   const system = messages
     .filter(isSystem)
     .map((message) => message.text)
     .join('\n\n')
-  const used = usedSince(messages.slice(at + 1))
+  const used = [...resultsInText(sent), ...usedSince(messages.slice(at + 1))]
   return {
     call,
     system,

@@ -7,6 +7,7 @@ import { cited, sentencesOf } from './sentences.ts'
 import { type Review, reviewMessage } from './review.ts'
 import { asksFor, asksForHelp, intentOf, isGreeting } from './route.ts'
 import { tidyTitle } from './titles.ts'
+import { isSpanish } from './words.ts'
 
 /**
  * What is said when neither tools nor a schema decide: a summary, a review of code, a plan, what tools did, quotations,
@@ -17,7 +18,7 @@ export function plainAnswer(conversation: Conversation): string {
   const { asked, used, passages } = conversation
   const code = wantsReview(conversation) ? codeToReview(conversation) : undefined
   if (code) return reviewInWords(reviewMessage(code.text), code.n)
-  const reports = reportsOf(used)
+  const reports = reportsOf(used, isSpanish(asked))
   if (asksFor('plan', asked) && !used.some(({ call }) => MAKES.test(call.name))) {
     return [...reports, planInWords(conversation)].join('\n\n')
   }
@@ -106,27 +107,32 @@ function summaryOf({ call }: Conversation): string {
  * What tools did whose results hold no passages, one line for each tool and failure; titles and states are taken from
  * the results as they stand.
  */
-function reportsOf(used: readonly ToolUse[]): string[] {
+function reportsOf(used: readonly ToolUse[], spanish: boolean): string[] {
   const rows = new Map<string, string[]>()
   const failures: string[] = []
   for (const { call, result } of used) {
     const value = parseJson(result)
     const failed = isObject(value) ? (value['error'] ?? value['errors']) : undefined
-    if (failed) failures.push(`${call.name} did not work: ${tidyTitle(messageOf(failed))}.`)
+    if (failed) {
+      const how = spanish ? 'no se pudo hacer' : 'did not work'
+      failures.push(`${call.name} ${how}: ${tidyTitle(messageOf(failed))}.`)
+    }
     const found = failed ? undefined : rowsOf(value)
     if (found)
       rows.set(call.name, [...(rows.get(call.name) ?? []), ...found.map(describeRow).filter((row) => row !== '')])
     else if (!failed && MAKES.test(call.name)) rows.set(call.name, rows.get(call.name) ?? [])
   }
-  return [...Array.from(rows, ([name, described]) => reportOf(name, described)), ...failures]
+  return [...Array.from(rows, ([name, described]) => reportOf(name, described, spanish)), ...failures]
 }
 
-function reportOf(name: string, rows: readonly string[]): string {
-  if (MAKES.test(name))
-    return rows.length > 0 ? `Done with ${name}: ${rows.slice(0, 20).join(', ')}.` : `Done with ${name}.`
-  if (rows.length === 0) return `${name} found nothing.`
+function reportOf(name: string, rows: readonly string[], spanish: boolean): string {
+  if (MAKES.test(name)) {
+    const done = spanish ? `Hecho con ${name}` : `Done with ${name}`
+    return rows.length > 0 ? `${done}: ${rows.slice(0, 20).join(', ')}.` : `${done}.`
+  }
+  if (rows.length === 0) return spanish ? `${name} no encontró nada.` : `${name} found nothing.`
   const list = rows.slice(0, 10).map((row) => `- ${row}`)
-  return [`${name} lists:`, ...list].join('\n')
+  return [spanish ? `${name} da esta lista:` : `${name} lists:`, ...list].join('\n')
 }
 
 function rowsOf(value: unknown): unknown[] | undefined {

@@ -1,6 +1,7 @@
 import type { Conversation } from './conversation.ts'
 import { likeness, sketch } from './sketch.ts'
 import { listedTitles, tidyTitle, topicOf } from './titles.ts'
+import { isSpanish } from './words.ts'
 
 /** `source` is the number of the passage a task comes from. */
 export type PlannedTask = { title: string; description: string; source?: number }
@@ -17,23 +18,26 @@ const NEAR = 0.1
  */
 export function planTasks(conversation: Conversation): PlannedTask[] {
   const { asked, lastAssistant } = conversation
-  const topic = topicOf(asked) || goalInContext(conversation) || 'the goal'
+  const spanish = isSpanish(asked)
+  const topic = topicOf(asked) || goalInContext(conversation) || (spanish ? 'el objetivo' : 'the goal')
   const listed = listedTitles(asked)
-  if (listed.length > 0) return atLeast(listed.slice(0, MOST).map(plainTask), topic)
-  const proposed = /\b(?:plan|tasks?|steps?|them|these|those)\b/i.test(asked) ? listedTitles(lastAssistant) : []
+  if (listed.length > 0) return atLeast(listed.slice(0, MOST).map(plainTask), topic, spanish)
+  const proposed = /\b(?:plan|tasks?|steps?|them|these|those|tareas?|pasos?|estos|estas)\b/i.test(asked)
+    ? listedTitles(lastAssistant)
+    : []
   if (proposed.length >= FEWEST) return proposed.slice(0, MOST).map((title) => plainTask(title.split(': ')[0] ?? title))
-  return atLeast(tasksFromPassages(conversation, topic).slice(0, MOST - 2), topic)
+  return atLeast(tasksFromPassages(conversation, topic, spanish).slice(0, MOST - 2), topic, spanish)
 }
 
-function tasksFromPassages({ passages }: Conversation, topic: string): PlannedTask[] {
+function tasksFromPassages({ passages }: Conversation, topic: string, spanish: boolean): PlannedTask[] {
   const about = sketch(topic)
   const near = passages.filter(
     ({ title, content, type }) =>
       title !== '' && type !== 'goal' && likeness(about, sketch(`${title}\n${content.slice(0, 1_000)}`)) >= NEAR
   )
   const tasks = near.map(({ n, title }) => ({
-    title: tidyTitle(`Work through ${title}`),
-    description: 'Read it and solve it yourself.',
+    title: tidyTitle(spanish ? `Trabaja ${title}` : `Work through ${title}`),
+    description: spanish ? 'Léelo y resuélvelo por tu cuenta.' : 'Read it and solve it yourself.',
     source: n
   }))
   return tasks.filter((task, index) => tasks.findIndex((other) => other.title === task.title) === index)
@@ -51,9 +55,9 @@ function goalInContext({ system, passages }: Conversation): string {
 
 const plainTask = (title: string): PlannedTask => ({ title, description: `${title}.` })
 
-function atLeast(tasks: PlannedTask[], topic: string): PlannedTask[] {
+function atLeast(tasks: PlannedTask[], topic: string, spanish: boolean): PlannedTask[] {
   if (tasks.length >= FEWEST) return tasks
-  return [...tasks, ...stepsFor(topic)].slice(0, Math.max(5, FEWEST))
+  return [...tasks, ...(spanish ? spanishStepsFor(topic) : stepsFor(topic))].slice(0, Math.max(5, FEWEST))
 }
 
 function stepsFor(topic: string): PlannedTask[] {
@@ -75,5 +79,27 @@ function stepsFor(topic: string): PlannedTask[] {
       description: 'Choose a small piece of work of your own and finish it.'
     },
     { title: tidyTitle(`Review ${topic}`), description: 'Go through your notes and code, and list what to repeat.' }
+  ]
+}
+
+function spanishStepsFor(topic: string): PlannedTask[] {
+  return [
+    {
+      title: tidyTitle(`Lee lo básico de ${topic}`),
+      description: `Averigua qué es ${topic} y anota las palabras nuevas.`
+    },
+    {
+      title: tidyTitle(`Sigue ejemplos resueltos de ${topic}`),
+      description: 'Escribe los ejemplos y cambia una cosa cada vez.'
+    },
+    {
+      title: tidyTitle(`Practica ${topic} con ejercicios cortos`),
+      description: 'Resuelve ejercicios de fácil a difícil sin mirar las respuestas.'
+    },
+    {
+      title: tidyTitle(`Construye algo pequeño con ${topic}`),
+      description: 'Elige un trabajo pequeño y termínalo.'
+    },
+    { title: tidyTitle(`Repasa ${topic}`), description: 'Relee tus notas y tu código, y anota qué repetir.' }
   ]
 }

@@ -1,26 +1,30 @@
 import type { Conversation } from './conversation.ts'
 import { stem } from './stem.ts'
 import { wordsOf } from './features.ts'
-import { isFunctionWord } from './words.ts'
+import { isFunctionWord, withoutMarks } from './words.ts'
 
 type Intent = 'plan' | 'review' | 'tutor'
 
 const INTENT_WORDS: Record<Intent, readonly string[]> = {
   plan: words(
-    'plan planner schedule roadmap milestone breakdown organise organize prioritise prioritize curriculum task goal step week deadline'
+    'plan planner schedule roadmap milestone breakdown organise organize prioritise prioritize curriculum task goal step week deadline ' +
+      'planifica planificar organiza organizar objetivo objetivos meta metas tarea tareas paso pasos semana plazo'
   ),
   review: words(
-    'review reviewer check bug bugs improve refactor feedback critique validate snapshot lint mistake wrong broken fix grade submission'
+    'review reviewer check bug bugs improve refactor feedback critique validate snapshot lint mistake wrong broken fix grade submission ' +
+      'revisa revisar comprueba error errores mejora mejorar corrige corregir'
   ),
   tutor: words(
-    'explain why how what teach understand mean meaning example difference help hint stuck describe tell learn tutor'
+    'explain why how what teach understand mean meaning example difference help hint stuck describe tell learn tutor ' +
+      'explica explicar explicame ensena entender significa ejemplo diferencia ayuda pista'
   )
 }
 const STRONG: Record<Intent, RegExp> = {
-  plan: /\b(?:break (?:it|this|that|.{1,40}) down|make (?:me )?a plan|plan (?:for|to|my|the|out)|(?:create|add|make|write) (?:me )?(?:some |\w+ |the )?(?:tasks?|goals?|steps?)|study plan)\b/i,
+  plan: /\b(?:break (?:it|this|that|.{1,40}) down|make (?:me )?a plan|plan (?:for|to|my|the|out)|(?:create|add|make|write) (?:me )?(?:some |\w+ |the )?(?:tasks?|goals?|steps?)|study plan|haz(?:me)? un plan|plan (?:para|de estudios?)|(?:crea|anade|agrega|haz|escribe)(?:me)? (?:\w+ )?(?:tareas?|objetivos?|metas?|pasos?)|(?:divide|desglosa)\b.{1,40}\b(?:tareas|pasos))\b/i,
   review:
-    /\b(?:review|check|look (?:at|over)|what(?:'s| is) wrong with|improve|refactor|feedback on)\b.{0,40}\b(?:code|solution|function|program|snapshot|implementation|script|class)\b/i,
-  tutor: /^(?:what|why|how|when|which|who|explain|describe|can you explain)\b|\b(?:stuck|hints?)\b/i
+    /\b(?:revisa|comprueba|mejora|corrige|review|check|look (?:at|over)|what(?:'s| is) wrong with|improve|refactor|feedback on)\b.{0,40}\b(?:code|solution|function|program|snapshot|implementation|script|class|codigo|solucion|funcion|programa|clase)\b/i,
+  tutor:
+    /^[^a-z]*(?:what|why|how|when|which|who|explain|describe|can you explain|que|por que|como|cuando|cual|quien|explica|explicame)\b|\b(?:stuck|hints?|atascad[oa]|pistas?)\b/i
 }
 const NAMES: Record<Intent, RegExp> = {
   plan: /plan|goal|task|schedul/i,
@@ -46,14 +50,15 @@ export function intentOf(asked: string, hasCode: boolean): Intent {
     for (const intent of ['plan', 'review', 'tutor'] as const)
       if (INTENT_WORDS[intent].includes(word.stem)) scores[intent] += 1
   }
-  for (const intent of ['plan', 'review', 'tutor'] as const) if (STRONG[intent].test(asked.trim())) scores[intent] += 2
+  for (const intent of ['plan', 'review', 'tutor'] as const)
+    if (STRONG[intent].test(withoutMarks(asked.trim()))) scores[intent] += 2
   if (scores.plan > scores.tutor && scores.plan >= scores.review) return 'plan'
   return scores.review > scores.tutor ? 'review' : 'tutor'
 }
 
 /** Whether the user asks in so many words for a plan, a review or an explanation. */
 export function asksFor(intent: Intent, asked: string): boolean {
-  return STRONG[intent].test(asked.trim())
+  return STRONG[intent].test(withoutMarks(asked.trim()))
 }
 
 /** Whether all it says is that the user wants help with what is at hand: stuck, a hint, how to begin. */

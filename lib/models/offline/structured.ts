@@ -4,15 +4,16 @@ import { asksForChanges } from './commands.ts'
 import { quoteAnswer, summarize } from './extract.ts'
 import { type Fill, generate, resolve, typesOf } from './json-schema.ts'
 import { planTasks } from './plan.ts'
+import { planRequest } from './request-plan.ts'
 import { reviewMessage } from './review.ts'
 import { chooseRoute } from './route.ts'
 import { plainAnswer } from './plain-answer.ts'
-import { tidyTitle, topicOf } from './titles.ts'
+import { goalTitleOf, tidyTitle, topicOf } from './titles.ts'
 
 /**
  * JSON that is valid for the schema. Known shapes are filled by rules of their own: a review (`verdict` and `issues`),
- * a route (an enum called `agent`, `route` or `next`), a plan (an array `tasks`); anything else extractively by the
- * names of its properties.
+ * a request (`reads`, `creations`, `changes`), a route (an enum called `agent`, `route` or `next`), a plan (arrays
+ * `tasks` and `goals`); anything else extractively by the names of its properties.
  */
 export function structuredAnswer(schema: Json, conversation: Conversation): string {
   return JSON.stringify(generate(schema, fillFrom(schema, conversation), true))
@@ -20,18 +21,27 @@ export function structuredAnswer(schema: Json, conversation: Conversation): stri
 
 function fillFrom(root: Json, conversation: Conversation): Fill {
   const properties = propertiesOf(resolve(root, root))
-  const review = 'verdict' in properties && 'issues' in properties ? reviewMessage(conversation.withCode) : undefined
+  const whole = wholeShape(properties, conversation)
   return (path, schema) => {
-    if (path.length === 0) return review
+    if (path.length === 0) return whole
     const name = path.at(-1) ?? ''
     const options = schema['enum']
     if (Array.isArray(options)) return fromOptions(name, options, conversation)
     if (name === 'tasks' && typesOf(schema).includes('array')) return tasksFor(schema, conversation)
+    if (name === 'goals' && typesOf(schema).includes('array')) {
+      return [{ title: goalTitleOf(conversation.asked), description: tidyTitle(conversation.asked) }]
+    }
     if (typesOf(schema).includes('array') && name === 'citations')
       return conversation.passages.slice(0, 4).map(({ n }) => n)
     if (typesOf(schema)[0] === 'string') return textFor(name, conversation)
     return undefined
   }
+}
+
+/** A review, or what a message asks to be done: shapes that are made as a whole. */
+function wholeShape(properties: Json, conversation: Conversation): object | undefined {
+  if ('verdict' in properties && 'issues' in properties) return reviewMessage(conversation.withCode)
+  return 'reads' in properties ? planRequest(conversation) : undefined
 }
 
 function propertiesOf(schema: Json): Json {

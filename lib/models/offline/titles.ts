@@ -1,3 +1,5 @@
+import { withoutMarks } from './words.ts'
+
 /** Titles a text gives: its numbered or bulleted list, in order and without marks. */
 export function listedTitles(text: string): string[] {
   const titles: string[] = []
@@ -11,7 +13,7 @@ export function listedTitles(text: string): string[] {
 
 /** Titles between quotation marks: “…”, "…" or '…'. */
 export function quotedTitles(text: string): string[] {
-  return [...text.matchAll(/["“]([^"”\n]{2,120})["”]|(?<![\p{L}\p{N}])'([^'\n]{2,120})'(?![\p{L}\p{N}])/gu)].map(
+  return [...text.matchAll(/["“]([^"”\n]{1,120})["”]|(?<![\p{L}\p{N}])'([^'\n]{2,120})'(?![\p{L}\p{N}])/gu)].map(
     (match) => tidyTitle(match[1] ?? match[2] ?? '')
   )
 }
@@ -37,11 +39,14 @@ export function tidyTitle(text: string): string {
  */
 export function topicOf(text: string): string {
   const sentence = firstSentence(text)
-  const named = /\b(?:goal|topic|title)\s*(?:is|:|called|named)\s*["“']?([^"”'\n]+)/i.exec(sentence)?.[1]
-  const after =
-    /\b(?:learn(?:ing)?(?: about| to| how to)?|master|study|understand|get better at|practi[sc]e|about|for|to)\s+(.+)$/i.exec(
-      sentence
-    )?.[1]
+  const named = afterFirst(
+    /\b(?:goal|topic|title|objetivo|meta|tema|titulo)\s*(?:is|:|called|named|es|llamad[oa])\s*["“']?([^"”'\n]+)/,
+    sentence
+  )
+  const after = afterFirst(
+    /\b(?:learn(?:ing)?(?: about| to| how to)?|master|study|understand|get better at|practi[sc]e|about|for|to|aprender(?: sobre| a)?|dominar|estudiar|entender|practicar|acerca de|sobre|para)\s+(.+)$/,
+    sentence
+  )
   return bareTopic(named ?? after ?? sentence)
 }
 
@@ -49,9 +54,35 @@ export function topicOf(text: string): string {
 export function goalTitleOf(text: string): string {
   const quoted = quotedTitles(text)[0]
   if (quoted) return quoted
-  const after = /\bgoals?\b\s*(?:to|of|for|about|is|:|called|named)?\s*(.+)$/i.exec(firstSentence(text))?.[1]
+  const after = afterFirst(
+    /\b(?:goals?|objetivos?|metas?)\b\s*(?:to|of|for|about|is|:|called|named|para|de|sobre|es|llamad[oa])?\s*(.+)$/,
+    firstSentence(text)
+  )
   const title = withoutAfterthought(tidyTitle(after ?? '')) || topicOf(text) || 'New goal'
   return title.charAt(0).toUpperCase() + title.slice(1)
+}
+
+/** How many tasks a text speaks of: "three tasks", "tres tareas". */
+export function taskCountIn(text: string): number | undefined {
+  const word = COUNTED.exec(withoutMarks(text))?.[1]?.toLowerCase()
+  return word === undefined ? undefined : (NUMBERS.get(word) ?? Number(word))
+}
+
+const NUMBERS = new Map(
+  ['one two three four five six seven eight nine ten', 'una dos tres cuatro cinco seis siete ocho nueve diez'].flatMap(
+    (list) => list.split(' ').map((word, at) => [word, at + 1] as const)
+  )
+)
+const COUNTED = new RegExp(
+  `\\b(${[...NUMBERS.keys()].join('|')}|[1-9]\\d?)\\s+(?:[a-z]+\\s+)?(?:tasks?|steps?|tareas?|pasos?)\\b`,
+  'i'
+)
+
+/** What a pattern captures of the text, which it looks at without marks on letters. */
+function afterFirst(pattern: RegExp, text: string): string | undefined {
+  const found = new RegExp(pattern.source, 'id').exec(withoutMarks(text))
+  const [from, to] = found?.indices?.[1] ?? []
+  return from === undefined ? undefined : text.slice(from, to)
 }
 
 function firstSentence(text: string): string {
@@ -60,25 +91,31 @@ function firstSentence(text: string): string {
 }
 
 function bareTopic(text: string): string {
-  let topic = withoutAfterthought(tidyTitle(text)).replace(/[!?]+$/, '')
+  let topic = withoutAfterthought(tidyTitle(text)).replace(/[!?"”]+$/, '')
   for (let last = ''; last !== topic; ) {
     last = topic
     topic = topic.replace(
-      /^(?:the|a|an|my|me|to|about|how to|learn(?:ing)?|master(?:ing)?|study(?:ing)?|understand(?:ing)?)\s+/i,
+      /^(?:the|a|an|my|me|to|about|how to|learn(?:ing)?|master(?:ing)?|study(?:ing)?|understand(?:ing)?|el|la|los|las|un|una|mi|sobre|aprender|dominar|estudiar|entender)\s+/i,
       ''
     )
   }
-  return /^(?:[\s.,]|please|break(?:ing)?|split|turn|make|create|add|save|write|plan|goals?|tasks?|steps?|it|this|that|my|me|the|a|an|some|for|of|with|into|down|up|small|smaller|new|and|to)*$/i.test(
-    topic
-  )
-    ? ''
-    : topic
+  return SAYS_NOTHING.test(withoutMarks(topic)) ? '' : topic
 }
 
-/** "… and save it as tasks", "… and break it down" says what to do, not what it is about. */
-function withoutAfterthought(text: string): string {
-  return text.replace(
-    /,?\s+(?:and|then)\s+(?:then\s+)?(?:save|store|create|add|make|break|split|turn|put|plan|write)\b.*$/i,
-    ''
-  )
+const SAYS_NOTHING =
+  /^(?:[\s.,¡¿]|please|break(?:ing)?|split|turn|make|create|add|save|write|plan|goals?|tasks?|steps?|it|this|that|my|me|the|a|an|some|for|of|with|into|down|up|small|smaller|new|and|to|one|two|three|four|five|six|seven|por favor|divide|desglosa|convierte|haz|hazme|crea|creame|anade|agrega|guarda|escribe|objetivos?|metas?|tareas?|pasos?|un|una|dos|tres|cuatro|cinco|seis|siete|el|la|mi|en|de|con|y)*$/i
+
+/** "… and save it as tasks", "… with three tasks", "… from this page" says what to do, not what it is about. */
+export function withoutAfterthought(text: string): string {
+  const plain = withoutMarks(text)
+  const ends = AFTERTHOUGHTS.map((pattern) => pattern.exec(plain)?.index ?? text.length)
+  return text.slice(0, Math.min(...ends))
 }
+
+const AFTERTHOUGHTS = [
+  /,?\s+(?:and|then)\s+(?:then\s+)?(?:save|store|create|add|make|break|split|turn|put|plan|write)\b/i,
+  /,?\s+y\s+(?:luego\s+|despues\s+)?(?:guarda|guardalo|crea|anade|agrega|haz|divide|dividelo|desglosa|desglosalo|pon|escribe)\b/i,
+  /,?\s+(?:with|con)\s+(?:[a-z0-9]+\s+){0,3}(?:tasks?|steps?|tareas?|pasos?)\b/i,
+  /,?\s+(?:from|out of|based on)\s+(?:this|the|these)\s+(?:page|document|passage|material|text|lesson|course)s?\b/i,
+  /,?\s+(?:de|a partir de|desde|segun)\s+(?:esta|este|estos|estas|el|la)\s+(?:paginas?|documentos?|materiales|material|textos?|leccion|curso)\b/i
+]

@@ -7,7 +7,7 @@ import { typesOf } from './json-schema.ts'
 import { parseJson } from './passages.ts'
 import { type PlannedTask, planTasks } from './plan.ts'
 import { likeness, sketch } from './sketch.ts'
-import { goalTitleOf, listedTitles, quotedTitles, tidyTitle } from './titles.ts'
+import { goalTitleOf, listedTitles, quotedTitles, taskCountIn, tidyTitle } from './titles.ts'
 import { buildArguments, idFor } from './tool-arguments.ts'
 import { isGreeting } from './route.ts'
 import { isFunctionWord } from './words.ts'
@@ -98,13 +98,8 @@ function tasksOf(conversation: Conversation): PlannedTask[] {
   const goal = /\bgoals?\b/i.test(asked) && listed.length === 0 && named.length > 0 ? named.slice(1) : named
   const titles = goal.length > 0 ? goal : undefined
   const planned = titles ? titles.map((title) => ({ title, description: `${title}.` })) : planTasks(conversation)
-  const count = /\b(one|two|three|four|five|six|seven|[1-9])\s+(?:\w+\s+)?(?:tasks?|steps?)\b/i.exec(asked)?.[1]
-  return titles || !count ? planned : planned.slice(0, numberOf(count))
-}
-
-function numberOf(word: string): number {
-  const at = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven'].indexOf(word.toLowerCase())
-  return at < 0 ? Number(word) : at
+  const count = taskCountIn(asked)
+  return titles || count === undefined ? planned : planned.slice(0, count)
 }
 
 /** The goal a task belongs to: one made in this turn, else one the conversation names. */

@@ -54,4 +54,24 @@ function computeWeight(word: string): number {
   return COURSE_STEMS.has(stem(word)) ? base * 0.5 : base
 }
 
+/** The text with plain letters for those with marks, each in its place: "añade" → "anade". */
+export const withoutMarks = (text: string): string =>
+  text.replace(/[\u00c0-\u024f]/g, (letter) => letter.normalize('NFD').charAt(0))
+
+/** Whether a text is Spanish rather than English, by the little words of both. */
+export function isSpanish(text: string): boolean {
+  const words =
+    withoutMarks(text.slice(0, 1_000))
+      .toLowerCase()
+      .match(/[a-z]+/g) ?? []
+  const spanish = words.filter((word) => SPANISH_WORDS.has(word)).length
+  return spanish > 0 && spanish > words.filter((word) => FUNCTION_WORDS.has(word) && !SPANISH_WORDS.has(word)).length
+}
+
+const SPANISH_WORDS = new Set(
+  'el la los las un una de del que en para con por mi mis es esta este como se al lo sobre tareas tarea objetivo meta crea haz'.split(
+    ' '
+  )
+)
+
 export const isFunctionWord = (word: string): boolean => FUNCTION_WORDS.has(word)

@@ -1,20 +1,22 @@
 import anyTest, { type TestFn } from 'ava'
+import { JobError } from '../../../lib/jobs/job-error.ts'
 import { parseUsd } from '../../../lib/usage/money.ts'
-import { type ChatStage, chatForFile, createLesson, joined } from '../../helpers/chat.ts'
+import { type ChatStage, chatForFile, createLesson, joined, planned } from '../../helpers/chat.ts'
 
 const test = anyTest as TestFn<{ stage: ChatStage }>
-const { context, stage: newStage } = chatForFile(test as unknown as TestFn)
+const { stage: newStage } = chatForFile(test as unknown as TestFn)
 
 test.beforeEach(async (t) => {
   t.context.stage = await newStage()
 })
 
-const endless = { toolCalls: [{ name: 'list_goals', arguments: {} }], content: 'Looking on.', times: null }
-
-/** A model that calls tools as long as it is offered any, and says something when it is not. */
-function neverContent({ provider }: ChatStage): void {
-  provider.script({ ...endless, match: (_last, call) => call.format.kind === 'text' && call.tools.length > 0 })
-  provider.script({ match: (_last, call) => call.format.kind === 'text', content: 'This is what I have.', times: null })
+/** A model that wants to look up more than it may, and writes as long as it is let. */
+function neverContent(stage: ChatStage): void {
+  const reads = Array.from({ length: 40 }, (_, at) =>
+    planned.read({ tool: 'search_knowledge_base', query: `look ${at}` })
+  )
+  stage.plan({ agent: 'tutor', reads }, null)
+  stage.answer({ content: 'word '.repeat(10_000), times: null })
 }
 
 const billed = ({ provider }: ChatStage) => {
@@ -23,22 +25,28 @@ const billed = ({ provider }: ChatStage) => {
   return { tokens: promptTokens + completionTokens, completionTokens, costPico }
 }
 
-test('a model that calls tools without end is stopped after so many steps, and answers with what it has', async (t) => {
+test('a model that looks things up without end is stopped after so many steps, and answers with what it has', async (t) => {
   const { stage } = t.context
   neverContent(stage)
+  stage.provider.script({ match: (_last, call) => call.format.kind === 'text', content: 'This is what I have.' })
   const { result } = await stage.ask({ message: 'Go on', agent: 'tutor' })
-  t.is(result.limitReached, 'steps')
-  t.is(result.message.content, 'This is what I have.')
-  t.true(result.steps.length <= 12)
+  t.is(result.steps.length, 12)
   t.is(result.steps.at(-1)?.node, 'finish')
 })
 
 test('the steps of a run can be fewer', async (t) => {
   const { stage } = t.context
-  neverContent(stage)
+  stage.plan({
+    reads: [
+      planned.read({ tool: 'list_goals' }),
+      planned.read({ tool: 'list_tasks' }),
+      planned.read({ tool: 'list_code_snapshots' })
+    ]
+  })
+  stage.answer({ content: 'This is what I have.' })
   const id = await stage.submitChat({ message: 'Go on', agent: 'tutor' })
   const job = await stage.deliverChat(id, stage.processor({ limits: { steps: 6 } }))
-  t.like(job.result, { limitReached: 'steps' })
+  t.like(job.result, { limitReached: 'steps', message: { content: 'This is what I have.' } })
   t.is((job.result as { steps: unknown[] }).steps.length, 6)
 })
 
@@ -86,7 +94,7 @@ for (const maxOutputTokens of [1, 7, 40, 200]) {
 test('a run that takes too long ends with the text it has', async (t) => {
   const { stage } = t.context
   stage.provider.settings.set({ tokenMs: 20 })
-  stage.provider.script({ content: 'one two three four five six seven eight nine ten '.repeat(100) })
+  stage.answer({ content: 'one two three four five six seven eight nine ten '.repeat(100) })
   const id = await stage.submitChat({ message: 'Count', agent: 'tutor' })
   const job = await stage.deliverChat(id, stage.processor({ limits: { timeMs: 8_000 } }))
   t.is(job.status, 'completed')
@@ -100,7 +108,7 @@ test('money that a lost call may have cost is taken off the purse', async (t) =>
   const { stage } = t.context
   const message = 'What is a closure?'
   const maxCostUsd = 0.003
-  stage.provider.script({ content: 'A closure remembers. '.repeat(300), times: null })
+  stage.answer({ content: 'A closure remembers. '.repeat(300), times: null })
   stage.provider.fail({ kind: 'reset', billed: true, path: 'chat' })
   const id = await stage.submitChat({ message, agent: 'tutor', maxCostUsd })
   t.is((await stage.deliverChat(id)).status, 'queued')
@@ -112,15 +120,18 @@ test('money that a lost call may have cost is taken off the purse', async (t) =>
 
 test("a run that uses up its user's budget ends with what it has", async (t) => {
   const { stage } = t.context
-  const dailyPico = parseUsd('0.0099')
-  await context().budgetStore.setBudget(stage.userId, { dailyPico, monthlyPico: null })
-  stage.provider.script({ ...endless, content: 'word '.repeat(2_500), match: (_last, call) => call.tools.length > 0 })
-  stage.provider.script({ content: 'This is what I have.' })
-  const id = await stage.submitChat({ message: 'Go on', agent: 'tutor' })
-  const job = await stage.deliverChat(id, stage.processor({ limits: { steps: 90, tokens: 1_000_000 } }))
+  await createLesson(stage)
+  await stage.embedAll()
+  const exhausted = new JobError('budget_exhausted', 'the budget is used up', { retryable: false })
+  const chat: typeof stage.models.chat = async (call) => {
+    if (call.step === 'respond') throw exhausted
+    return await stage.models.chat(call)
+  }
+  const id = await stage.submitChat({ message: 'What is a closure?', agent: 'tutor' })
+  const job = await stage.deliverChat(id, stage.processor({ models: { ...stage.models, chat } }))
   t.is(job.status, 'completed')
   t.like(job.result, { limitReached: 'cost' })
-  t.true(billed(stage).costPico <= dailyPico)
+  t.regex((job.result as { message: { content: string } }).message.content, /limit on the cost.*\n\nThese sources/)
 })
 
 test('an answer within its limits reaches none', async (t) => {

@@ -4,7 +4,7 @@ import { createDeltaFeed } from '../../../lib/events/delta-feed.ts'
 import { createDeltas } from '../../../lib/events/deltas.ts'
 import type { ChatResult } from '../../../lib/schemas/chat.ts'
 import { type Checkpoints, createCheckpoints } from '../../../workers/agents/checkpoints.ts'
-import { type ChatStage, chatForFile, createLesson, joined } from '../../helpers/chat.ts'
+import { type ChatStage, chatForFile, createLesson, joined, planned } from '../../helpers/chat.ts'
 import { eventually } from '../../helpers/context.ts'
 
 const test = anyTest as TestFn<{ stage: ChatStage }>
@@ -23,15 +23,13 @@ const untilEnded = (stage: ChatStage, id: string) =>
     return ['completed', 'failed', 'cancelled'].includes(job.status) && job
   }, 60_000)
 
-const createsTask = (goalId: string) => ({
-  toolCalls: [{ name: 'create_task', arguments: { goalId, title: 'Only once' } }]
-})
+const createsTask = { creations: [planned.creation({ type: 'task', titles: ['Only once'] })] }
 
 test('a run that failed in the middle goes on from there: tools act once, nothing is paid twice', async (t) => {
   const { stage } = t.context
   const { goal } = await createLesson(stage)
-  stage.provider.script({ afterTool: false, system: 'You are a planner', ...createsTask(goal.id) })
-  stage.provider.script({ afterTool: 'create_task', content: 'Done.' })
+  stage.plan(createsTask)
+  stage.answer({ content: 'Done.' })
   const id = await stage.submitChat({ message: 'Make a task', agent: 'planner', allowWrites: true })
   stage.provider.fail({ kind: 'status', status: 503, contains: 'will be saved together' })
   t.is((await stage.deliverChat(id)).status, 'queued')
@@ -48,7 +46,7 @@ test('a run that failed in the middle goes on from there: tools act once, nothin
   )
 })
 
-type Kept = { method: string; count: number; state: { rounds?: number } }
+type Kept = { method: string; count: number; state: { draft?: string } }
 
 /** Checkpoints whose saver breaks once, when `breaks` says so: as a process that ends there. */
 function breaking(inner: Checkpoints, breaks: (kept: Kept) => boolean): Checkpoints {
@@ -77,21 +75,21 @@ function breaking(inner: Checkpoints, breaks: (kept: Kept) => boolean): Checkpoi
   }
 }
 
-for (let at = 1; at <= 15; at++) {
+for (let at = 1; at <= 13; at++) {
   test(`wherever a process ends, nothing is done or paid twice: after ${at} writes of the checkpointer`, async (t) => {
     const { isolation, knex, log } = context()
     const inner = createCheckpoints({ databaseUrl: isolation.databaseUrl, schema: isolation.schema, knex, log })
     t.teardown(inner.close)
     const stage = await newStage({ checkpoints: breaking(inner, ({ count }) => count === at) })
     const { goal } = await createLesson(stage)
-    stage.provider.script({ afterTool: false, ...createsTask(goal.id) })
-    stage.provider.script({ afterTool: 'create_task', content: 'Done [1].' })
+    stage.plan(createsTask)
+    stage.answer({ content: 'Done [1].' })
     const id = await stage.submitChat({ message: 'Make a task', agent: 'planner', goalId: goal.id, allowWrites: true })
     const job = await untilEnded(stage, id)
     t.is(job.status, 'completed')
     t.is(job.attempts, 2)
     t.is(calls(stage).length, 2)
-    t.is((job.result as ChatResult).steps.length, 6)
+    t.is((job.result as ChatResult).steps.length, 5)
     const tasks = await stage.records.tasks.list(stage.person, { limit: 10, goalId: goal.id })
     t.is(tasks.data.filter(({ title }) => title === 'Only once').length, 1)
     t.is((await context().threadStore.messages(id, 10)).length, 2)
@@ -105,10 +103,10 @@ test('an answer that was paid for is not asked for again when the step could not
   const { isolation, knex, log } = context()
   const inner = createCheckpoints({ databaseUrl: isolation.databaseUrl, schema: isolation.schema, knex, log })
   t.teardown(inner.close)
-  const stage = await newStage({ checkpoints: breaking(inner, ({ state }) => state.rounds === 1) })
+  const stage = await newStage({ checkpoints: breaking(inner, ({ state }) => state.draft === 'Done.') })
   const { goal } = await createLesson(stage)
-  stage.provider.script({ afterTool: false, ...createsTask(goal.id) })
-  stage.provider.script({ afterTool: 'create_task', content: 'Done.' })
+  stage.plan(createsTask)
+  stage.answer({ content: 'Done.' })
   const id = await stage.submitChat({ message: 'Make a task', agent: 'planner', allowWrites: true })
   t.is((await stage.deliverChat(id)).status, 'queued')
   const job = await untilEnded(stage, id)
@@ -122,8 +120,8 @@ test('an answer that was paid for is not asked for again when the step could not
 test('an effect that could not be committed is committed by the next attempt, once', async (t) => {
   const { stage } = t.context
   const { goal } = await createLesson(stage)
-  stage.provider.script({ afterTool: false, ...createsTask(goal.id) })
-  stage.provider.script({ afterTool: 'create_task', content: 'Done.' })
+  stage.plan(createsTask)
+  stage.answer({ content: 'Done.' })
   const id = await stage.submitChat({ message: 'Make a task', agent: 'planner', allowWrites: true })
   const process = stage.processor() as (run: never) => Promise<(trx: never) => Promise<unknown>>
   let failed = false
@@ -151,7 +149,7 @@ test('an effect that could not be committed is committed by the next attempt, on
 test('a run that fails for good leaves no half turn and no change behind', async (t) => {
   const { stage } = t.context
   const { goal } = await createLesson(stage)
-  stage.provider.script({ afterTool: false, ...createsTask(goal.id) })
+  stage.plan(createsTask)
   stage.provider.fail({ kind: 'status', status: 400, contains: 'will be saved together' })
   const id = await stage.submitChat({ message: 'Make a task', agent: 'planner', allowWrites: true })
   t.is((await stage.deliverChat(id)).status, 'failed')
@@ -162,7 +160,7 @@ test('a run that fails for good leaves no half turn and no change behind', async
 test('a cancelled run stops, keeps the text it had, and leaves no turn behind', async (t) => {
   const { stage } = t.context
   stage.provider.settings.set({ tokenMs: 20 })
-  stage.provider.script({ content: 'one two three four five six seven eight nine ten '.repeat(40) })
+  stage.answer({ content: 'one two three four five six seven eight nine ten '.repeat(40) })
   const id = await stage.submitChat({ message: 'Count', agent: 'tutor' })
   const delivered = stage.deliverChat(id)
   await eventually(async () => joined(stage.told(id)).length > 20, 60_000)
@@ -177,18 +175,6 @@ test('a cancelled run stops, keeps the text it had, and leaves no turn behind', 
   t.is(await context().threadStore.find(stage.userId, id), undefined)
 })
 
-test('text that turns out to introduce a call of tools is no part of the answer', async (t) => {
-  const { stage } = t.context
-  stage.provider.script({ content: 'Let me look.', toolCalls: [{ name: 'list_goals', arguments: {} }] })
-  stage.provider.script({ afterTool: 'list_goals', content: 'You have no goals. [7] ![x](https://evil.example/x)' })
-  const { job, result } = await stage.ask({ message: 'My goals?', agent: 'planner' })
-  t.is(result.message.content, 'You have no goals. x')
-  const [told] = stage.told(job.id) ?? []
-  t.true(told?.entries.includes('reset'))
-  t.is(told?.entries.at(-1), 'end')
-  t.is(joined(stage.told(job.id)), result.message.content)
-})
-
 test('who follows a run hears the answer while it is written, and joined it is the final content', async (t) => {
   const { stage } = t.context
   const { redis, prefix, log, subscriber } = context()
@@ -196,7 +182,7 @@ test('who follows a run hears the answer while it is written, and joined it is t
   feed.start()
   t.teardown(() => feed.stop())
   stage.provider.settings.set({ tokenMs: 5 })
-  stage.provider.script({ content: 'Closures remember what was there. '.repeat(20) })
+  stage.answer({ content: 'Closures remember what was there. '.repeat(20) })
   const id = await stage.submitChat({ message: 'What is a closure?', agent: 'tutor' })
   let text = ''
   const seqs: number[] = []
@@ -224,8 +210,7 @@ test('who follows a run hears the answer while it is written, and joined it is t
 test('checkpoints are dropped when the run has ended, and those that were left behind with them', async (t) => {
   const { stage } = t.context
   const { knex } = context()
-  stage.provider.script({ afterTool: false, toolCalls: [{ name: 'list_goals', arguments: {} }] })
-  stage.provider.fail({ kind: 'status', status: 400, contains: '"tool_call_id"' })
+  stage.provider.fail({ kind: 'status', status: 400, contains: 'You are a tutor' })
   const left = await stage.submitChat({ message: 'Fail', agent: 'tutor' })
   t.is((await stage.deliverChat(left)).status, 'failed')
   t.not(await knex('checkpoints').where({ thread_id: left }).first(), undefined)

@@ -1,7 +1,6 @@
 import anyTest, { type TestFn } from 'ava'
 import type { Message } from '../../../lib/models/offline/chat-types.ts'
-import type { ScriptedCompletion } from '../../../lib/models/offline/scripts.ts'
-import { type ChatStage, chatForFile, createLesson, joined } from '../../helpers/chat.ts'
+import { type ChatStage, chatForFile, createLesson, joined, planned } from '../../helpers/chat.ts'
 import { newUser } from '../../helpers/context.ts'
 
 const test = anyTest as TestFn<{ stage: ChatStage }>
@@ -11,34 +10,23 @@ test.beforeEach(async (t) => {
   t.context.stage = await newStage()
 })
 
-/** Scripts an answer and hands over the messages it was given for. */
-function script({ provider }: ChatStage, completion: ScriptedCompletion): { messages: Message[]; tools: string[] } {
-  const seen = { messages: [] as Message[], tools: [] as string[] }
-  provider.script({
-    ...completion,
-    match: (_last, call) => {
-      if (call.format.kind === 'json_schema') return false
-      seen.messages = call.messages
-      seen.tools = call.tools.map(({ name }) => name)
-      return true
-    }
-  })
-  return seen
-}
-
-/** Counts how often the model is asked to choose who answers. */
-function countRoutes({ provider }: ChatStage): () => number {
+/** Counts how often the model is asked for a plan. */
+function countPlans({ provider }: ChatStage): () => number {
   let count = 0
   provider.script({
     match: (_last, call) => {
-      if (call.format.kind === 'json_schema' && call.format.name === 'route') count++
+      if (call.format.kind === 'json_schema' && call.format.name === 'plan') count++
       return false
     }
   })
   return () => count
 }
 
-const toldOf = (messages: Message[]) => messages.filter(({ role }) => role === 'tool').map(({ text }) => text)
+/** What the model was told that tools answered and changes came to. */
+const resultsIn = (messages: Message[]) =>
+  [...(messages.at(-1)?.text ?? '').matchAll(/<tool_result tool="(\w+)">\n([\s\S]*?)\n<\/tool_result>/g)].map(
+    ([, tool, content]) => [tool, content] as const
+  )
 
 test('a tutor answers from the course, and says which passages it used', async (t) => {
   const { stage } = t.context
@@ -62,7 +50,7 @@ test('citations of nothing are taken out, and sentences without a source are tol
   const { stage } = t.context
   const { course } = await createLesson(stage)
   await stage.embedAll()
-  script(stage, { content: 'Closures remember variables [1]. They are fast [99]. They are old.' })
+  stage.answer({ content: 'Closures remember variables [1]. They are fast [99]. They are old.' })
   const { result } = await stage.ask({ message: 'What is a closure?', courseId: course.id, agent: 'tutor' })
   t.is(result.message.content, 'Closures remember variables [1]. They are fast. They are old.')
   t.deepEqual(result.unsupported, ['They are fast.', 'They are old.'])
@@ -83,21 +71,21 @@ for (const [message, agent] of [
   })
 }
 
-test('a route that cannot be read twice leaves the answer to the tutor', async (t) => {
+test('a plan that cannot be read twice leaves the answer to the tutor, and changes nothing', async (t) => {
   const { stage } = t.context
-  const routes = countRoutes(stage)
+  const plans = countPlans(stage)
   stage.provider.script({ system: 'Choose who answers', rawContent: '{"agent":"king"}', times: 2 })
-  const { result } = await stage.ask({ message: 'Make me a plan' })
+  const { result } = await stage.ask({ message: 'Create a goal "Rule"', allowWrites: true })
   t.is(result.agent, 'tutor')
-  t.is(routes(), 2)
+  t.is(plans(), 2)
+  t.deepEqual(result.changes, [])
 })
 
-test('who was asked for answers, and nobody is asked to choose', async (t) => {
+test('who was asked for answers, whatever the plan says', async (t) => {
   const { stage } = t.context
-  const routes = countRoutes(stage)
+  stage.plan({ agent: 'planner' })
   const { result } = await stage.ask({ message: 'Make me a plan', agent: 'reviewer' })
   t.is(result.agent, 'reviewer')
-  t.is(routes(), 0)
 })
 
 test('the planner creates a goal and its tasks when it is asked to and allowed to', async (t) => {
@@ -115,80 +103,168 @@ test('the planner creates a goal and its tasks when it is asked to and allowed t
   const tasks = await stage.records.tasks.list(stage.person, { limit: 10, goalId: goals.data[0]?.id as string })
   t.deepEqual(tasks.data.map(({ title }) => title).toReversed(), ['Read about base cases', 'Write a factorial'])
   t.true(result.steps.some(({ tool }) => tool === 'create_goal'))
+  t.deepEqual(
+    result.changes.map(({ type, title, action }) => [type, title, action]),
+    [
+      ['goal', 'Learn recursion', 'created'],
+      ['task', 'Read about base cases', 'created'],
+      ['task', 'Write a factorial', 'created']
+    ]
+  )
+  t.is(result.model, stage.models.chatModel)
 })
 
-test('without leave there are no tools that write, and a call of one does nothing', async (t) => {
+test('without leave nothing can be planned but looking things up, and what is planned all the same does nothing', async (t) => {
   const { stage } = t.context
-  const first = script(stage, { toolCalls: [{ name: 'create_goal', arguments: { title: 'Sneaky' } }] })
-  const second = script(stage, { content: 'I could not.' })
-  await stage.ask({ message: 'Create a goal', agent: 'planner' })
-  t.false(first.tools.some((name) => /create|update/.test(name)))
-  t.regex(toldOf(second.messages)[0] ?? '', /"unknown_tool"/)
+  let schema = ''
+  stage.provider.script({
+    match: (_last, { format }) => {
+      if (format.kind !== 'json_schema') return false
+      schema = JSON.stringify(format.schema)
+      return true
+    },
+    content: JSON.stringify({
+      reads: [],
+      creations: [planned.creation({ type: 'goal', titles: ['Sneaky'] })],
+      changes: []
+    }),
+    times: 2
+  })
+  const seen = stage.answer({ toolCalls: [{ name: 'create_goal', arguments: { title: 'Sneaky' } }], content: 'No.' })
+  const { result } = await stage.ask({ message: 'Create a goal', agent: 'planner' })
+  t.false(/creations|changes/.test(schema))
+  t.deepEqual(seen.tools, [])
+  t.deepEqual(result.changes, [])
   t.is((await stage.records.goals.list(stage.person, { limit: 10 })).data.length, 0)
+})
+
+test('whoever answers is offered no tools, and calls of them do nothing', async (t) => {
+  const { stage } = t.context
+  await createLesson(stage)
+  const seen = stage.answer({
+    toolCalls: [
+      { name: 'list_goals', arguments: {} },
+      { name: 'create_goal', arguments: { title: 'x' } }
+    ]
+  })
+  const { result } = await stage.ask({
+    message: 'Create a goal called "Asked for"',
+    agent: 'planner',
+    allowWrites: true
+  })
+  t.deepEqual(seen.tools, [])
+  t.deepEqual(
+    result.changes.map(({ title }) => title),
+    ['Asked for']
+  )
+  t.deepEqual(
+    result.steps.map(({ node }) => node),
+    ['route', 'retrieve', 'write', 'respond', 'finish']
+  )
 })
 
 test('leave to write is not used when the message does not ask for changes', async (t) => {
   const { stage } = t.context
-  stage.provider.script({
-    system: 'Choose who answers',
-    content: JSON.stringify({ agent: 'planner', changes: 'not_requested' })
-  })
-  const seen = script(stage, { content: 'Nothing to do.' })
-  await stage.ask({ message: 'What are my goals about?', allowWrites: true })
-  t.false(seen.tools.some((name) => /create|update/.test(name)))
+  await createLesson(stage)
+  const { result } = await stage.ask({ message: 'What are my goals about?', allowWrites: true })
+  t.deepEqual(result.changes, [])
 })
 
 test('a task is marked as completed, and its goal moves on, with the end of the run', async (t) => {
   const { stage } = t.context
   const { task, goal } = await createLesson(stage)
-  script(stage, { toolCalls: [{ name: 'update_task', arguments: { taskId: task.id, status: 'completed' } }] })
   let before = ''
   stage.provider.script({
-    afterTool: 'update_task',
-    match: () => {
-      before = 'asked'
-      return true
+    match: (_last, { format }) => {
+      if (format.kind === 'text') before = 'asked'
+      return format.kind === 'text'
     },
     content: 'Done.'
   })
-  await stage.ask({ message: 'I have finished it, mark it as completed', agent: 'tutor', allowWrites: true })
+  const { result } = await stage.ask({
+    message: 'I have finished it, mark it as completed',
+    agent: 'tutor',
+    taskId: task.id,
+    allowWrites: true
+  })
   t.is(before, 'asked')
   t.is((await stage.records.tasks.find(stage.person, task.id)).status, 'completed')
   t.is((await stage.records.goals.find(stage.person, goal.id)).progress, 1)
+  t.deepEqual(result.changes, [{ type: 'task', id: task.id, title: 'Write a counter', action: 'completed' }])
 })
 
-test('what is wrong with a call is told to the model', async (t) => {
+test('what is wrong with a plan is told to whoever answers', async (t) => {
   const { stage } = t.context
   const { goal } = await createLesson({
     records: stage.records,
     person: { id: await newUser(context()), role: 'user' }
   })
-  script(stage, {
-    toolCalls: [
-      { name: 'search_knowledge_base', arguments: { query: '', limit: 'many' } },
-      { name: 'search_knowledge_base', arguments: '{"query":' },
-      { name: 'launch_rocket', arguments: {} },
-      { name: 'get_goal', arguments: { goalId: goal.id } },
-      { name: 'create_task', arguments: { goalId: goal.id, title: 'In a foreign goal' } }
+  const own = await createLesson(stage)
+  await stage.records.run((trx) =>
+    stage.records.tasks.create(trx, stage.person, { goalId: own.goal.id, title: 'Write a counter', status: 'pending' })
+  )
+  stage.plan({
+    reads: [
+      planned.read({ tool: 'get_goal', record: goal.id }),
+      planned.read({ tool: 'get_course_documentation', query: 'closures' }),
+      planned.read({ tool: 'list_tasks', status: 'archived' })
+    ],
+    creations: [
+      planned.creation({ type: 'task', titles: ['In a foreign goal'], goal: goal.id }),
+      planned.creation({ type: 'goal', titles: ['', 'Second'], due: 'tomorrow' })
+    ],
+    changes: [
+      planned.change({ type: 'task', record: 'write a counter', status: 'completed' }),
+      planned.change({ type: 'goal', record: 'understand functions' }),
+      planned.change({ type: 'goal', record: 'understand functions', status: 'pending' })
     ]
   })
-  const after = script(stage, { content: 'Nothing worked.' })
-  await stage.ask({ message: 'Try everything', agent: 'planner', allowWrites: true })
-  const [wrong, broken, unknown, foreign, foreignTask] = toldOf(after.messages)
-  t.regex(wrong ?? '', /invalid_arguments.*limit.*query/)
-  t.regex(broken ?? '', /not valid JSON/)
-  t.regex(unknown ?? '', /unknown_tool.*launch_rocket/)
-  t.regex(foreign ?? '', /not_found/)
-  t.regex(foreignTask ?? '', /goalId.*is not a goal of the user/)
+  const seen = stage.answer({ content: 'Nothing worked.' })
+  const { result } = await stage.ask({ message: 'Try everything', agent: 'planner', allowWrites: true })
+  const told = resultsIn(seen.messages).map(([tool, content]) => `${tool}: ${content}`)
+  t.is(told.length, 8)
+  t.regex(told[0] ?? '', /no goal of theirs by that name/)
+  t.regex(told[1] ?? '', /invalid_arguments.*courseId/)
+  t.regex(told[2] ?? '', /invalid_arguments.*status/)
+  t.regex(told[3] ?? '', /create_task:.*no goal of theirs by that name/)
+  t.regex(told[4] ?? '', /create_goal:.*title/)
+  t.regex(told[5] ?? '', /several tasks may be meant/)
+  t.regex(told[6] ?? '', /has to say what it is to be changed to/)
+  t.regex(told[7] ?? '', /update_goal:.*status/)
+  t.deepEqual(result.changes, [])
+})
+
+test('a record is meant by its title, by a part of it, or by its id', async (t) => {
+  const { stage } = t.context
+  const { task, goal } = await createLesson(stage)
+  for (const [record, status] of [
+    ['the task “Write a Counter”', 'completed'],
+    ['counter', 'pending'],
+    ['la tarea', 'completed'],
+    [task.id, 'pending']
+  ] as const) {
+    stage.plan({ changes: [planned.change({ type: 'task', record, status })] })
+    const { result } = await stage.ask({ message: 'As planned', agent: 'planner', goalId: goal.id, allowWrites: true })
+    t.deepEqual(
+      result.changes.map(({ id, action }) => [id, action]),
+      [[task.id, status === 'completed' ? 'completed' : 'updated']],
+      record
+    )
+  }
 })
 
 test('what tools find can be cited under the number it was told with', async (t) => {
   const { stage } = t.context
   const { goal } = await createLesson(stage)
-  script(stage, { toolCalls: [{ name: 'list_goals', arguments: {} }] })
-  const after = script(stage, { content: 'You have one goal [1].' })
+  const seen = stage.answer({ content: 'You have one goal [1].' })
   const { result } = await stage.ask({ message: 'Which goals have I?', agent: 'planner' })
-  t.like(JSON.parse(toldOf(after.messages)[0] ?? ''), { goals: [{ n: 1, id: goal.id, title: 'Understand functions' }] })
+  const [[tool, told = ''] = []] = resultsIn(seen.messages)
+  t.is(tool, 'list_goals')
+  t.like(JSON.parse(told), { goals: [{ n: 1, id: goal.id, title: 'Understand functions' }] })
+  t.deepEqual(
+    result.steps.map(({ node, tool: name }) => name ?? node),
+    ['route', 'retrieve', 'list_goals', 'respond', 'finish']
+  )
   t.like(result.citations, [{ n: 1, sourceType: 'goal', sourceId: goal.id, title: 'Understand functions' }])
 })
 
@@ -201,7 +277,7 @@ test('the reviewer is given the latest code of the task with numbered lines', as
     }
   })
   await stage.embedAll()
-  const seen = script(stage, { content: 'Line 2 is fine [1].' })
+  const seen = stage.answer({ content: 'Line 2 is fine [1].' })
   const { result } = await stage.ask({ message: 'Review my code', agent: 'reviewer', taskId: task.id })
   t.regex(
     seen.messages.at(-1)?.text ?? '',
@@ -213,9 +289,9 @@ test('the reviewer is given the latest code of the task with numbered lines', as
 
 test('two questions make one conversation, and the first is remembered', async (t) => {
   const { stage } = t.context
-  script(stage, { content: 'Hello Ada [1].' })
+  stage.answer({ content: 'Hello Ada [1].' })
   const first = await stage.ask({ message: 'My name is Ada.', agent: 'tutor' })
-  const seen = script(stage, { content: 'You are Ada.' })
+  const seen = stage.answer({ content: 'You are Ada.' })
   const second = await stage.ask({ message: 'What is my name?', threadId: first.result.threadId, agent: 'tutor' })
   t.is(first.result.threadId, first.job.id)
   t.is(second.result.threadId, first.result.threadId)
@@ -255,7 +331,7 @@ test('a long conversation is told as a summary and its latest messages, and the 
     }
   })
   stage.provider.script({ system: 'Summarise a conversation', content: 'They talked about bees.' })
-  const seen = script(stage, { content: 'Bees.' })
+  const seen = stage.answer({ content: 'Bees.' })
   await stage.ask({ message: 'What was it about?', threadId, agent: 'tutor' })
   t.regex(seen.messages[0]?.text ?? '', /<summary>\nThey talked about bees\.\n<\/summary>/)
   const told = seen.messages.slice(1, -1)
@@ -265,7 +341,7 @@ test('a long conversation is told as a summary and its latest messages, and the 
   t.is(thread.summary, 'They talked about bees.')
   t.is(thread.summarised_through, 14 - told.length)
 
-  const again = script(stage, { content: 'Bees again.' })
+  const again = stage.answer({ content: 'Bees again.' })
   await stage.ask({ message: 'And now?', threadId, agent: 'tutor' })
   t.regex(again.messages[0]?.text ?? '', /They talked about bees/)
   t.is(again.messages.length, told.length + 4)
@@ -286,7 +362,8 @@ test('a thread that is deleted while it is answered stays deleted, and the answe
   const { threadId } = (await stage.ask({ message: 'Hello', agent: 'tutor' })).result
   let deleted: Promise<unknown> | undefined
   stage.provider.script({
-    match: () => {
+    match: (_last, { format }) => {
+      if (format.kind !== 'text') return false
       deleted ??= context().threadStore.remove(stage.userId, threadId)
       return true
     },

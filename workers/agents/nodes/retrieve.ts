@@ -3,11 +3,11 @@ import { JobError } from '../../../lib/jobs/job-error.ts'
 import type { ChatMessage } from '../../../lib/models/client.ts'
 import type { AgentName } from '../../../lib/schemas/chat.ts'
 import { asData } from '../as-data.ts'
-import { addHits, type Found, passages } from '../hits.ts'
+import { addHits, type Found } from '../hits.ts'
 import { historyMessages, splitHistory, summaryRequest, summaryTokens } from '../memory.ts'
 import { systemPrompt } from '../specialists.ts'
 import { isBudgetExhausted } from '../purse.ts'
-import type { ChatState, Hit, Limit, Node } from '../state.ts'
+import type { ChatState, Limit, Node } from '../state.ts'
 import type { Run } from './run.ts'
 
 const queryChars = 2_000
@@ -21,7 +21,7 @@ export function retrieveNode(run: Run): Node {
   return async (state) => {
     const { summary, history } = await remember(run, state)
     const query = queryFor(input.message, memory?.messages ?? [])
-    const agent = state.agent ?? 'tutor'
+    const agent = state.plan?.agent ?? 'tutor'
     const first = (await purse.searchLimit(state, query)) ?? (await found(agent, query))
     const limit = typeof first === 'string' ? first : undefined
     const { hits } = addHits([], typeof first === 'string' ? [] : first)
@@ -35,9 +35,8 @@ export function retrieveNode(run: Run): Node {
       summary,
       limitReached: limit ?? state.limitReached,
       messages: [
-        { role: 'system', content: systemPrompt(agent, { mayWrite: state.mayWrite, facts }) },
-        ...history,
-        { role: 'user', content: question(input.message, hits) }
+        { role: 'system', content: systemPrompt(agent, { allowWrites: input.allowWrites, facts }) },
+        ...history
       ]
     }
   }
@@ -67,10 +66,6 @@ function referencesOf({ goalId, taskId, courseId }: Run['input']): string {
     Boolean
   )
   return named.length > 0 ? `The learner is looking at: ${named.join(', ')}.` : ''
-}
-
-function question(message: string, hits: Hit[]): string {
-  return hits.length > 0 ? `<passages>\n${passages(hits)}\n</passages>\n\n${message}` : message
 }
 
 async function remember({ memory, models, purse, signal, log }: Run, state: ChatState) {

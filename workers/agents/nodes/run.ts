@@ -1,11 +1,13 @@
 import type { AnswerStream } from '../answer-stream.ts'
 import type { Models } from '../../../lib/models/client.ts'
 import type { Person } from '../../../lib/records/viewer.ts'
+import type { Access } from '../../../lib/records/access.ts'
 import type { ChatInput } from '../../../lib/schemas/chat.ts'
 import type { Memory } from '../../../lib/store/threads.ts'
 import type { Logger } from '../../../lib/logger.ts'
 import type { FindFirst } from '../find-first.ts'
 import type { Purse } from '../purse.ts'
+import type { References } from '../references.ts'
 import type { Toolset } from '../tools/toolset.ts'
 
 /** What the nodes of one run share. */
@@ -18,6 +20,10 @@ export type Run = {
   toolset: Toolset
   purse: Purse
   findFirst: FindFirst
+  references: References
+  access: Pick<Access, 'visibleCourse'>
+  /** the day on which the run was asked for, so that one that is resumed asks the same */
+  today: string
   stream: AnswerStream
   signal: AbortSignal
   log: Logger

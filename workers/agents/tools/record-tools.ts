@@ -47,7 +47,6 @@ export function goalTools({ goals, tasks }: Needs): AgentTool[] {
   return [
     agentTool({
       name: 'list_goals',
-      description: "List the user's goals, newest first.",
       schema: z.strictObject({ status: goalStatusSchema.optional(), courseId: idSchema.optional(), limit }),
       async run({ limit: most, ...filters }, { person }) {
         const { data } = await goals.list(person, { limit: most, userId: person.id, ...filters })
@@ -56,7 +55,6 @@ export function goalTools({ goals, tasks }: Needs): AgentTool[] {
     }),
     agentTool({
       name: 'get_goal',
-      description: 'Read one goal with its tasks.',
       schema: z.strictObject({ goalId: idSchema }),
       async run({ goalId }, { person }) {
         const goal = await goals.find(person, goalId)
@@ -74,7 +72,6 @@ export function goalTools({ goals, tasks }: Needs): AgentTool[] {
     }),
     agentTool({
       name: 'list_tasks',
-      description: "List the user's tasks, newest first; those of one goal when it is named.",
       schema: z.strictObject({ goalId: idSchema.optional(), status: taskStatusSchema.optional(), limit }),
       async run({ limit: most, ...filters }, { person }) {
         const { data } = await tasks.list(person, { limit: most, userId: person.id, ...filters })
@@ -83,7 +80,6 @@ export function goalTools({ goals, tasks }: Needs): AgentTool[] {
     }),
     agentTool({
       name: 'get_task',
-      description: 'Read one task with its description.',
       schema: z.strictObject({ taskId: idSchema }),
       async run({ taskId }, { person }) {
         const task = await tasks.find(person, taskId)
@@ -102,8 +98,6 @@ export function snapshotTools({ codeSnapshots }: Pick<Needs, 'codeSnapshots'>): 
   return [
     agentTool({
       name: 'list_code_snapshots',
-      description:
-        "List the user's code snapshots without their code, newest first; those of one task when it is named.",
       schema: z.strictObject({ taskId: idSchema.optional(), limit }),
       async run({ limit: most, ...filters }, { person }) {
         const { data } = await codeSnapshots.list(person, { limit: most, userId: person.id, ...filters })
@@ -126,10 +120,13 @@ export function snapshotTools({ codeSnapshots }: Pick<Needs, 'codeSnapshots'>): 
     }),
     agentTool({
       name: 'get_code_snapshot',
-      description: 'Read the code of one snapshot with numbered lines.',
-      schema: z.strictObject({ codeSnapshotId: idSchema }),
-      async run({ codeSnapshotId }, { person }) {
-        return { kind: 'found', found: [snapshotFound(await codeSnapshots.find(person, codeSnapshotId))] }
+      schema: z.union([z.strictObject({ codeSnapshotId: idSchema }), z.strictObject({ taskId: idSchema })]),
+      async run(args, { person }) {
+        if ('codeSnapshotId' in args) {
+          return { kind: 'found', found: [snapshotFound(await codeSnapshots.find(person, args.codeSnapshotId))] }
+        }
+        const { data } = await codeSnapshots.list(person, { limit: 1, userId: person.id, taskId: args.taskId })
+        return { kind: 'found', found: data.map(snapshotFound) }
       }
     })
   ]

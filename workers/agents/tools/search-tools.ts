@@ -9,21 +9,11 @@ const mostHits = 8
 
 type Arguments = RagToolArguments<RagToolName>
 
-const descriptions: Record<RagToolName, string> = {
-  search_knowledge_base:
-    'Search everything the user may see: their goals, tasks and code ("user"), the material of a course ("course", needs courseId), or public and global material ("global").',
-  get_course_documentation: 'Search the documents of one course.',
-  get_task_context: 'Everything about one task: the task, its goal, its latest code and the documents nearest to it.',
-  get_similar_goals: 'Find goals like a text or like one of the goals.',
-  get_similar_code: 'Find code like a text or like a code snapshot, in any or one programming language.'
-}
-
 /** The five retrieval tools, each within the caller's scope. */
 export function searchTools({ rag, scopes }: { rag: RagTools; scopes: Pick<Scopes, 'forRun'> }): AgentTool[] {
   const tool = <N extends RagToolName>(name: N): AgentTool =>
     agentTool({
       name,
-      description: descriptions[name],
       schema: ragToolSchemas[name] as unknown as z.ZodType<Arguments>,
       searches: (args) => ('query' in args && args.query !== undefined ? args.query : ''),
       async run(args, { person, signal, step }) {
