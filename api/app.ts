@@ -10,6 +10,8 @@ import { consoleRoutes } from './console/console.ts'
 import type { CredentialWatch } from './credential-watch.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Health } from './health/health.ts'
+import type { BodyReader } from './intake/body-reader.ts'
+import { unreadRest } from './intake/unread-rest.ts'
 import { addressLimit } from './middleware/address-limit.ts'
 import { createGuessGuard } from './middleware/guess-guard.ts'
 import { createMetrics } from './middleware/metrics.ts'
@@ -33,6 +35,7 @@ export type AppNeeds = {
   gate: Gate
   /** tells when the credential of a request ends before its answer */
   watch: Pick<CredentialWatch, 'add' | 'remove'>
+  bodies: Pick<BodyReader, 'read'>
   health: Health
   /** shown in the queue monitor and counted for metrics */
   queues: Queue[]
@@ -52,6 +55,7 @@ export function createApp({
   auth,
   gate,
   watch,
+  bodies,
   health,
   queues,
   relayLag,
@@ -71,10 +75,17 @@ export function createApp({
   const app = express()
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple').set('trust proxy', config.trustProxy)
 
-  app.use(requestId(), requestLog({ log }), metrics.observe, securityHeaders(), ...crossOrigin(config.corsOrigins))
+  app.use(
+    requestId(),
+    requestLog({ log }),
+    metrics.observe,
+    unreadRest(),
+    securityHeaders(),
+    ...crossOrigin(config.corsOrigins)
+  )
   app.use(
     apiBasePath,
-    mountEndpoints({ endpoints: all, basePath: apiBasePath, authenticator: auth.authenticator, gate, watch })
+    mountEndpoints({ endpoints: all, basePath: apiBasePath, authenticator: auth.authenticator, gate, watch, bodies })
   )
   app.use('/admin', consoleRoutes({ ...auth, gate, guessGuard, queues, log }))
   app.use(

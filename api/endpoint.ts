@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Actor } from '../lib/auth/actor.ts'
 import type { Decision } from '../lib/gate/decision.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
+import type { ThreadSchema } from './intake/body-threads.ts'
 
 /**
  * One route as data: what the mounted handler, the OpenAPI document and the tests all read.
@@ -23,6 +24,10 @@ export type Endpoint = {
   limit?: AiAction | 'auth'
   /** largest body in bytes, when another than 1 MiB */
   bodyLimitBytes?: number
+  /** most elements and members in the body, when another number than 1,000 */
+  bodyLimitValues?: number
+  /** where a large body is checked on the thread that parses it, so that the handler gets a `JsonText` of it */
+  checkLargeAs?: ThreadSchema
   params?: z.ZodType
   query?: z.ZodType
   body?: z.ZodType
@@ -50,6 +55,10 @@ export type EndpointInput<P = unknown, Q = unknown, B = unknown> = {
    * `public` endpoint
    */
   signal: AbortSignal
+  /** key of the body as it was sent: equal for equal values */
+  bodyHash: () => string
+  /** To be called by what waits for something after it has stored the body: its memory may be another's. */
+  bodyDone: () => void
   /** the gate's decision about this request; its id and time travel with the job of an AI submission */
   decision: Decision
 }

@@ -4,7 +4,6 @@ import type { Redis } from 'ioredis'
 import { invalidField } from '../lib/errors.ts'
 import { within } from '../lib/gate/deadline.ts'
 import { newId } from '../lib/ids.ts'
-import { inputHash } from '../lib/models/input-hash.ts'
 
 export type Idempotency = { key: string; requestHash: string }
 
@@ -18,9 +17,10 @@ const patienceMs = 1_000
 /**
  * The request's `Idempotency-Key`, quoted (as draft-ietf-httpapi-idempotency-key-header has it) or bare, and a hash of
  * what it stands for: method, path and body.
+ * @param bodyHash of the body's value
  * @throws AppError 422 for a key that is empty, too long or not printable
  */
-export function readIdempotency(req: Request): Idempotency | undefined {
+export function readIdempotency(req: Request, bodyHash: () => string): Idempotency | undefined {
   const header = req.get('idempotency-key')
   if (header === undefined) return undefined
   const text = header.trim()
@@ -31,7 +31,7 @@ export function readIdempotency(req: Request): Idempotency | undefined {
   return {
     key,
     requestHash: createHash('sha256')
-      .update(`${req.method} ${req.baseUrl}${req.path} ${inputHash(req.body)}`)
+      .update(`${req.method} ${req.baseUrl}${req.path} ${bodyHash()}`)
       .digest('base64url')
   }
 }

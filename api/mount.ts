@@ -8,7 +8,8 @@ import type { AiAction } from '../lib/schemas/actions.ts'
 import type { CredentialWatch } from './credential-watch.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import { holdCredential, unlessEnded } from './held-credential.ts'
-import { readJson } from './middleware/body.ts'
+import type { Body, BodyReader } from './intake/body-reader.ts'
+import { usualBody } from './intake/limits.ts'
 import { actorOf, unauthorized } from './middleware/credentials.ts'
 import { addressOf, enforce, requestFacts } from './middleware/rate-limit.ts'
 import { validate } from './middleware/validate.ts'
@@ -24,6 +25,7 @@ type Needs = {
   gate: Gate
   /** tells when the credential of a request ends before its answer */
   watch: Pick<CredentialWatch, 'add' | 'remove'>
+  bodies: Pick<BodyReader, 'read'>
 }
 
 /** Who was let in. `open`: the decision is not final until it is upgraded or settled. */
@@ -34,7 +36,7 @@ type Admitted = { actor: Actor | undefined; decision: Decision; open: boolean }
  * action, the handler. So an invalid body costs an `api_call` only, and no large body is read for a stranger.
  * Everything that goes wrong is thrown to the error handler; the limits are on the answer by then.
  */
-export function mountEndpoints({ endpoints, basePath, authenticator, gate, watch }: Needs): RequestHandler {
+export function mountEndpoints({ endpoints, basePath, authenticator, gate, watch, bodies }: Needs): RequestHandler {
   const table = createRouteTable(endpoints)
 
   return async (req, res) => {
@@ -121,31 +123,60 @@ export function mountEndpoints({ endpoints, basePath, authenticator, gate, watch
     req: Request,
     res: Response
   ): Promise<void> {
-    const rawBody = endpoint.body ? await readHeld(endpoint, signal, req, res) : undefined
-    // A repetition takes no token, so one that may be a repetition does not ask for it ahead.
-    if (isAiLimit(endpoint.limit) && req.get('idempotency-key') === undefined) gate.expectUpgrade(decision)
-    req.body = rawBody // as it was sent, for what hashes a request
-    const parsed = validate(endpoint, { params: rawParams, query: req.query, body: rawBody })
-    const input = { ...parsed, actor, req, res, decision, signal } as EndpointInput
+    const body = endpoint.body ? await readHeld(endpoint, signal, actor, req, res) : undefined
+    try {
+      // A repetition takes no token, so one that may be a repetition does not ask for it ahead.
+      if (isAiLimit(endpoint.limit) && req.get('idempotency-key') === undefined) gate.expectUpgrade(decision)
+      const parsed = validate(endpoint, { params: rawParams, query: req.query, body: body?.content })
+      const bodyHash = body?.hash ?? noHash
+      const input = { ...parsed, actor, req, res, decision, signal, bodyHash, bodyDone } as EndpointInput
+      function bodyDone(): void {
+        parsed.body = undefined
+        input.body = undefined
+        body?.release()
+      }
 
-    const proceed = async () => {
-      if (!isAiLimit(endpoint.limit)) return await endpoint.handler(input)
-      const taken = await gate.upgrade(decision)
-      enforce(res, taken)
-      return await endpoint.handler({ ...input, decision: taken })
+      const proceed = async () => {
+        if (!isAiLimit(endpoint.limit)) return await endpoint.handler(input)
+        const taken = await gate.upgrade(decision)
+        enforce(res, taken)
+        return await endpoint.handler({ ...input, decision: taken })
+      }
+      await sendReply(req, res, endpoint.around ? await endpoint.around(input, proceed) : await proceed())
+    } finally {
+      body?.release()
     }
-    sendReply(req, res, endpoint.around ? await endpoint.around(input, proceed) : await proceed())
+  }
+
+  /**
+   * Reads the body, unless the credential ends before all of it has come.
+   * @throws AppError 400, 413, 415, 422 and 503, see `BodyReader`
+   */
+  async function readHeld(
+    endpoint: Endpoint,
+    ended: AbortSignal,
+    actor: Actor | undefined,
+    req: Request,
+    res: Response
+  ): Promise<Body> {
+    const { bytes, values } = usualBody
+    const reading = bodies.read(req, res, {
+      owner: actor?.id ?? `address:${addressOf(req)}`,
+      limits: { bytes: endpoint.bodyLimitBytes ?? bytes, values: endpoint.bodyLimitValues ?? values },
+      checkAs: endpoint.checkLargeAs
+    })
+    try {
+      return await unlessEnded(reading, ended)
+    } finally {
+      if (ended.aborted) {
+        res.set('Connection', 'close') // the rest is not read
+        reading.then(({ release }) => release()).catch(() => undefined)
+      }
+    }
   }
 }
 
-/** Reads the body, unless the credential ends before all of it has come. */
-async function readHeld(endpoint: Endpoint, ended: AbortSignal, req: Request, res: Response): Promise<unknown> {
-  try {
-    return await unlessEnded(readJson(req, res, endpoint.bodyLimitBytes), ended)
-  } finally {
-    if (ended.aborted) res.set('Connection', 'close') // the rest is not read
-  }
-}
+const noHash = () => ''
 
 /** For requests without a credential. */
 const never = new AbortController().signal

@@ -12,6 +12,7 @@ import { createAwaitJob } from './await-job.ts'
 import { contextEndpoints } from './endpoints.ts'
 import { createHealth } from './health/health.ts'
 import { createProbes, restsOn } from './health/probes.ts'
+import { createBodyReader } from './intake/body-reader.ts'
 import { createDrain, type Drain } from './drain.ts'
 import { createApiServer } from './http-server.ts'
 import { clientAddress, isTrustedProxy } from './middleware/client-address.ts'
@@ -86,12 +87,14 @@ export async function startApi({
     }
   })
   const awaitJob = createAwaitJob(news)
+  const bodies = createBodyReader()
   const app = createApp({
     config,
     log,
     version,
     auth,
     gate,
+    bodies,
     watch: news.watch,
     health: createHealth({ probes, vital: 'postgres', restsOn }),
     queues: queues.all(),
@@ -110,6 +113,7 @@ export async function startApi({
     goAway: news.goAway,
     async close() {
       await news.stop()
+      await bodies.close()
       await gate.close()
       await admin.overrides.stop()
       await closeProbes()

@@ -6,7 +6,8 @@ import { AppError } from '../../lib/errors.ts'
 import type { Gate } from '../../lib/gate/gate.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { loginSchema } from '../../lib/schemas/auth.ts'
-import { readBytes } from '../middleware/body.ts'
+import { createPace } from '../intake/pace.ts'
+import { readBytes } from '../intake/read-bytes.ts'
 import { actorOf, unauthorized } from '../middleware/credentials.ts'
 import type { GuessGuard } from '../middleware/guess-guard.ts'
 import { toAppError } from '../middleware/problems.ts'
@@ -145,6 +146,7 @@ async function readForm(req: Request, res: Response): Promise<Record<'email' | '
   if (!req.is('application/x-www-form-urlencoded')) {
     throw new AppError('unsupported_media_type', 'Send the form of this page')
   }
-  const form = new URLSearchParams((await readBytes(req, res, formBytes)).toString('utf8'))
+  const pieces = await readBytes(req, res, { limitBytes: formBytes, pace: createPace() })
+  const form = new URLSearchParams(Buffer.concat(pieces).toString('utf8'))
   return { email: form.get('email'), password: form.get('password') }
 }

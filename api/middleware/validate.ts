@@ -1,14 +1,12 @@
-import type { z } from 'zod'
 import { type FieldError, invalid, notFound } from '../../lib/errors.ts'
-import { fieldErrors } from '../../lib/schemas/field-errors.ts'
 import { isUuid } from '../../lib/schemas/page.ts'
 import { findUnstorable, isStorableText } from '../../lib/schemas/text.ts'
 import type { Endpoint } from '../endpoint.ts'
+import type { BodyContent } from '../intake/body-reader.ts'
+import { type Checked, checkBody, checkBySchema } from '../intake/check-body.ts'
 
-/** Every wrong field is named, up to a number that no sensible request reaches. */
-const maxErrors = 1_000
-
-type Raw = { params: Record<string, string>; query: Record<string, unknown>; body: unknown }
+/** `body`: absent where none is taken */
+type Raw = { params: Record<string, string>; query: Record<string, unknown>; body: BodyContent | undefined }
 
 /**
  * Parses what a client sent by the schemas of the endpoint.
@@ -18,7 +16,7 @@ export function validate(endpoint: Endpoint, raw: Raw): { params: unknown; query
   const params = parseParams(endpoint, raw.params)
   const errors: FieldError[] = []
   const query = parseQuery(endpoint, { ...raw.query }, errors)
-  const body = parseBody(endpoint, raw.body, errors)
+  const body = raw.body && settle(checkedBody(endpoint, raw.body), errors)
   if (errors.length > 0) throw invalid(errors)
   return { params, query, body }
 }
@@ -43,33 +41,17 @@ function parseQuery({ query: schema }: Endpoint, raw: Record<string, unknown>, e
     errors.push({ path: unstorable.path.join('.'), message: unstorable.message })
     return undefined
   }
-  if (schema) return collect(schema, raw, errors)
+  if (schema) return settle(checkBySchema(schema, raw), errors)
   errors.push(...Object.keys(raw).map((path) => ({ path, message: 'is not a parameter of this route' })))
   return undefined
 }
 
-function parseBody({ body: schema }: Endpoint, raw: unknown, errors: FieldError[]): unknown {
-  if (!schema) return undefined
-  const unstorable = findUnstorable(raw)
-  // Too deep or too large to be walked by anything else.
-  if (unstorable?.path.length === 0 && typeof raw === 'object') {
-    errors.push({ path: '', message: unstorable.message })
-    return undefined
-  }
-  const before = errors.length
-  const value = collect(schema, raw, errors)
-  if (raw === undefined && errors.length > before)
-    errors.splice(before, Infinity, { path: '', message: 'a JSON body is required' })
-  if (unstorable) {
-    const path = unstorable.path.join('.')
-    if (!errors.some((error) => error.path === path)) errors.push({ path, message: unstorable.message })
-  }
-  return value
-}
+/** One that a thread looked at already is not looked at again. */
+const checkedBody = ({ body: schema }: Endpoint, body: BodyContent): Checked =>
+  'checked' in body ? body.checked : schema ? checkBody(schema, body.value) : { value: undefined }
 
-function collect(schema: z.ZodType, raw: unknown, errors: FieldError[]): unknown {
-  const result = schema.safeParse(raw, { reportInput: false })
-  if (result.success) return result.data
-  errors.push(...fieldErrors(result.error, maxErrors))
+function settle(checked: Checked, errors: FieldError[]): unknown {
+  if ('value' in checked) return checked.value
+  errors.push(...checked.errors)
   return undefined
 }

@@ -4,6 +4,7 @@ import { idParamsSchema } from '../../lib/schemas/page.ts'
 import type { Budget, BudgetStore } from '../../lib/store/budgets.ts'
 import { formatUsd } from '../../lib/usage/money.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
+import { smallBodyBytes } from '../intake/limits.ts'
 
 type Needs = { budgetStore: BudgetStore; mustExist: MustExist }
 
@@ -37,6 +38,7 @@ export function adminBudgetEndpoints({ budgetStore, mustExist }: Needs): Endpoin
       tag,
       access,
       body: budgetInputSchema,
+      bodyLimitBytes: smallBodyBytes,
       responses,
       async handler({ body }) {
         await budgetStore.setDefaultBudget(fromInput(body))
@@ -76,6 +78,7 @@ export function adminBudgetEndpoints({ budgetStore, mustExist }: Needs): Endpoin
       access,
       params: idParamsSchema,
       body: budgetInputSchema,
+      bodyLimitBytes: smallBodyBytes,
       responses,
       async handler({ params: { id }, body }) {
         await mustExist(id)

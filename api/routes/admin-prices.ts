@@ -4,6 +4,7 @@ import { priceInputSchema, priceSchema } from '../../lib/schemas/admin.ts'
 import { encodeCursor, idParamsSchema, pageFields, pageOf } from '../../lib/schemas/page.ts'
 import type { PriceStore } from '../../lib/store/prices.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
+import { smallBodyBytes } from '../intake/limits.ts'
 
 const tag = 'Admin: prices'
 const access = 'admin'
@@ -33,6 +34,7 @@ export function adminPriceEndpoints({ prices }: { prices: PriceStore }): Endpoin
       tag,
       access,
       body: priceInputSchema,
+      bodyLimitBytes: smallBodyBytes,
       responses: {
         201: { description: 'The price', schema: priceSchema, headers: { Location: 'where the price is read' } }
       },

@@ -24,6 +24,7 @@ import type { AuditQueries } from '../../lib/store/audit-queries.ts'
 import type { Figures } from '../../lib/store/figures.ts'
 import { dayMs, type Range } from '../../lib/store/spans.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
+import { smallBodyBytes } from '../intake/limits.ts'
 
 type Needs = { limits: LimitAdmin; auditQueries: AuditQueries; figures: Figures; rules: Rule[] }
 
@@ -68,6 +69,7 @@ export function adminRateLimitEndpoints({ limits, auditQueries, figures, rules }
       access,
       params: idParamsSchema,
       body: limitResetSchema.optional(),
+      bodyLimitBytes: smallBodyBytes,
       responses: { 200: { description: 'What was reset', schema: limitResetResultSchema } },
       handler: async ({ params: { id }, body }) => ({ status: 200, body: await limits.reset(id, body?.action) })
     }),
@@ -79,6 +81,7 @@ export function adminRateLimitEndpoints({ limits, auditQueries, figures, rules }
       access,
       params: idParamsSchema,
       body: limitSettingSchema,
+      bodyLimitBytes: smallBodyBytes,
       responses: { 200: { description: 'The limit in force', schema: limitViewSchema } },
       handler: async ({ params: { id }, body: { action, ...limit } }) => ({
         status: 200,

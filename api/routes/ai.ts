@@ -22,7 +22,12 @@ type Needs = {
   checks: Record<Exclude<AiAction, 'bulk_create'>, CheckReferences>
 }
 
+/** 32,000 and 4,000 characters of text, however they are written. */
+const chatBodyBytes = 256 * 1024
+const searchBodyBytes = 64 * 1024
 const bulkBodyBytes = 10 * 1024 * 1024
+/** Forty fields a record, where the largest has eight. */
+const bulkBodyValues = 20_000
 /** What a client that polls should wait at first. */
 const pollAfterSeconds = '1'
 
@@ -33,7 +38,7 @@ export function aiEndpoints({ jobs, awaitJob, serializeKey, checks }: Needs): En
     action: AiAction,
     body: z.ZodType,
     summary: string,
-    options: { bodyLimitBytes?: number } = {}
+    options: Pick<Endpoint, 'bodyLimitBytes' | 'bodyLimitValues' | 'checkLargeAs'> = {}
   ): Endpoint =>
     endpoint({
       method: 'post',
@@ -51,12 +56,13 @@ export function aiEndpoints({ jobs, awaitJob, serializeKey, checks }: Needs): En
           schema: jobSchema
         }
       },
-      async around({ actor, body, req, res, signal }, proceed) {
+      async around(input, proceed) {
+        const { actor, req, res, signal, bodyHash, bodyDone } = input
         const submit = async () => {
-          if (action !== 'bulk_create') await checks[action](actor, body as never)
+          if (action !== 'bulk_create') await checks[action](actor, input.body as never)
           return await proceed()
         }
-        const idempotency = readIdempotency(req)
+        const idempotency = readIdempotency(req, bodyHash)
         // A repetition is looked up first: what it referred to may have been deleted since.
         const reply = idempotency
           ? await serializeKey(
@@ -70,17 +76,18 @@ export function aiEndpoints({ jobs, awaitJob, serializeKey, checks }: Needs): En
             )
           : await submit()
         if (reply === 'streamed') return reply
+        bodyDone() // so that whoever waits for the job holds no body meanwhile
         const submitted = reply.body as JobView
         const { job, headers } = await awaitJob({ actor, req, res }, submitted, (now) => jobs.find(now, submitted.id))
         return accepted(job, headers)
       },
-      async handler({ actor, body, req, decision }) {
+      async handler({ actor, body, req, decision, bodyHash }) {
         const { threadId } = body as { threadId?: string }
         const { job } = await jobs.admit({
           actor,
           action,
           input: body,
-          idempotency: readIdempotency(req),
+          idempotency: readIdempotency(req, bodyHash),
           decision,
           ...(action === 'chat_completion' && threadId ? { threadId } : {})
         })
@@ -90,10 +97,16 @@ export function aiEndpoints({ jobs, awaitJob, serializeKey, checks }: Needs): En
 
   return [
     submission('/embeddings', 'embedding_generation', embeddingInputSchema, 'Embed texts, or a stored record'),
-    submission('/chat', 'chat_completion', chatInputSchema, 'Ask an agent'),
+    submission('/chat', 'chat_completion', chatInputSchema, 'Ask an agent', { bodyLimitBytes: chatBodyBytes }),
     submission('/code-validations', 'code_validation', codeValidationInputSchema, 'Have code reviewed'),
-    submission('/rag/search', 'rag_search', ragInputSchema, 'Search with one of the five retrieval tools'),
-    submission('/bulk', 'bulk_create', bulkInputSchema, 'Create up to 500 records', { bodyLimitBytes: bulkBodyBytes })
+    submission('/rag/search', 'rag_search', ragInputSchema, 'Search with one of the five retrieval tools', {
+      bodyLimitBytes: searchBodyBytes
+    }),
+    submission('/bulk', 'bulk_create', bulkInputSchema, 'Create up to 500 records', {
+      bodyLimitBytes: bulkBodyBytes,
+      bodyLimitValues: bulkBodyValues,
+      checkLargeAs: 'bulk'
+    })
   ]
 }
 

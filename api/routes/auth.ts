@@ -13,6 +13,7 @@ import {
 import { idParamsSchema, pageQuerySchema } from '../../lib/schemas/page.ts'
 import { registrationSchema } from '../../lib/schemas/user.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
+import { smallBodyBytes } from '../intake/limits.ts'
 import type { GuessGuard } from '../middleware/guess-guard.ts'
 import { addressOf } from '../middleware/rate-limit.ts'
 
@@ -33,6 +34,7 @@ export function authEndpoints({ accounts, apiKeys, tickets, guessGuard }: Needs)
       access: 'public',
       limit: 'auth',
       body: registrationSchema,
+      bodyLimitBytes: smallBodyBytes,
       responses: {
         201: {
           description: 'The new account and its token',
@@ -54,6 +56,7 @@ export function authEndpoints({ accounts, apiKeys, tickets, guessGuard }: Needs)
       access: 'public',
       limit: 'auth',
       body: loginSchema,
+      bodyLimitBytes: smallBodyBytes,
       responses: { 200: { description: 'The token', schema: tokenSchema } },
       async handler({ body, req, res, decision }) {
         const guess = { req, res, decision, open: true, who: body.email }
@@ -86,6 +89,7 @@ export function authEndpoints({ accounts, apiKeys, tickets, guessGuard }: Needs)
       tag,
       access: 'user',
       body: passwordChangeSchema,
+      bodyLimitBytes: smallBodyBytes,
       responses: { 204: { description: 'The new password holds' } },
       async handler({ actor, body, req, res, decision, signal }) {
         const guess = { req, res, decision, open: false, who: actor.id }
@@ -113,6 +117,7 @@ export function authEndpoints({ accounts, apiKeys, tickets, guessGuard }: Needs)
       tag,
       access: 'user',
       body: apiKeyCreateSchema,
+      bodyLimitBytes: smallBodyBytes,
       responses: {
         201: { description: 'The key', schema: newApiKeySchema, headers: { Location: 'where it can be revoked' } }
       },

@@ -2,6 +2,7 @@ import type { Records } from '../../lib/records/records.ts'
 import { enrollmentCreateSchema, enrollmentParamsSchema, enrollmentSchema } from '../../lib/schemas/enrollment.ts'
 import { idParamsSchema, pageOf, pageQuerySchema } from '../../lib/schemas/page.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
+import { smallBodyBytes } from '../intake/limits.ts'
 import { created, createdResponse, shown, shownResponse } from '../record-endpoints.ts'
 
 type Needs = { records: Pick<Records, 'enrollments'> }
@@ -31,6 +32,7 @@ export function enrollmentEndpoints({ records: { enrollments } }: Needs): Endpoi
       summary: 'Enrol a person in your course',
       params: idParamsSchema,
       body: enrollmentCreateSchema,
+      bodyLimitBytes: smallBodyBytes,
       responses: createdResponse('The enrolment', enrollmentSchema),
       async handler({ actor, params, body }) {
         const enrollment = await enrollments.create(actor, params.id, body)

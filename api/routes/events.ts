@@ -6,6 +6,9 @@ import { created, createdResponse, shown, shownResponse } from '../record-endpoi
 
 type Needs = { records: Pick<Records, 'run' | 'events'> }
 
+/** `data` may be any JSON of 64 KiB. */
+const eventBodyValues = 10_000
+
 /** The event log of one's own things. It only grows: there is no PATCH and no DELETE. */
 export function eventEndpoints({ records: { run, events } }: Needs): Endpoint[] {
   const common = { tag: 'Events', access: 'user' } as const
@@ -25,6 +28,7 @@ export function eventEndpoints({ records: { run, events } }: Needs): Endpoint[] 
       path: '/events',
       summary: 'Tell an event of your own, with a type that begins with `client.`',
       body: eventCreateSchema,
+      bodyLimitValues: eventBodyValues,
       responses: createdResponse('The event', eventSchema),
       async handler({ actor, body }) {
         const id = await run((trx) => events.create(trx, actor, body))

@@ -2,6 +2,7 @@ import type { Auth } from '../../lib/auth/index.ts'
 import { invitationCreateSchema, invitationListSchema, newInvitationSchema } from '../../lib/schemas/invitation.ts'
 import { idParamsSchema, pageQuerySchema } from '../../lib/schemas/page.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
+import { smallBodyBytes } from '../intake/limits.ts'
 
 const tag = 'Users'
 const access = 'admin'
@@ -28,6 +29,7 @@ export function invitationEndpoints({ invitations }: Pick<Auth, 'invitations'>):
       tag,
       access,
       body: invitationCreateSchema,
+      bodyLimitBytes: smallBodyBytes,
       responses: {
         201: {
           description: 'The invitation',

@@ -5,6 +5,7 @@ import { userChangeSchema } from '../../lib/schemas/auth.ts'
 import { idParamsSchema, pageOf, pageQuerySchema } from '../../lib/schemas/page.ts'
 import { type UserView, userCreateSchema, userSchema } from '../../lib/schemas/user.ts'
 import { type Endpoint, endpoint, type Reply } from '../endpoint.ts'
+import { smallBodyBytes } from '../intake/limits.ts'
 import type { GuessGuard } from '../middleware/guess-guard.ts'
 
 type Needs = Pick<Auth, 'accounts' | 'users'> & { guessGuard: GuessGuard }
@@ -45,6 +46,7 @@ export function userEndpoints({ accounts, users, guessGuard }: Needs): Endpoint[
       tag,
       access: 'admin',
       body: userCreateSchema,
+      bodyLimitBytes: smallBodyBytes,
       responses: {
         201: { description: 'The user', schema: userSchema, headers: { Location: 'where the user is read' } }
       },
@@ -71,6 +73,7 @@ export function userEndpoints({ accounts, users, guessGuard }: Needs): Endpoint[
       access: 'user',
       params: idParamsSchema,
       body: userChangeSchema,
+      bodyLimitBytes: smallBodyBytes,
       responses: { 200: { description: 'The user as it is now', schema: userSchema, headers: etagHeader } },
       async handler({ actor, params: { id }, body, req, res, decision, signal }) {
         const change = () => users.update(actor, id, body, req.get('if-match'), signal)

@@ -9,6 +9,7 @@ import {
 } from '../../lib/schemas/webhook.ts'
 import type { Webhooks } from '../../lib/webhooks/webhooks.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
+import { smallBodyBytes } from '../intake/limits.ts'
 import { recordEndpoints } from '../record-endpoints.ts'
 
 const deliveryParamsSchema = idParamsSchema.extend({ deliveryId: z.string().meta({ format: 'uuid' }) })
@@ -21,6 +22,7 @@ export function webhookEndpoints({ webhooks }: { webhooks: Webhooks }): Endpoint
     tag: 'Webhooks',
     one: 'a webhook',
     schemas: { create: webhookCreateSchema, patch: webhookPatchSchema, query: pageQuerySchema, view: webhookSchema },
+    bodyLimitBytes: smallBodyBytes,
     service: webhooks
   }) as [Endpoint, Endpoint, ...Endpoint[]]
   const createdReply = create.responses[201] as Endpoint['responses'][number]

@@ -115,7 +115,9 @@ export function differences<View extends object>(view: View, patch: Some<View>):
 }
 
 function withinReason(data: object): object {
-  if (Buffer.byteLength(JSON.stringify(data)) <= maxNewsBytes) return data
+  const isLong = Object.values(data).some((value) => typeof value === 'string' && value.length > maxNewsBytes)
+  // What is too long already is not written as JSON to learn that.
+  if (!isLong && Buffer.byteLength(JSON.stringify(data)) <= maxNewsBytes) return data
   const long = Object.entries(data).filter(([, value]) => typeof value === 'string' && value.length > 1_000)
   const omitted = long.map(([field]) => field)
   return { ...Object.fromEntries(Object.entries(data).filter(([field]) => !omitted.includes(field))), omitted }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** Deepest nesting of a stored JSON value; PostgreSQL's parser and our own walks stay far from their stacks' ends. */
-const maxJsonDepth = 64
+export const maxJsonDepth = 64
 /** Most values in one JSON value: twenty times what 500 records have, and looked through in a moment. */
 const maxJsonValues = 100_000
 

@@ -1,6 +1,16 @@
 import { parentPort } from 'node:worker_threads'
 import type { ThreadAnswer, ThreadQuestion } from './thread-pool.ts'
 
+/** An answer whose buffers move to whoever asked, instead of being copied. */
+export class Moved<Answer> {
+  readonly answer: Answer
+  readonly transfer: ArrayBuffer[]
+  constructor(answer: Answer, transfer: ArrayBuffer[]) {
+    this.answer = answer
+    this.transfer = transfer
+  }
+}
+
 /**
  * The loop of a pool's thread: answers one question at a time, in order. To be called once, by the thread's entry file.
  * @param answer its error's name, message and code reach whoever asked
@@ -10,7 +20,10 @@ export function answerInThread<Question>(answer: (question: Question) => unknown
   if (!port) throw new Error('this file is the entry of a thread')
   port.on('message', ({ id, question }: ThreadQuestion) => {
     void (async () => answer(question as Question))().then(
-      (result) => port.postMessage({ id, ok: true, answer: result } satisfies ThreadAnswer),
+      (result) => {
+        const { answer: told, transfer } = result instanceof Moved ? result : new Moved(result, [])
+        port.postMessage({ id, ok: true, answer: told } satisfies ThreadAnswer, transfer)
+      },
       (error: unknown) => {
         const { name = 'Error', message = String(error), code } = (error ?? {}) as Partial<NodeJS.ErrnoException>
         const failure = { name, message, ...(code === undefined ? {} : { code }) }

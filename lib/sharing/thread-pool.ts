@@ -44,7 +44,7 @@ export class ThreadFailure extends Error {
   }
 }
 
-type Member = { worker: Worker; current: Asked | undefined }
+type Member = { worker: Worker; current: Asked | undefined; idleTimer?: NodeJS.Timeout }
 type Asked = { id: number; resolve: (answer: never) => void; reject: (error: Error) => void }
 
 /**
@@ -55,6 +55,7 @@ type Asked = { id: number; resolve: (answer: never) => void; reject: (error: Err
  * @param threads at once
  * @param deadlineMs for one question, beginning when its turn comes
  * @param memoryMb old generation of one thread
+ * @param idleMs after which a thread that nobody asks is ended, and its memory is free again; never without it
  */
 export function createThreadPool<Question, Answer>({
   name,
@@ -65,7 +66,8 @@ export function createThreadPool<Question, Answer>({
   longestWaitMs = 30_000,
   waitingOfOwner = 1_000,
   lateYield = false,
-  memoryMb = 256
+  memoryMb = 256,
+  idleMs
 }: {
   name: string
   entry: URL
@@ -77,6 +79,7 @@ export function createThreadPool<Question, Answer>({
   /** whether an owner whose last question was given up is served after all others who wait */
   lateYield?: boolean
   memoryMb?: number
+  idleMs?: number
 }): ThreadPool<Question, Answer> {
   const turns = createTurns({
     name,
@@ -101,7 +104,7 @@ export function createThreadPool<Question, Answer>({
       if (asked?.id !== answer.id) return
       member.current = undefined
       worker.unref()
-      idle.push(member)
+      rest(member)
       if (answer.ok) asked.resolve(answer.answer as never)
       else asked.reject(new ThreadFailure(answer.failure))
     })
@@ -121,7 +124,17 @@ export function createThreadPool<Question, Answer>({
     return member
   }
 
+  function rest(member: Member): void {
+    idle.push(member)
+    if (idleMs === undefined) return
+    member.idleTimer = setTimeout(() => {
+      remove(member)
+      void member.worker.terminate()
+    }, idleMs).unref()
+  }
+
   function remove(member: Member): void {
+    clearTimeout(member.idleTimer)
     members.delete(member)
     const at = idle.indexOf(member)
     if (at >= 0) idle.splice(at, 1)
@@ -137,6 +150,7 @@ export function createThreadPool<Question, Answer>({
             new Promise<Answer>((resolve, reject) => {
               if (closed) return reject(new ThreadFailure({ name: 'Error', message: `${name}: closed` }))
               const member = idle.pop() ?? start()
+              clearTimeout(member.idleTimer)
               const id = nextId++
               member.current = { id, resolve, reject }
               member.worker.ref()
@@ -166,8 +180,8 @@ export function createThreadPool<Question, Answer>({
         member.current?.reject(new ThreadFailure({ name: 'Error', message: `${name}: closed` }))
         member.current = undefined
       }
+      for (const { idleTimer } of idle.splice(0)) clearTimeout(idleTimer)
       members.clear()
-      idle.length = 0
       await Promise.all(ending.map(({ worker }) => worker.terminate()))
     }
   }

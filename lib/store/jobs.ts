@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { JsonText } from '../json-text.ts'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobStatus, JobView } from '../schemas/job.ts'
 import type { SourceType } from '../schemas/sources.ts'
@@ -91,7 +92,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
             user_id: job.userId,
             action: job.action,
             origin: job.origin,
-            input: JSON.stringify(job.input),
+            input: job.input instanceof JsonText ? job.input.jsonb : JSON.stringify(job.input),
             max_attempts: job.maxAttempts,
             run_at: job.runAt ?? trx.fn.now(),
             retry_of: job.retryOf ?? null,

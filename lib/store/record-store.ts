@@ -40,7 +40,9 @@ export function createRecordStore<View extends { id: string }>({
   bulky: readonly (keyof View & string)[]
 }) {
   const fields = Object.keys(schema.shape)
+  const isBulky = new Set<string>(bulky)
   const columns = fields.map((field) => `${table}.${toColumn(field)}`)
+  const shortColumns = fields.filter((field) => !isBulky.has(field)).map((field) => `${table}.${toColumn(field)}`)
   const pageBytes = bulky.map((field) => `coalesce(octet_length(${toColumn(field)}), 0)`).join(' + ')
 
   const toView = (row: Record<string, unknown>): View =>
@@ -58,6 +60,9 @@ export function createRecordStore<View extends { id: string }>({
         .map(([field, value]) => [toColumn(field), value])
     )
 
+  const bulkyColumns = (row: Some<View>) =>
+    Object.fromEntries(bulky.map((field) => [toColumn(field), row[field] ?? null]))
+
   function select(db: Knex, viewer: Viewer): Knex.QueryBuilder {
     const query = db(table).select(columns)
     if (!viewer.seesAll) void query.where((where) => visible(where, viewer))
@@ -70,12 +75,11 @@ export function createRecordStore<View extends { id: string }>({
     /** Writes rows that have their ids. @returns them in the same order */
     async insert(trx: Knex.Transaction, rows: (Some<View> & { id: string })[]): Promise<View[]> {
       if (rows.length === 0) return []
-      const written = new Map<string, View>()
-      for (const row of (await trx(table).insert(rows.map(toRow)).returning(columns)) as Record<string, unknown>[]) {
-        const view = toView(row)
-        written.set(view.id, view)
-      }
-      return rows.map(({ id }) => written.get(id) as View)
+      const written = new Map<string, Record<string, unknown>>()
+      const returned = (await trx(table).insert(rows.map(toRow)).returning(shortColumns)) as Record<string, unknown>[]
+      for (const row of returned) written.set(row.id as string, row)
+      // Long texts are stored as they are: they need not come back.
+      return rows.map((row) => toView({ ...written.get(row.id), ...bulkyColumns(row) }))
     },
 
     /** One row that the viewer sees. */

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { TestFn } from 'ava'
 import { createApp } from '../../api/app.ts'
 import { createHealth } from '../../api/health/health.ts'
+import { createBodyReader } from '../../api/intake/body-reader.ts'
 import { createApiServer } from '../../api/http-server.ts'
 import { adminEndpoints } from '../../api/routes/admin.ts'
 import { usageEndpoints } from '../../api/routes/usage.ts'
@@ -94,6 +95,8 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
     onError: () => undefined,
     passwordCost: cheapCost
   })
+  const bodies = createBodyReader()
+  closers.push(bodies.close)
   const app = createApp({
     config,
     log,
@@ -101,6 +104,7 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
     auth,
     gate,
     watch: { add() {}, remove() {} },
+    bodies,
     health: createHealth({ probes: {}, vital: 'postgres' }),
     queues: context.queues.all(),
     relayLag: createRelayStore(context).lag,

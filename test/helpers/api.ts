@@ -6,6 +6,7 @@ import { type AppNeeds, createApp } from '../../api/app.ts'
 import type { Endpoint } from '../../api/endpoint.ts'
 import { createHealth, type Probe } from '../../api/health/health.ts'
 import { createProbes, restsOn } from '../../api/health/probes.ts'
+import { createBodyReader } from '../../api/intake/body-reader.ts'
 import { createApiServer } from '../../api/http-server.ts'
 import type { RegistrationMode } from '../../lib/auth/accounts.ts'
 import { type Config, loadConfig } from '../../lib/config.ts'
@@ -90,12 +91,14 @@ export async function startApi(t: Teardown, options: Options = {}) {
       }
     }
   )
+  const bodies = createBodyReader()
   const base: AppNeeds = {
     config,
     log,
     version: '0.0.0-test',
     auth: parts,
     gate,
+    bodies,
     watch: { add() {}, remove() {} },
     health: createHealth({ probes: probes ?? usual.probes, vital: 'postgres', restsOn }),
     queues,
@@ -111,6 +114,7 @@ export async function startApi(t: Teardown, options: Options = {}) {
     server.closeAllConnections()
     server.close()
     await usual.close()
+    await bodies.close()
     await gate.close()
     gateRedis.disconnect()
     await Promise.all(queues.map((queue) => queue.close()))

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestFn } from 'ava'
 import express from 'express'
+import { createBodyReader } from '../../api/intake/body-reader.ts'
 import { problemHandler } from '../../api/middleware/problems.ts'
 import { requestId } from '../../api/middleware/request-id.ts'
 import { mountEndpoints } from '../../api/mount.ts'
@@ -57,6 +58,7 @@ async function open(place: RecordsPlace) {
       address: { limitPerMinute: 100_000, burst: 1 }
     }
   })
+  const bodies = createBodyReader()
   const app = express().disable('etag').set('query parser', 'simple')
   app.use(requestId())
   app.use(
@@ -66,6 +68,7 @@ async function open(place: RecordsPlace) {
       basePath: '/api/v1',
       authenticator: context.auth.authenticator,
       gate,
+      bodies,
       watch: { add() {}, remove() {} }
     })
   )
@@ -117,6 +120,7 @@ async function open(place: RecordsPlace) {
       server.close()
       await once(server, 'close')
       await gate.close()
+      await bodies.close()
     }
   }
 }

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { ExecutionContext } from 'ava'
 import express from 'express'
 import { WebSocket } from 'ws'
+import { createBodyReader } from '../../api/intake/body-reader.ts'
 import { type SocketLimits, socketLimits } from '../../api/sockets/limits.ts'
 import { createNews, type News } from '../../api/news.ts'
 import { clientAddress } from '../../api/middleware/client-address.ts'
@@ -109,11 +110,12 @@ export async function createSocketStage(t: Pick<ExecutionContext, 'teardown'>): 
         log: onLog ? createLogger({ level: 'info', name: 'test' }, { write: onLog }) : log
       })
       const { endpoints, watch } = news
+      const bodies = createBodyReader()
       const app = express()
         .use(requestId())
         .use(
           '/api/v1',
-          mountEndpoints({ endpoints, basePath: '/api/v1', authenticator: auth.authenticator, gate, watch })
+          mountEndpoints({ endpoints, basePath: '/api/v1', authenticator: auth.authenticator, gate, watch, bodies })
         )
         .use((_req, res) => res.end('plain'))
         .use(problemHandler({ log }))
@@ -128,6 +130,7 @@ export async function createSocketStage(t: Pick<ExecutionContext, 'teardown'>): 
         server.close()
         server.closeAllConnections()
         await gate.close()
+        await bodies.close()
       })
       const at = `127.0.0.1:${(server.address() as AddressInfo).port}`
       return { url: `ws://${at}/ws`, http: `http://${at}`, ...news }
