@@ -1,11 +1,13 @@
 import type OpenAI from 'openai'
 import { JobError } from '../jobs/job-error.ts'
+import { createTurns } from '../sharing/turns.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { TokenUsage } from '../usage/money.ts'
 import type { UsageScope, UsageTracker } from '../usage/tracker.ts'
 import { apportion } from './apportion.ts'
 import { beginCall } from './begin-call.ts'
 import { type Bookings, emptySettlement } from './booking.ts'
+import { gather } from './gather.ts'
 import { inputHash } from './input-hash.ts'
 import { providerFailure } from './provider-error.ts'
 import type { ProviderGuard } from './provider-guard.ts'
@@ -15,11 +17,15 @@ import { decodeVector, encodeVector } from './vectors.ts'
 /** The width of the `embedding` column: a model of other dimensions needs its migration first. */
 export const embeddingDimensions = 1536
 
-/** Largest request of the embeddings endpoint (its API reference): inputs, and tokens in all. */
-const maxInputs = 2_048
-const maxTokens = 300_000
 /** Failures of one member of a gathered call, found before the call is made. */
 const ownFailures = new Set(['budget_exhausted', 'run_lost'])
+/** Requests with large calls at once, and those of one person: small ones wait for none of them. */
+const largeAtOnce = 8
+const largeOfOwner = 4
+/** A job that waits for its large request holds one of its own places, nobody else's. */
+const longestWaitMs = 120_000
+/** What a request may take longer than the provider: its intent and its settlement. */
+const bookingMs = 30_000
 /** Calls that come within this time share one request: far below what anyone notices, enough to catch a burst. */
 const defaultGatherMs = 4
 
@@ -33,6 +39,8 @@ export type EmbedAnswer = {
 
 type Member = {
   scope: UsageScope
+  owner: string
+  inputs: number
   step: string
   hash: string
   texts: string[]
@@ -44,7 +52,7 @@ type Member = {
 
 /**
  * Embeddings through the ledger. Concurrent calls of a process are gathered into one provider request whose cost is
- * shared by tokens; the request is aborted only when all its members are, and a member that is aborted leaves at once.
+ * shared by tokens, large ones apart and in turn; the request is aborted only when all its members are, and a member that is aborted leaves at once.
  */
 export function createEmbed({
   openai,
@@ -66,6 +74,13 @@ export function createEmbed({
   gatherMs?: number
 }) {
   let waiting: Member[] = []
+  const turns = createTurns({
+    name: 'large embedding requests',
+    places: largeAtOnce,
+    placesOfOwner: largeOfOwner,
+    longestWaitMs,
+    longestTurnMs: timeoutMs + bookingMs
+  })
 
   async function embed({ step, texts, signal }: EmbedCall): Promise<EmbedAnswer> {
     const scope = tracker.current()
@@ -77,6 +92,8 @@ export function createEmbed({
     const vectors = await new Promise<number[][]>((resolve, reject) => {
       const member: Member = {
         scope,
+        owner: scope.userId,
+        inputs: texts.length,
         step,
         hash,
         texts,
@@ -94,7 +111,16 @@ export function createEmbed({
   function flush(): void {
     const members = waiting.filter(({ signal }) => !signal.aborted)
     waiting = []
-    for (const batch of batches(members)) void send(batch)
+    for (const { calls, owner } of gather(members)) void (owner === undefined ? send(calls) : sendLarge(calls, owner))
+  }
+
+  /** In turn with the large requests of others; settles each member's promise, as `send` does. */
+  async function sendLarge(members: Member[], owner: string): Promise<void> {
+    await turns
+      .run(owner, () => send(members), allAborted(members))
+      .catch((error: unknown) => {
+        for (const member of members) member.reject(error)
+      })
   }
 
   /** One provider request for these members; settles each of their promises and never throws itself. */
@@ -189,25 +215,6 @@ const inputTokens = (promptTokens: number): TokenUsage => ({
   completionTokens: 0,
   reasoningTokens: 0
 })
-
-function batches(members: Member[]): Member[][] {
-  const result: Member[][] = []
-  let inputs = 0
-  let tokens = 0
-  for (const member of members) {
-    const last = result.at(-1)
-    if (last && inputs + member.texts.length <= maxInputs && tokens + member.tokens <= maxTokens) {
-      last.push(member)
-      inputs += member.texts.length
-      tokens += member.tokens
-    } else {
-      result.push([member])
-      inputs = member.texts.length
-      tokens = member.tokens
-    }
-  }
-  return result
-}
 
 /** Aborted once every member's signal is. */
 function allAborted(members: Member[]): AbortSignal {

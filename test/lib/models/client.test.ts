@@ -196,6 +196,19 @@ test('embeddings asked for at once share one request, whose parts add up to the 
   t.is(sum, Number(shares[0]?.call_prompt))
 })
 
+test("one person's large embeddings share no request with anybody's text", async (t) => {
+  const { provider, tracker, models } = modelsWith()
+  const [busy, other] = [await scope(), await scope()]
+  const texts = Array.from({ length: 257 }, () => 'word')
+  await Promise.all([
+    ...[1, 2].map((n) => tracker.runInScope(busy, () => models.embed({ step: `large-${n}`, texts, signal }))),
+    tracker.runInScope(other, () => models.embed({ step: 'small', texts: ['one text'], signal }))
+  ])
+  const tokens = provider.invoice().map(({ promptTokens }) => promptTokens)
+  t.is(tokens.length, 2)
+  t.true(Math.min(...tokens) < 10, tokens.join(' '))
+})
+
 test('a member that is cancelled leaves the shared request to the others', async (t) => {
   const { tracker, models } = modelsWith({ latencyMs: 60 })
   const [kept, dropped] = [await scope(), await scope()]
