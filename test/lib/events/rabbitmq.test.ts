@@ -73,7 +73,12 @@ test('while a broker is short of memory nothing is sent, nothing is put aside, a
   await stage.append({})
   const behind = async () => (await stage.relayStore.lag()).sinks.find(({ sink }) => sink === 'rabbitmq')?.behind ?? 0
   await eventually(async () => (await behind()) >= 1)
-  await publisher.ready(AbortSignal.timeout(500))
+  const waits = async () => {
+    const late = AbortSignal.timeout(200)
+    await publisher.ready(late)
+    return late.aborted
+  }
+  await eventually(waits)
   for (let n = 0; n < 5; n++) await stage.append({})
   await ctl('set_vm_memory_high_watermark', '0.6')
   await eventually(async () => (await behind()) === 0, 30_000)
