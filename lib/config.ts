@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { rateLimitsSchema } from './gate/limits.ts'
 import { type AiAction, aiActions } from './schemas/actions.ts'
@@ -65,9 +66,30 @@ const origins = list.pipe(
   )
 )
 
+/** More hops than any installation has: each one beyond those there are is a client that says who it is. */
+const mostProxies = 10
+
+/**
+ * Whether a range holds so many addresses that a stranger may be among them: more than 10.0.0.0/8 has, or of IPv6 more
+ * than the largest allocation of one network (a /16), but for the private ranges. IPv4 may be written as IPv6.
+ */
+function isWide(text: string, bits: number): boolean {
+  const address = ipaddr.parse(text)
+  if (address.kind() === 'ipv4') return bits < 8
+  if ((address as ipaddr.IPv6).isIPv4MappedAddress()) return bits < 96 + 8
+  return bits < (['uniqueLocal', 'linkLocal'].includes(address.range()) ? 7 : 16)
+}
+
 const trustProxy = z.string().transform((text, context): boolean | number | string[] => {
   if (/^(off|false|0)$/i.test(text)) return false
-  if (/^\d+$/.test(text)) return Number(text)
+  if (/^\d+$/.test(text)) {
+    if (Number(text) <= mostProxies) return Number(text)
+    context.addIssue({
+      code: 'custom',
+      message: `at most ${mostProxies} proxies: more hops than there are trusts anyone`
+    })
+    return z.NEVER
+  }
   if (/^(on|true)$/i.test(text)) {
     context.addIssue({ code: 'custom', message: 'name the number of proxies or their addresses; "true" trusts anyone' })
     return z.NEVER
@@ -77,7 +99,12 @@ const trustProxy = z.string().transform((text, context): boolean | number | stri
     const [address = '', bits, ...more] = proxy.split('/')
     const longest = { 4: 32, 6: 128 }[isIP(address)] ?? 0
     const isRange = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest)
-    if (/^(loopback|linklocal|uniquelocal)$/.test(proxy) || (longest > 0 && isRange && more.length === 0)) continue
+    if (/^(loopback|linklocal|uniquelocal)$/.test(proxy)) continue
+    if (longest > 0 && isRange && more.length === 0) {
+      if (!isWide(address, Number(bits ?? longest))) continue
+      context.addIssue({ code: 'custom', message: `"${proxy}" trusts anyone: name the proxies, or a narrower range` })
+      continue
+    }
     context.addIssue({ code: 'custom', message: `"${proxy}" is not an address, a range like 10.0.0.0/8, or loopback` })
   }
   return proxies

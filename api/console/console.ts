@@ -8,6 +8,7 @@ import type { Logger } from '../../lib/logger.ts'
 import { loginSchema } from '../../lib/schemas/auth.ts'
 import { createPace } from '../intake/pace.ts'
 import { readBytes } from '../intake/read-bytes.ts'
+import { takeOfUser } from '../middleware/address-limit.ts'
 import { actorOf, unauthorized } from '../middleware/credentials.ts'
 import type { GuessGuard } from '../middleware/guess-guard.ts'
 import { toAppError } from '../middleware/problems.ts'
@@ -47,6 +48,12 @@ export function consoleRoutes({ authenticator, accounts, gate, guessGuard, queue
     return decision
   }
 
+  /** A token of whoever is known, else of the address. The board asks for a page's parts, and again every few seconds. */
+  async function pay(req: Request, res: Response, actor: Actor | undefined): Promise<void> {
+    if (actor) await takeOfUser(gate, res, actor)
+    else await gate.settle(await payByAddress(req, res))
+  }
+
   const show = (res: Response, status: number, page: LoginPage) =>
     void res.status(status).set('Cache-Control', 'no-store').type('html').send(loginPage(page))
 
@@ -59,7 +66,7 @@ export function consoleRoutes({ authenticator, accounts, gate, guessGuard, queue
 
   router.get('/login', route('/admin/login'), async (req, res) => {
     const actor = await visitor(req)
-    if (!actor) await gate.settle(await payByAddress(req, res))
+    await pay(req, res, actor)
     show(res, 200, { signedIn: actor !== undefined && isAdmin(actor) })
   })
 
@@ -95,8 +102,8 @@ export function consoleRoutes({ authenticator, accounts, gate, guessGuard, queue
     refuseForeignForm(req)
     const token = consoleToken(req)
     const actor = token === undefined ? undefined : await authenticator.authenticate(token, 'console')
+    await pay(req, res, actor)
     if (actor) await accounts.logout(actor)
-    else await gate.settle(await payByAddress(req, res))
     clearConsoleCookie(req, res)
     res.redirect(303, '/admin/login')
   })
@@ -110,8 +117,8 @@ export function consoleRoutes({ authenticator, accounts, gate, guessGuard, queue
 
   const onlyAdministrators: RequestHandler = async (req, res, next) => {
     const actor = await visitor(req)
+    await pay(req, res, actor)
     if (!actor) {
-      await gate.settle(await payByAddress(req, res))
       if (req.method !== 'GET' || req.accepts(['json', 'html']) !== 'html') throw unauthorized(req)
       res.set('Cache-Control', 'no-store').redirect(303, '/admin/login')
       return

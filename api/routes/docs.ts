@@ -10,6 +10,11 @@ const options = {
   swaggerOptions: { displayRequestDuration: true, deepLinking: true }
 }
 
+const keptForADay: RequestHandler = (_req, res, next) => {
+  res.set('Cache-Control', 'public, max-age=86400')
+  next()
+}
+
 /** `GET /openapi.json`, and `GET /docs`: Swagger UI from this machine, nothing loaded from elsewhere. */
 export function docsRoutes({ document, limit }: { document: Record<string, unknown>; limit: RequestHandler }): Router {
   const router = Router()
@@ -28,6 +33,7 @@ export function docsRoutes({ document, limit }: { document: Record<string, unkno
     res.type('html').send(page)
   })
   router.all(['/docs', '/openapi.json'], limit, onlyTakes('GET', 'HEAD'))
-  router.use('/docs', ...swaggerUi.serveFiles(undefined, options))
+  // A browser that has them does not ask again: a page costs its address one token and not seven.
+  router.use('/docs', limit, keptForADay, ...swaggerUi.serveFiles(undefined, options))
   return router
 }

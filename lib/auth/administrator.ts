@@ -84,14 +84,17 @@ async function ensureAdmin(
 ): Promise<{ admin: UserRow; password?: string }> {
   const users = createUserStore(knex)
   const events = createEventLog({ transaction, wake: async () => undefined })
+  const password = adminPassword ?? randomBytes(18).toString('base64url')
+  const isFirst = (await transaction.transact(async (trx) => await users.lockAdmins(trx))).length === 0
+  // Ahead: on a busy machine it may take longer than a transaction may be idle.
+  const password_hash = isFirst ? await createPasswords().hash(password, { owner: 'administrator' }) : undefined
   return await transaction.transact(async (trx) => {
     await trx.raw(`select pg_advisory_xact_lock(hashtext(current_schema() || ' first administrator'))`)
     const admins = await users.lockAdmins(trx)
     const admin = admins.find((row) => row.email.toLowerCase() === adminEmail.toLowerCase()) ?? admins[0]
     if (admin) return { admin }
+    if (password_hash === undefined) throw new Error('The last administrator was removed at this moment: start again')
 
-    const password = adminPassword ?? randomBytes(18).toString('base64url')
-    const password_hash = await createPasswords().hash(password, { owner: 'administrator' })
     const created = await users.insert(trx, { email: adminEmail, password_hash, name: 'Administrator', role: 'admin' })
     if (!created) {
       throw new Error(

@@ -10,13 +10,24 @@ export type QueryText = {
 
 const part = /(?<=^|\s)-"([^"]+)"|(?<=^|\s)-(\p{L}[\p{L}\p{N}_]+)|"([^"]+)"/gu
 
-/** Reads `"quoted phrases"` and exclusions (`-word`, `-"a phrase"`); anything else is words. Never fails. */
+/**
+ * Phrases and exclusions of one query. Each is a condition that PostgreSQL nests into the one before it, and a thousand
+ * are deeper than its stack.
+ */
+const mostConditions = 50
+
+/**
+ * Reads `"quoted phrases"` and exclusions (`-word`, `-"a phrase"`); anything else is words. Past fifty of them phrases are
+ * no more than words, and exclusions nothing. Never fails.
+ */
 export function parseQuery(query: string): QueryText {
   const phrases: string[] = []
   const excluded: string[] = []
   const words = query.replace(part, (_match, notPhrase?: string, notWord?: string, phrase?: string) => {
-    if (phrase === undefined) excluded.push((notPhrase ?? notWord) as string)
-    else phrases.push(phrase)
+    if (phrases.length + excluded.length < mostConditions) {
+      if (phrase === undefined) excluded.push((notPhrase ?? notWord) as string)
+      else phrases.push(phrase)
+    }
     return phrase === undefined ? ' ' : ` ${phrase} `
   })
   return { words: words.replace(/\s+/g, ' ').trim(), phrases, excluded }

@@ -11,7 +11,7 @@ import cluster from 'node:cluster'
  */
 export function spawnNode(
   file: string,
-  { env, output, sharesPort }: { env: NodeJS.ProcessEnv; output: number | 'inherit'; sharesPort: boolean }
+  { env, output, sharesPort }: { env: NodeJS.ProcessEnv; output: 'pipe' | 'inherit'; sharesPort: boolean }
 ): ChildProcess {
   if (!sharesPort) {
     return spawn(process.execPath, [file], { env, detached: true, stdio: ['ignore', output, output, 'ipc'] })

@@ -3,7 +3,7 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import { identify, readLiving } from '../services/process-identity.ts'
 import { startError } from '../services/start-error.ts'
 import { stopProcess } from '../services/stop-process.ts'
-import { openLog } from './log-file.ts'
+import { type LogFile, openLog } from './log-file.ts'
 import { spawnNode } from './spawn-node.ts'
 
 export type ChildSpec = {
@@ -46,9 +46,16 @@ export type Supervisor = {
   kill: () => void
 }
 
-type Child = { process: ChildProcess; ended: Promise<string> }
+type Child = {
+  process: ChildProcess
+  ended: Promise<string>
+  /** resolves when all its output is in the log */
+  said: Promise<unknown>
+}
 
 const gentle = { first: 500, max: 30_000, calm: 30_000 }
+/** How long the output of one that has ended may still come. */
+const lastWordsMs = 1_000
 const hasEnded = ({ process: { pid, exitCode, signalCode } }: Child) =>
   pid === undefined || exitCode !== null || signalCode !== null
 
@@ -64,39 +71,38 @@ export function createSupervisor(spec: ChildSpec, say: (text: string) => void): 
   let timer: NodeJS.Timeout | undefined
   let replacing = false
   let coming: Promise<void> | undefined
+  let log: LogFile | undefined
 
   async function launch(): Promise<Ready> {
-    const log = spec.logFile === undefined ? undefined : await openLog(spec.logFile)
-    try {
-      if (stopping) throw startError(`${spec.title} is being stopped`)
-      const child = spawn(log?.fd)
-      // From the very start: a message that nobody listens for is lost.
-      const ready = new Promise<Ready>((resolve) => {
-        child.process.on('message', (message: { type?: string; url?: string }) => {
-          if (message?.type === 'ready') resolve(message.url === undefined ? {} : { url: message.url })
-        })
+    if (stopping) throw startError(`${spec.title} is being stopped`)
+    if (spec.logFile !== undefined) log ??= openLog(spec.logFile)
+    const mark = log?.mark() ?? 0
+    const child = spawn()
+    // From the very start: a message that nobody listens for is lost.
+    const ready = new Promise<Ready>((resolve) => {
+      child.process.on('message', (message: { type?: string; url?: string }) => {
+        if (message?.type === 'ready') resolve(message.url === undefined ? {} : { url: message.url })
       })
-      await note(child)
-      const outcome = await within(Promise.race([ready, child.ended]), spec.readyTimeoutMs)
-      if (typeof outcome === 'string') {
-        child.process.kill('SIGKILL')
-        const tail = (await log?.tail(12))?.replaceAll('\n', '\n  ')
-        throw startError(`${spec.title} ${outcome}.${tail ? ` The end of its log (${spec.logFile}):\n  ${tail}` : ''}`)
-      }
-      const readyAt = performance.now()
-      current = child
-      void child.ended.then((how) => {
-        if (performance.now() - readyAt > backoff.calm) deaths = 0
-        if (!stopping && !replacing && current === child) again(`${spec.title} ${how}`)
-      })
-      return outcome
-    } finally {
-      await log?.close()
+    })
+    await note(child)
+    const outcome = await within(Promise.race([ready, child.ended]), spec.readyTimeoutMs)
+    if (typeof outcome === 'string') {
+      child.process.kill('SIGKILL')
+      await within(child.said, lastWordsMs)
+      const tail = (await log?.tail(mark, 12))?.replaceAll('\n', '\n  ')
+      throw startError(`${spec.title} ${outcome}.${tail ? ` The end of its log (${spec.logFile}):\n  ${tail}` : ''}`)
     }
+    const readyAt = performance.now()
+    current = child
+    void child.ended.then((how) => {
+      if (performance.now() - readyAt > backoff.calm) deaths = 0
+      if (!stopping && !replacing && current === child) again(`${spec.title} ${how}`)
+    })
+    return outcome
   }
 
-  function spawn(logFd: number | undefined): Child {
-    const output = logFd ?? 'inherit'
+  function spawn(): Child {
+    const output = log ? 'pipe' : 'inherit'
     const started = spawnNode(spec.file, { env: spec.env(), output, sharesPort: spec.sharesPort === true })
     const ended = new Promise<string>((resolve) => {
       started.once('exit', (code, signal) => resolve(signal ? `was ended by ${signal}` : `ended with code ${code}`))
@@ -105,7 +111,9 @@ export function createSupervisor(spec: ChildSpec, say: (text: string) => void): 
         if (started.pid === undefined) resolve(`could not be started: ${message}`)
       })
     })
-    const child = { process: started, ended }
+    const outputs = [started.stdout, started.stderr].filter((stream) => stream !== null)
+    const said = log ? Promise.all(outputs.map(log.collect)) : Promise.resolve()
+    const child = { process: started, ended, said }
     living.add(child)
     void ended.then(() => living.delete(child))
     return child
@@ -145,6 +153,7 @@ export function createSupervisor(spec: ChildSpec, say: (text: string) => void): 
     child.process.kill(signal)
     await child.ended
     clearTimeout(kill)
+    await within(child.said, lastWordsMs)
     return orderly
   }
 
@@ -175,6 +184,7 @@ export function createSupervisor(spec: ChildSpec, say: (text: string) => void): 
       stopping = true
       clearTimeout(timer)
       const orderly = await Promise.all([...living].map((child) => end(child, 'SIGINT')))
+      log?.close()
       await rm(spec.pidFile, { force: true })
       return !orderly.includes(false)
     },

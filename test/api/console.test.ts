@@ -220,3 +220,19 @@ test('the login is limited by address, and failures by address and e-mail', asyn
   t.regex(locked.text, /Too many requests/)
   t.is((await byPair.send('POST', '/api/v1/auth/token', { body: { email, password } })).status, 429)
 })
+
+test('whoever has logged in pays for each page and part with their own calls, strangers with their address', async (t) => {
+  const api = await start(t, { limits: { api_call: { limitPerMinute: 1, burst: 3 } } })
+  const { cookie } = await logIn(api)
+  const get = (path: string) => api.send('GET', path, { headers: { ...html, cookie }, redirect: 'manual' })
+  t.is((await get('/admin/queues')).status, 200)
+  t.is((await get('/admin/queues/api/queues')).status, 200)
+  t.is((await get('/admin/login')).headers.get('x-ratelimit-remaining'), '0')
+  for (const path of ['/admin/queues', '/admin/queues/static/nothing.js', '/admin/login']) {
+    const refused = await get(path)
+    t.is(refused.status, 429, path)
+    t.deepEqual(refused.body['violated-policies'], ['api_call'], path)
+    t.truthy(refused.headers.get('retry-after'), path)
+  }
+  t.is((await api.send('GET', '/admin/login', { headers: html })).status, 200, 'a stranger’s address has its own')
+})

@@ -286,3 +286,12 @@ test('a connection lost inside a handler is a 503, a lost race a 409, data that 
   t.is((await send('GET', '/api/v1/race', { token })).status, 409)
   t.is((await send('GET', '/api/v1/data', { token })).status, 422)
 })
+
+test('files of the documentation are limited by address and kept by browsers', async (t) => {
+  const { send } = await start(t, { limits: { address: { limitPerMinute: 1, burst: 2 } } })
+  const file = await send('GET', '/docs/swagger-ui.css')
+  t.is(file.status, 200)
+  t.regex(file.headers.get('cache-control') ?? '', /max-age=86400/)
+  t.is((await send('GET', '/docs/swagger-ui-bundle.js')).status, 200)
+  for (const path of ['/docs/swagger-ui.css', '/docs/nothing.js']) t.is((await send('GET', path)).status, 429, path)
+})

@@ -26,3 +26,12 @@ test('hyphens within words, negative numbers, flags of one letter and lone quote
     t.deepEqual({ ...parseQuery(query), words: '' }, { words: '', phrases: [], excluded: [] }, query)
   }
 })
+
+test('past fifty conditions phrases are words and exclusions nothing', (t) => {
+  const many = (part: (n: number) => string) => parseQuery(Array.from({ length: 990 }, (_, n) => part(n)).join(' '))
+  t.is(many((n) => `-w${n}`).excluded.length, 50)
+  t.is(many((n) => `-w${n}`).words, '')
+  const { words, phrases } = many((n) => `"a b${n}"`)
+  t.is(phrases.length, 50)
+  t.true(words.endsWith('a b989'))
+})

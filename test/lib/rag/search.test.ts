@@ -1,5 +1,6 @@
 import test from 'ava'
 import { newId } from '../../../lib/ids.ts'
+import { parseQuery } from '../../../lib/rag/query-text.ts'
 import { createRetriever } from '../../../lib/rag/retriever.ts'
 import { createScopes, type Scope } from '../../../lib/rag/scope.ts'
 import { createEmbeddingSearch, type SearchQuery } from '../../../lib/store/embedding-search.ts'
@@ -216,3 +217,24 @@ test.serial('a scope that was not made by createScopes is refused at run time, t
   const forged = { kind: 'user', userId, role: 'user' } as unknown as Scope
   await t.throwsAsync(retriever.find(forged, { words: 'words', limit: 10 }), { instanceOf: TypeError })
 })
+
+test.serial(
+  'as many phrases and exclusions as a query can hold are searched with, in every language at once',
+  async (t) => {
+    const languages = ['en', 'de', 'es', 'fr', 'it', 'pt', 'nl', 'sv', 'da', 'no', 'fi', 'ru', 'tr', 'hu', 'ro']
+    const { scope, ids } = await owning(languages.map((language) => ({ language, text: 'sorting with bubbles' })))
+    const query = (more: (n: number) => string, count: number) =>
+      `sorting ${Array.from({ length: count }, (_, n) => more(n)).join(' ')}`.slice(0, 4_000)
+    for (const text of [query(() => '-ab', 990), query((n) => `-w${n}`, 990), query((n) => `-"x y${n}"`, 990)]) {
+      const found = await search(scope, { ...parseQuery(text), vector: randomVector(random), limit: 50 })
+      t.is(new Set(idsOf(found)).size, ids.length)
+    }
+    for (const text of [
+      query((n) => `"a${n}"`, 990),
+      query((n) => `w${n}`, 2_000),
+      query((n) => `"a b c${n}" -d${n}`, 500)
+    ]) {
+      await t.notThrowsAsync(search(scope, { ...parseQuery(text), vector: randomVector(random) }))
+    }
+  }
+)
