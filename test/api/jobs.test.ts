@@ -82,3 +82,17 @@ test('a job that is foreign or unknown is a 404 to read, to cancel and to follow
   }
   t.like(await ada.send('GET', `/jobs/${id}`), { status: 200, body: { status: 'queued' } })
 })
+
+test('what a chat changed is taken back by its owner alone, once it has ended', async (t) => {
+  const { send, search } = await person()
+  const other = await person()
+  const chat = (await send<JobView>('POST', '/chat', { message: 'Why?' })).body.id
+  t.is((await send('POST', `/jobs/${chat}/undo`)).status, 409)
+  t.is((await other.send('POST', `/jobs/${chat}/undo`)).status, 404)
+  t.is((await send('POST', `/jobs/${await search()}/undo`)).status, 409)
+  t.is((await send('POST', '/jobs/nonsense/undo')).status, 404)
+  await send('POST', `/jobs/${chat}/cancel`)
+  const { status, body } = await send('POST', `/jobs/${chat}/undo`)
+  t.is(status, 200)
+  t.deepEqual(body, { undone: [], kept: [] })
+})

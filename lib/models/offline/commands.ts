@@ -1,4 +1,4 @@
-import { withoutMarks } from './words.ts'
+import { evenSpaces, withoutMarks } from './words.ts'
 
 /**
  * What a user's message asks to be done to goals and tasks, in English or Spanish. Sentences that ask how or what ("How
@@ -39,7 +39,7 @@ const ALTER = anyOf(
 )
 
 export function commandsIn(asked: string): Commands {
-  const orders = withoutMarks(asked.slice(0, 4_000))
+  const orders = withoutMarks(evenSpaces(asked))
     .split(/(?<=[.!?])\s+|\n+/)
     .filter((sentence) => !QUESTION.test(sentence) && !REFUSAL.test(sentence))
     .join(' ')

@@ -1,7 +1,7 @@
 import { commandsIn } from './commands.ts'
 import type { Conversation } from './conversation.ts'
 import { goalTitleOf, listedTitles, quotedTitles, taskCountIn, tidyTitle, withoutAfterthought } from './titles.ts'
-import { withoutMarks } from './words.ts'
+import { evenSpaces, withoutMarks } from './words.ts'
 
 type Read = { tool: string; record: string | null; query: string | null; status: string | null }
 type Creation = {
@@ -35,12 +35,12 @@ const UNSAID_COUNT = 5
  * last user message is looked at, without its code.
  */
 export function planRequest(conversation: Conversation): { reads: Read[]; creations: Creation[]; changes: Change[] } {
-  const { asked } = conversation
+  const asked = evenSpaces(conversation.asked)
   const commands = commandsIn(asked)
   const creations = creationsIn(asked, commands)
   const changes =
     creations.length === 0 && (commands.finish || commands.alter) ? [changeIn(asked, commands.finish)] : []
-  const reads = creations.length + changes.length > 0 ? [] : readsIn(conversation)
+  const reads = creations.length + changes.length > 0 ? [] : readsIn(asked, conversation)
   return { reads, creations, changes }
 }
 
@@ -128,7 +128,7 @@ function between(asked: string, patterns: readonly RegExp[]): [string | null, st
   return undefined
 }
 
-function readsIn({ asked, lastUser }: Conversation): Read[] {
+function readsIn(asked: string, { lastUser }: Conversation): Read[] {
   const plain = withoutMarks(asked)
   const read = (tool: string, more: Partial<Read> = {}): Read[] => [
     { tool, record: null, query: null, status: null, ...more }

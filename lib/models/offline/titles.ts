@@ -87,7 +87,12 @@ function afterFirst(pattern: RegExp, text: string): string | undefined {
 
 function firstSentence(text: string): string {
   const lines = text.split('\n').filter((line) => line.trim() !== '' && !/^\s*(?:[-*+•]|\d{1,2}[.)])\s/.test(line))
-  return (lines[0] ?? text).trim().split(/(?<=[.!?])\s/)[0] ?? ''
+  const sentence =
+    (lines[0] ?? text)
+      .trim()
+      .slice(0, 2_000)
+      .split(/(?<=[.!?])\s/)[0] ?? ''
+  return sentence.replace(/\s+/g, ' ')
 }
 
 function bareTopic(text: string): string {

@@ -58,6 +58,13 @@ function computeWeight(word: string): number {
 export const withoutMarks = (text: string): string =>
   text.replace(/[\u00c0-\u024f]/g, (letter) => letter.normalize('NFD').charAt(0))
 
+/** The beginning of a text with single spaces, so that no pattern has a run of them to try in every way. */
+export const evenSpaces = (text: string): string =>
+  text
+    .slice(0, 4_000)
+    .replace(/[^\S\n]+/g, ' ')
+    .replace(/\n+/g, '\n')
+
 /** Whether a text is Spanish rather than English, by the little words of both. */
 export function isSpanish(text: string): boolean {
   const words =

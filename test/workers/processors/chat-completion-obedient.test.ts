@@ -161,6 +161,15 @@ for (const language of Object.keys(languages) as Language[]) {
     t.is((await stage.records.tasks.find(stage.person, task.id)).status, 'completed')
   })
 
+  test(`${language}: what was asked for once is done once, though the conversation goes on`, async (t) => {
+    const { stage, goal, threadId } = await surrounded(language)
+    await ask(stage, { message: orders, agent: 'auto', goalId: goal.id, threadId })
+    const before = await recordsOf(stage)
+    const { result } = await ask(stage, { message: question, agent: 'auto', goalId: goal.id, threadId })
+    t.deepEqual(result.changes, [])
+    t.deepEqual(await recordsOf(stage), before)
+  })
+
   test(`${language}: what others wrote becomes the text of as many new records as were asked for, and of nothing else`, async (t) => {
     const { stage, goal, enrolled } = await surrounded(language)
     const before = await recordsOf(stage)

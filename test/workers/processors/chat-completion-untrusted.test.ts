@@ -155,7 +155,8 @@ test('who answers, what is looked up and what is changed is decided without a lo
     },
     content: JSON.stringify({ agent: 'tutor', reads: [], creations: [], changes: [] })
   })
-  await stage.ask({ message: 'How do plants make sugar?', courseId, threadId, allowWrites: true })
+  const id = await stage.submitChat({ message: 'How do plants make sugar?', courseId, threadId })
+  await stage.deliverChat(id)
   t.deepEqual(
     asked.map(({ role }) => role),
     ['system', 'user', 'user']

@@ -3,17 +3,24 @@ import type { ChatMessage } from '../../../lib/models/client.ts'
 import type { AgentName } from '../../../lib/schemas/chat.ts'
 import { asData } from '../as-data.ts'
 import { asksForWrites, emptyPlan, type Plan, planInstructions, planSchema, typesOf } from '../plan.ts'
-import type { ChatState, Node } from '../state.ts'
+import type { ChatState, Node, ToolResult } from '../state.ts'
 import { strictJsonSchema, structuredAnswer } from '../structured-answer.ts'
 import type { Run } from './run.ts'
 
 /** Enough for a plan, and for a reasoning model to think before it. */
 const mostOutputTokens = 1_024
 const leastOutputTokens = 24
-const shownChars = 4_000
+/** What is shown of a message; one that may ask for changes can be a long list of them. */
+const shownChars = { reading: 4_000, writing: 12_000 }
 /** Of earlier messages, which only help to understand the last one. */
 const mostEarlier = 4
 const earlierChars = 500
+
+/** So that the answer claims nothing. */
+const notPlanned: ToolResult = {
+  tool: 'plan',
+  content: JSON.stringify({ error: { code: 'not_done', message: 'it could not be made out what to create or change' } })
+}
 
 /**
  * Settles what the run is to do: who answers, what is looked up, and what is created or changed. The model sees the
@@ -29,7 +36,9 @@ export function routeNode({ input, memory, models, purse, today, signal, log }: 
         role: 'system',
         content: planInstructions({ ...input, lookingAt: lookingAt.filter((kind) => kind !== undefined), today })
       },
-      ...ownWords(memory?.messages ?? [], input.message)
+      // Changes are asked for by one message: what an earlier one asked for has been done, or was not allowed.
+      ...(input.allowWrites ? [] : earlierWords(memory?.messages ?? [])),
+      asUser('message', cut(input.message, input.allowWrites ? shownChars.writing : shownChars.reading))
     ]
     const affordable = await purse.allowTwice(state, { messages, schema: strictJsonSchema(schema) })
     if (affordable < leastOutputTokens) return nothingPlanned()
@@ -52,7 +61,8 @@ export function routeNode({ input, memory, models, purse, today, signal, log }: 
   }
 
   function nothingPlanned() {
-    return { plan: emptyPlan(input.agent === 'auto' ? 'tutor' : input.agent) }
+    const plan = emptyPlan(input.agent === 'auto' ? 'tutor' : input.agent)
+    return input.allowWrites ? { plan, results: [notPlanned] } : { plan }
   }
 
   /** What the model has no leave to ask for is not in its schema; what is missing there is nothing. */
@@ -68,14 +78,12 @@ export function routeNode({ input, memory, models, purse, today, signal, log }: 
   }
 }
 
-/** The learner's own messages, the latest last. */
-function ownWords(before: { role: string; content: string }[], message: string): ChatMessage[] {
-  const earlier = before.filter(({ role }) => role === 'user').slice(-mostEarlier)
-  return [
-    ...earlier.map(({ content }) => asUser('earlier_message', cut(content, earlierChars))),
-    asUser('message', cut(message, shownChars))
-  ]
-}
+/** The learner's own latest messages before this one. */
+const earlierWords = (before: { role: string; content: string }[]): ChatMessage[] =>
+  before
+    .filter(({ role }) => role === 'user')
+    .slice(-mostEarlier)
+    .map(({ content }) => asUser('earlier_message', cut(content, earlierChars)))
 
 const asUser = (tag: string, text: string): ChatMessage => ({ role: 'user', content: asData(tag, text) })
 
