@@ -53,6 +53,9 @@ export type SearchResult = { strategy: 'exact' | 'hnsw'; hits: SearchHit[] }
  */
 const defaultExactRows = 5_000
 
+/** What one look may take: longer than any of ours at millions of chunks, and short enough to free its connection. */
+const longestLookMs = 20_000
+
 /** Words count twice as much as nearness where a hit has them all, and as much where it has half of them. */
 const defaultWeights = { vector: 1, words: 2 }
 
@@ -78,29 +81,31 @@ export function createEmbeddingSearch(knex: Knex) {
     /** One hit for each record, its best chunk, the best first. A scope that holds nothing finds nothing. */
     async search(scope: Scope, query: SearchQuery): Promise<SearchResult> {
       const { vector: vectorWeight, words: wordsWeight } = query.weights ?? defaultWeights
-      const { rows } = (await knex.raw(
-        `select * from search_embeddings(?, ?::uuid, ?::uuid, ?, ?::vector, ?, ?::text[], ?::text[], ?::text[], ?::uuid,
+      const { rows } = (await knex
+        .raw(
+          `select * from search_embeddings(?, ?::uuid, ?::uuid, ?, ?::vector, ?, ?::text[], ?::text[], ?::text[], ?::uuid,
           ?::uuid[], ?::text[], ?::uuid, ?, ?, ?, ?)`,
-        [
-          scope.kind,
-          scope.userId,
-          scope.kind === 'course' ? scope.courseId : null,
-          query.model,
-          query.vector ? vectorBytes(query.vector) : null,
-          query.words || null,
-          query.phrases ?? [],
-          query.excluded ?? [],
-          query.types ? [...query.types] : null,
-          query.courseId ?? null,
-          query.taskIds ? [...query.taskIds] : null,
-          query.languages ? [...query.languages] : null,
-          query.notSourceId ?? null,
-          query.limit,
-          query.exactRows ?? defaultExactRows,
-          vectorWeight,
-          wordsWeight
-        ] as Knex.RawBinding[]
-      )) as { rows: Row[] }
+          [
+            scope.kind,
+            scope.userId,
+            scope.kind === 'course' ? scope.courseId : null,
+            query.model,
+            query.vector ? vectorBytes(query.vector) : null,
+            query.words || null,
+            query.phrases ?? [],
+            query.excluded ?? [],
+            query.types ? [...query.types] : null,
+            query.courseId ?? null,
+            query.taskIds ? [...query.taskIds] : null,
+            query.languages ? [...query.languages] : null,
+            query.notSourceId ?? null,
+            query.limit,
+            query.exactRows ?? defaultExactRows,
+            vectorWeight,
+            wordsWeight
+          ] as Knex.RawBinding[]
+        )
+        .timeout(longestLookMs, { cancel: true })) as { rows: Row[] }
       return { strategy: rows[0]?.strategy ?? 'exact', hits: rows.map(toHit) }
     },
 

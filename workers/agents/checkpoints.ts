@@ -41,6 +41,8 @@ export function createCheckpoints({
       application_name: 'goals-checkpoints',
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
+      // Few and small statements; one that hangs must not keep a connection from everybody else's chats.
+      statement_timeout: 30_000,
       max: 4
     })
     // It has no question before it lends one: what led to a server that is read-only by now is closed when it comes back.
