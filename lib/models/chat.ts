@@ -8,7 +8,7 @@ import { type Bookings, emptySettlement } from './booking.ts'
 import { inputHash } from './input-hash.ts'
 import { providerFailure } from './provider-error.ts'
 import type { ProviderGuard } from './provider-guard.ts'
-import { countTokens } from './tokens.ts'
+import { countTokensInTurns } from './tokens.ts'
 
 export type ChatMessage = OpenAI.Chat.Completions.ChatCompletionMessageParam
 type ChatTool = OpenAI.Chat.Completions.ChatCompletionTool
@@ -105,14 +105,14 @@ export function createChat({
     } catch (error) {
       const failure = providerFailure(error)
       if (failure.charge === 'unknown' && partial.requestId !== undefined) {
-        await booking.settle(cutSettlement(call, partial.text, partial.requestId, failure.error.code))
+        await booking.settle(await cutSettlement(call, partial.text, partial.requestId, failure.error.code))
       } else await booking.settle(emptySettlement(failure.charge, failure.error.code, 1))
       await (call.signal.aborted ? guard.leave(model) : guard.report(model, failure))
       call.signal.throwIfAborted()
       throw timeout.aborted ? timedOut(timeoutMs) : failure.error
     }
     const { answer, requestId } = received
-    const usage = received.usage ?? estimatedUsage(call, answer.content)
+    const usage = received.usage ?? (await estimatedUsage(call, answer.content))
     const costPico = await booking.settle({
       state: received.usage ? 'settled' : 'estimated',
       usage,
@@ -216,17 +216,15 @@ function toUsage(usage: OpenAI.CompletionUsage): TokenUsage {
 }
 
 /** What a stream that was cut before its usage most likely cost. */
-function estimatedUsage(call: ChatCall, text: string): TokenUsage {
-  return {
-    promptTokens: countTokens(JSON.stringify(call.messages)),
-    cachedTokens: 0,
-    completionTokens: countTokens(text),
-    reasoningTokens: 0
-  }
+async function estimatedUsage(call: ChatCall, text: string): Promise<TokenUsage> {
+  // Without the call's signal: what was received has to be booked, whether or not the job goes on.
+  const texts = [JSON.stringify(call.messages), text]
+  const [promptTokens = 0, completionTokens = 0] = await countTokensInTurns(texts)
+  return { promptTokens, cachedTokens: 0, completionTokens, reasoningTokens: 0 }
 }
 
-function cutSettlement(call: ChatCall, text: string, requestId: string, error: string) {
-  const usage = estimatedUsage(call, text)
+async function cutSettlement(call: ChatCall, text: string, requestId: string, error: string) {
+  const usage = await estimatedUsage(call, text)
   return { state: 'estimated' as const, usage, requestId, error, shares: [{ usage }] }
 }
 

@@ -11,7 +11,7 @@ import { gather } from './gather.ts'
 import { inputHash } from './input-hash.ts'
 import { providerFailure } from './provider-error.ts'
 import type { ProviderGuard } from './provider-guard.ts'
-import { countTokens } from './tokens.ts'
+import { countTokensInTurns } from './tokens.ts'
 import { decodeVector, encodeVector } from './vectors.ts'
 
 /** The width of the `embedding` column: a model of other dimensions needs its migration first. */
@@ -89,6 +89,7 @@ export function createEmbed({
     const stored = (await ledger.findResponse(scope.jobId, step, hash)) as string[] | undefined
     if (stored) return { model, vectors: stored.map(decodeVector), reused: stored.length }
     signal.throwIfAborted()
+    const tokens = (await countTokensInTurns(texts, signal)).reduce((sum, count) => sum + count, 0)
     const vectors = await new Promise<number[][]>((resolve, reject) => {
       const member: Member = {
         scope,
@@ -97,7 +98,7 @@ export function createEmbed({
         step,
         hash,
         texts,
-        tokens: texts.reduce((sum, text) => sum + countTokens(text), 0),
+        tokens,
         signal,
         resolve,
         reject

@@ -26,7 +26,9 @@ export async function openModels({
   log: Logger
 }): Promise<Models> {
   const { apiKey, baseUrl, offline } = config.openai
-  const provider = offline ? (await import('./offline/provider.ts')).createOfflineProvider() : undefined
+  const provider = offline
+    ? (await import('./offline/provider.ts')).createOfflineProvider({ ownerOf: () => tracker.current().userId })
+    : undefined
   const openai = createOpenAi({
     apiKey,
     // The offline provider is reached through `fetch` alone; the address only has to be well-formed.

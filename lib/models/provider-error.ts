@@ -19,6 +19,10 @@ export function providerFailure(error: unknown): ProviderFailure {
     const retryable = status === 408 || status === 409 || status === 429 || status >= 500
     const code = typeof error.code === 'string' && /^[a-z_]{1,60}$/.test(error.code) ? error.code : undefined
     const askedToWaitMs = retryAfterMs(error.headers)
+    if (code === 'too_complex') {
+      const message = 'the text takes more time than the model provider has for one'
+      return { charge: 'refused', error: new JobError(code, message, { retryable: false, cause: error }) }
+    }
     return {
       charge: 'refused',
       error: new JobError(

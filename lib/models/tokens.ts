@@ -1,1 +1,1 @@
-export { countTokens } from './offline/tokens.ts'
+export { countTokens, countTokensInTurns } from './offline/tokens.ts'

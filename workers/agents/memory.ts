@@ -9,19 +9,31 @@ const historyTokens = 4_000
 /** What stays after that, so that not every message makes a new summary. */
 const keptTokens = 2_000
 const maxMessageTokens = 1_500
+/** Characters a token has at most in a text that means something. */
+const longestToken = 16
 export const summaryTokens = 400
 
 /** The messages to be told, and those before them that are to go into the summary. */
 export function splitHistory({ messages }: Memory): { old: StoredMessage[]; recent: StoredMessage[] } {
-  const sizes = messages.map(({ content }) => countTokens(content))
-  if (sizes.reduce((sum, size) => sum + size, 0) <= historyTokens) return { old: [], recent: messages }
-  let kept = 0
-  let from = messages.length
-  while (from > 0 && kept + (sizes[from - 1] as number) <= keptTokens) kept += sizes[--from] as number
+  if (fits(messages, historyTokens) === messages.length) return { old: [], recent: messages }
+  let from = messages.length - fits(messages, keptTokens)
   // A turn is a question with its answer: the first message told is a question.
   while (from < messages.length && messages[from]?.role !== 'user') from++
   return { old: messages.slice(0, from), recent: messages.slice(from) }
 }
+
+/** How many of the last messages have no more tokens together; none further back are looked at. */
+function fits(messages: StoredMessage[], most: number): number {
+  let left = most
+  for (let count = 0; count < messages.length; count++) {
+    left -= tokensUpTo(most, (messages.at(-1 - count) as StoredMessage).content)
+    if (left < 0) return count
+  }
+  return messages.length
+}
+
+/** Tokens of a text, or more than `most` when it is too long for so many, whatever it says. */
+const tokensUpTo = (most: number, text: string) => (text.length > most * longestToken ? most + 1 : countTokens(text))
 
 /** Messages of the thread for the model. What was cited then has other numbers now, so old citations are left out. */
 export function historyMessages(recent: StoredMessage[]): ChatMessage[] {
@@ -54,7 +66,7 @@ const uncited = (content: string) =>
 
 /** Half of the budget from its beginning, half from its end. */
 function shortened(content: string): string {
-  if (countTokens(content) <= maxMessageTokens) return content
+  if (tokensUpTo(maxMessageTokens, content) <= maxMessageTokens) return content
   const half = maxMessageTokens * 2 // about four characters a token
   return `${content.slice(0, half)}\n[…]\n${content.slice(-half)}`.toWellFormed()
 }

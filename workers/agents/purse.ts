@@ -1,6 +1,6 @@
 import { JobError } from '../../lib/jobs/job-error.ts'
 import type { ChatMessage } from '../../lib/models/client.ts'
-import { countTokens } from '../../lib/models/tokens.ts'
+import { countTokensInTurns } from '../../lib/models/tokens.ts'
 import type { JobSpending } from '../../lib/store/job-spending.ts'
 import type { PicoUsd, TokenPrice } from '../../lib/usage/money.ts'
 import { asksForWrites } from './plan.ts'
@@ -53,10 +53,13 @@ export function createPurse({
   prices: { chat: TokenPrice; embedding: TokenPrice }
   spendingOf: () => Promise<JobSpending>
 }) {
-  const promptTokensOf = ({ messages, schema }: Request): number =>
-    Math.ceil(
-      countTokens(JSON.stringify([messages, schema ?? null])) * promptMargin + framingTokens * (messages.length + 1)
-    )
+  const tokensIn = async (text: string): Promise<number> =>
+    (await countTokensInTurns([text])).reduce((sum, count) => sum + count, 0)
+
+  async function promptTokensOf({ messages, schema }: Request): Promise<number> {
+    const tokens = await tokensIn(JSON.stringify([messages, schema ?? null]))
+    return Math.ceil(tokens * promptMargin + framingTokens * (messages.length + 1))
+  }
 
   async function costLeft({ spent }: ChatState): Promise<PicoUsd | undefined> {
     if (limits.costPico === undefined) return undefined
@@ -69,7 +72,7 @@ export function createPurse({
   async function allow(state: ChatState, request: Request): Promise<Allowance> {
     const timeLeftMs = limits.timeMs - state.elapsedMs
     if (timeLeftMs <= 0) return { ok: false, limit: 'time' }
-    const promptTokens = promptTokensOf(request)
+    const promptTokens = await promptTokensOf(request)
     const candidates: [number, Limit][] = [
       [answerTokens, 'tokens'],
       [limits.tokens - state.spent.tokens - promptTokens, 'tokens'],
@@ -116,7 +119,7 @@ export function createPurse({
 
     /** Whether a search for a text, which has to be embedded, can be paid for; else the limit in the way. */
     async searchLimit(state: ChatState, text: string): Promise<Limit | undefined> {
-      const tokens = Math.ceil(countTokens(text) * promptMargin) + framingTokens
+      const tokens = Math.ceil((await tokensIn(text)) * promptMargin) + framingTokens
       if (limits.tokens - state.spent.tokens < tokens) return 'tokens'
       const money = await costLeft(state)
       return money !== undefined && money < BigInt(tokens) * prices.embedding.input ? 'cost' : undefined

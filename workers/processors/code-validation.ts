@@ -4,7 +4,7 @@ import type { SyntaxChecker } from '../../lib/code/syntax-checker.ts'
 import { JobError } from '../../lib/jobs/job-error.ts'
 import type { ChatMessage, Models } from '../../lib/models/client.ts'
 import { inputHash } from '../../lib/models/input-hash.ts'
-import { countTokens } from '../../lib/models/tokens.ts'
+import { countTokensInTurns } from '../../lib/models/tokens.ts'
 import type { Access } from '../../lib/records/access.ts'
 import type { CodeValidationInput, CodeValidationResult } from '../../lib/schemas/code-validation.ts'
 import type { UserStore } from '../../lib/store/users-credentials.ts'
@@ -120,8 +120,9 @@ async function subjectOf({ access, users }: Needs, userId: string, input: CodeVa
 type Code = { declared: string; path: string | null; source: string }
 type Task = { title: string; description: string | null }
 
-function checked({ declared, path, source }: Code, task: Task | undefined): Subject {
-  if (countTokens(source) > maxSourceTokens) {
+async function checked({ declared, path, source }: Code, task: Task | undefined): Promise<Subject> {
+  const [tokens = 0] = await countTokensInTurns([source])
+  if (tokens > maxSourceTokens) {
     throw new JobError('source_too_large', `the source has more than ${maxSourceTokens} tokens`, { retryable: false })
   }
   return {

@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import type { EventLog } from '../../lib/events/log.ts'
 import { JobError } from '../../lib/jobs/job-error.ts'
 import { embeddingDimensions } from '../../lib/models/embed.ts'
-import { countTokens } from '../../lib/models/tokens.ts'
+import { countTokensInTurns } from '../../lib/models/tokens.ts'
 import { encodeVector } from '../../lib/models/vectors.ts'
 import type { Chunker } from '../../lib/rag/chunker.ts'
 import { embedSource } from '../../lib/rag/embed-source.ts'
@@ -50,8 +50,8 @@ async function embedTexts(
     step: 'embed',
     signal: run.signal,
     onProgress: (done) => run.progress(done, texts.length)
-  }).catch((error: unknown) => {
-    throw tooLong(texts, error) ?? error
+  }).catch(async (error: unknown) => {
+    throw (await tooLong(texts, error, run.signal)) ?? error
   })
   const result: EmbeddingResult = {
     model: models.embeddingModel,
@@ -63,10 +63,10 @@ async function embedTexts(
 }
 
 /** Providers refuse a text that is too long without saying which: the longest is named when it is over the usual limit. */
-function tooLong(texts: string[], error: unknown): JobError | undefined {
+async function tooLong(texts: string[], error: unknown, signal: AbortSignal): Promise<JobError | undefined> {
   if (!(error instanceof JobError) || error.code !== 'provider_refused') return undefined
   const longest = texts.reduce((best, text, index) => (text.length > (texts[best] as string).length ? index : best), 0)
-  const tokens = countTokens(texts[longest] as string)
+  const [tokens = 0] = await countTokensInTurns([texts[longest] as string], signal)
   if (tokens <= usualTokens) return undefined
   const message = `${error.message}: text ${longest + 1} of ${texts.length} has about ${tokens} tokens, most models take ${usualTokens}`
   return new JobError('input_too_long', message, { retryable: false, cause: error })

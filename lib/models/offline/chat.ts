@@ -1,6 +1,5 @@
-import { draftAnswer } from './answer.ts'
 import { readChatRequest } from './chat-request.ts'
-import type { ChatCall } from './chat-types.ts'
+import type { ChatCall, Draft } from './chat-types.ts'
 import {
   choice,
   chunkEvent,
@@ -35,11 +34,13 @@ export function prepareChat(body: Json): PreparedChat {
   return { call, prompt }
 }
 
-/** Decides the whole answer; it costs nothing until its pieces are produced. */
-export function envelopeFor({ call, prompt }: PreparedChat, scripts: ScriptBox, now: number): Envelope {
-  const conversation = readConversation(call)
-  const draft = scripts.take(conversation) ?? draftAnswer(conversation)
-  const completion = completionOf(draft, call, prompt.length)
+/**
+ * Decides the whole answer; it costs nothing until its pieces are produced.
+ * @param draft what is said when no script has another
+ */
+export function envelopeFor({ call, prompt }: PreparedChat, draft: Draft, scripts: ScriptBox, now: number): Envelope {
+  const scripted = scripts.list().length > 0 ? scripts.take(readConversation(call)) : undefined
+  const completion = completionOf(scripted ?? draft, call, prompt.length)
   return { id: wireId('chatcmpl-', 29), created: Math.floor(now / 1_000), call, completion }
 }
 

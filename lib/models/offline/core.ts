@@ -1,10 +1,9 @@
-import { envelopeFor, prepareChat, streamedChat, wholeChat } from './chat.ts'
+import { envelopeFor, streamedChat, wholeChat } from './chat.ts'
 import { DONE } from './chat-wire.ts'
 import { isObject, type Json } from './check.ts'
 import { type Clock, untilAborted } from './clock.ts'
-import { embeddingsBody } from './embeddings.ts'
-import { type EmbeddingsCall, readEmbeddingsRequest } from './embeddings-request.ts'
-import type { PreparedChat } from './chat.ts'
+import type { Computed } from './compute.ts'
+import type { ComputePool } from './compute-pool.ts'
 import { badRequest, faultRefusal, Refusal, unauthorized, unknownUrl, unparsable, wrongMethod } from './errors.ts'
 import type { Fault, FaultBox } from './faults.ts'
 import { requestIdOf } from './ids.ts'
@@ -25,8 +24,11 @@ type Needs = {
   scripts: ScriptBox
   limiter: Limiter
   promptCache: PromptCache
+  computing: ComputePool
 }
 
+type Chat = Extract<Computed, { kind: 'chat' }>
+type Embeddings = Extract<Computed, { kind: 'embeddings' }>
 type Handler = (request: WireRequest) => Promise<WireReply>
 
 const CHAT = '/v1/chat/completions'
@@ -107,9 +109,11 @@ async function answer(needs: Needs, request: WireRequest, line: InvoiceLine): Pr
   line.stream = body['stream'] === true
   const fault = needs.faults.strike({ path: request.path, model: line.model ?? '', body: request.body })
   if (fault?.kind === 'status') throw faultRefusal(fault.status, line.model ?? '', fault.retryAfterMs)
-  const prepared = request.path === CHAT ? { chat: prepareChat(body) } : { embeddings: readEmbeddingsRequest(body) }
+  const kind = request.path === CHAT ? 'chat' : 'embeddings'
+  const computed = await needs.computing.compute({ kind, body }, request.body.length, request.signal)
   const { latencyMs, tokenMs, limits } = needs.settings()
-  const wanted = 'chat' in prepared ? prepared.chat.prompt.length + askedFor(body) : prepared.embeddings.promptTokens
+  const wanted =
+    computed.kind === 'chat' ? computed.prepared.prompt.length + askedFor(body) : computed.call.promptTokens
   const limitHeaders = needs.limiter.take(line.model ?? '', wanted, limits)
   const work: Work = {
     line,
@@ -120,8 +124,7 @@ async function answer(needs: Needs, request: WireRequest, line: InvoiceLine): Pr
     fault
   }
   await breakBefore(fault, work)
-  const reply =
-    'chat' in prepared ? await chat(needs, prepared.chat, work) : await embeddings(needs, prepared.embeddings, work)
+  const reply = computed.kind === 'chat' ? await chat(needs, computed, work) : await embeddings(needs, computed, work)
   return { ...reply, headers: { ...limitHeaders, ...reply.headers } }
 }
 
@@ -150,11 +153,11 @@ async function breakAfter({ fault, signal }: Work): Promise<void> {
   if (fault?.kind === 'hang') await untilAborted(signal)
 }
 
-async function chat(needs: Needs, prepared: PreparedChat, work: Work): Promise<WireReply> {
+async function chat(needs: Needs, { prepared, draft }: Chat, work: Work): Promise<WireReply> {
   const { line, fault, clock } = work
   line.promptTokens = prepared.prompt.length
   line.cachedTokens = needs.promptCache.look(prepared.call.model.id, prepared.prompt)
-  const envelope = envelopeFor(prepared, needs.scripts, clock.now())
+  const envelope = envelopeFor(prepared, draft, needs.scripts, clock.now())
   await clock.sleep(work.latencyMs, work.signal)
   if (prepared.call.stream && fault?.kind !== 'reset' && fault?.kind !== 'hang') {
     const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' }
@@ -166,10 +169,9 @@ async function chat(needs: Needs, prepared: PreparedChat, work: Work): Promise<W
   return finished(text, needs.invoice, work)
 }
 
-async function embeddings(needs: Needs, call: EmbeddingsCall, work: Work): Promise<WireReply> {
+async function embeddings(needs: Needs, { call, text }: Embeddings, work: Work): Promise<WireReply> {
   work.line.promptTokens = call.promptTokens
   await work.clock.sleep(work.latencyMs, work.signal)
-  const text = await embeddingsBody(call, work.signal)
   await breakAfter(work)
   return finished(text, needs.invoice, work)
 }

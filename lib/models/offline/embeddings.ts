@@ -1,26 +1,12 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { embed } from './embed.ts'
 import type { EmbeddingsCall } from './embeddings-request.ts'
 
-/** Whoever shares the process gets a turn after so many milliseconds of computing. */
-const TURN_MS = 10
-
-/**
- * The answer of `POST /v1/embeddings`, as JSON.
- * @throws the signal's reason when it aborts in between
- */
-export async function embeddingsBody(call: EmbeddingsCall, signal: AbortSignal): Promise<string> {
-  const { model, texts, promptTokens, dimensions, encoding } = call
-  const data: unknown[] = []
-  let turnBegan = performance.now()
-  for (const [index, text] of texts.entries()) {
+/** The answer of `POST /v1/embeddings`, as JSON. */
+export function embeddingsBody({ model, texts, promptTokens, dimensions, encoding }: EmbeddingsCall): string {
+  const data = texts.map((text, index) => {
     const vector = embed(text, dimensions)
-    data.push({ object: 'embedding', index, embedding: encoding === 'base64' ? base64Of(vector) : Array.from(vector) })
-    if (performance.now() - turnBegan < TURN_MS) continue
-    await nextTurn()
-    signal.throwIfAborted()
-    turnBegan = performance.now()
-  }
+    return { object: 'embedding', index, embedding: encoding === 'base64' ? base64Of(vector) : Array.from(vector) }
+  })
   const usage = { prompt_tokens: promptTokens, total_tokens: promptTokens }
   return JSON.stringify({ object: 'list', data, model: model.id, usage })
 }

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from './clock.ts'
 import { control } from './control.ts'
+import { createComputePool } from './compute-pool.ts'
 import { createCore } from './core.ts'
 import { createFaultBox, type Fault } from './faults.ts'
 import { createFetch } from './fetch.ts'
@@ -10,7 +11,7 @@ import { createPromptCache } from './prompt-cache.ts'
 import { createScriptBox, type ScriptedCompletion } from './scripts.ts'
 import { defaultSettings, type OfflineSettings, type SettingsPatch } from './settings.ts'
 
-export type OfflineProviderOptions = SettingsPatch & { clock?: Clock }
+export type OfflineProviderOptions = SettingsPatch & { clock?: Clock; ownerOf?: () => string }
 
 export type OfflineProvider = ReturnType<typeof createOfflineProvider>
 
@@ -19,8 +20,14 @@ export type OfflineProvider = ReturnType<typeof createOfflineProvider>
  * `POST /v1/chat/completions` and `GET /v1/models`, with models of its own (see docs/offline-provider.md).
  * Give `fetch` to the `openai` client, or `listen` and point `OPENAI_BASE_URL` at its URL; both are one provider with
  * one invoice.
+ * @param ownerOf whose request it is that comes, for the turns of long ones
  */
-export function createOfflineProvider({ clock = systemClock, ...initial }: OfflineProviderOptions = {}) {
+export function createOfflineProvider({
+  clock = systemClock,
+  ownerOf = () => '',
+  ...initial
+}: OfflineProviderOptions = {}) {
+  const computing = createComputePool({ ownerOf })
   const invoice = createInvoice(() => clock.now())
   const faults = createFaultBox()
   const scripts = createScriptBox()
@@ -47,7 +54,16 @@ export function createOfflineProvider({ clock = systemClock, ...initial }: Offli
   }
   settings.set({ ...initial, faults: initial.faults ?? [] })
 
-  const handle = createCore({ clock, settings: () => current, invoice, faults, scripts, limiter, promptCache })
+  const handle = createCore({
+    clock,
+    settings: () => current,
+    invoice,
+    faults,
+    scripts,
+    limiter,
+    promptCache,
+    computing
+  })
   const provider = {
     /** For `new OpenAI({ fetch })`; any base URL whose path ends in `/v1` will do. */
     fetch: createFetch(handle),
@@ -67,6 +83,8 @@ export function createOfflineProvider({ clock = systemClock, ...initial }: Offli
       current = defaultSettings
       settings.set({ ...initial, faults: initial.faults ?? [], scripts: initial.scripts ?? [] })
     },
+    /** Ends the threads. */
+    close: computing.close,
     /** Serves over HTTP besides, with `/__offline/…` to steer it. */
     listen: (port = 0, host = '127.0.0.1'): Promise<Listening> =>
       listen(async (request) => control(provider, request) ?? handle(request), port, host)

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 
 type Encoding = {
   encode(text: string, options: { disallowedSpecial: Set<string> }): number[]
@@ -10,6 +11,7 @@ const MAX_RUN = 512
 /** Characters counted exactly; what follows is estimated from the density of what was counted. */
 const EXACT_CHARS = 262_144
 const BLOCK_CHARS = 4_096
+const TURN_MS = 10
 const options = { disallowedSpecial: new Set<string>() }
 const load = createRequire(import.meta.url)
 
@@ -42,9 +44,37 @@ export function decodeTokens(tokens: readonly number[]): string {
  * The same text always counts the same, and never as more tokens than it has UTF-8 bytes.
  */
 export function countTokens(text: string): number {
-  if (text.length <= EXACT_CHARS) return encodeTokens(text).length
-  const head = text.slice(0, wholeCharacter(text, EXACT_CHARS))
-  const counted = encodeTokens(head).length
+  const head = headOf(text)
+  return withRest(text, head, encodeTokens(head).length)
+}
+
+/**
+ * As `countTokens`, for texts that together may be long: whoever shares the process gets a turn every few milliseconds.
+ * @throws the signal's reason when it aborts in between
+ */
+export async function countTokensInTurns(texts: readonly string[], signal?: AbortSignal): Promise<number[]> {
+  const counts: number[] = []
+  let turnBegan = performance.now()
+  for (const text of texts) {
+    const head = headOf(text)
+    let counted = 0
+    for (const block of blocks(head)) {
+      counted += o200k().encode(block, options).length
+      if (performance.now() - turnBegan < TURN_MS) continue
+      await nextTurn()
+      signal?.throwIfAborted()
+      turnBegan = performance.now()
+    }
+    counts.push(withRest(text, head, counted))
+  }
+  return counts
+}
+
+/** What is counted of a text. */
+const headOf = (text: string) => (text.length <= EXACT_CHARS ? text : text.slice(0, wholeCharacter(text, EXACT_CHARS)))
+
+function withRest(text: string, head: string, counted: number): number {
+  if (head.length === text.length) return counted
   const restBytes = Buffer.byteLength(text) - Buffer.byteLength(head)
   return counted + Math.ceil((counted / Buffer.byteLength(head)) * restBytes)
 }
