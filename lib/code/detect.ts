@@ -18,7 +18,7 @@ const marks: [string, number, RegExp][] = [
   [
     'python',
     3,
-    /^\s*(?:elif .*|else|try|finally|except\b.*|with .+|class \w+.*|for \w+.* in .*|while .*|if .*):\s*(?:#.*)?$/
+    /^\s*(?:elif .*|else|try|finally|except\b.*|with .+|class \w.*|for \w.* in .*|while .*|if .*):\s*(?:#.*)?$/
   ],
   ['python', 2, /^\s*(?:from [\w.]+ import |import \w+(?: as \w+)?\s*$)/],
   ['python', 1, /^\s*(?:async )?def \w+\(|\bself\.|\bNone\b|^\s*@\w+$|\bprint\(/],

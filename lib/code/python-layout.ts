@@ -7,27 +7,29 @@ import type { SyntaxProblem } from './syntax-checker.ts'
  */
 export function layoutProblem(tree: Tree, source: string): SyntaxProblem | undefined {
   const rows = source.split('\n')
-  return nodesOf(tree, looked)
-    .map((node) => problemOf(node, rows))
-    .filter((problem) => problem !== undefined)
-    .sort((a, b) => a.line - b.line)[0]
+  let first: SyntaxProblem | undefined
+  walk(tree, (cursor, place) => {
+    const problem = problemOf(cursor, place, rows)
+    if (problem && (!first || problem.line < first.line)) first = problem
+  })
+  return first
 }
 
-const clauses = ['elif_clause', 'else_clause', 'except_clause', 'finally_clause']
-const looked = ['module', 'block', 'print_statement', 'exec_statement', ...clauses]
+const clauses = new Set(['elif_clause', 'else_clause', 'except_clause', 'finally_clause'])
 
-function problemOf(node: Node, rows: string[]): SyntaxProblem | undefined {
-  if (clauses.includes(node.type)) return clauseProblem(node, rows)
-  if (node.type === 'module' || node.type === 'block') return blockProblem(node, rows)
-  const { row, column } = node.startPosition
-  return at(row, column, `missing parentheses in call to '${node.type.replace('_statement', '')}'`)
+function problemOf(cursor: TreeCursor, place: Place, rows: string[]): SyntaxProblem | undefined {
+  const type = cursor.nodeType
+  if (clauses.has(type)) return clauseProblem(cursor, place, rows)
+  if (type === 'module' || type === 'block') return blockProblem(cursor.currentNode, place, rows)
+  if (type !== 'print_statement' && type !== 'exec_statement') return undefined
+  const { row, column } = cursor.startPosition
+  return at(row, column, `missing parentheses in call to '${type.replace('_statement', '')}'`)
 }
 
 /** `else` and its like stand below the statement they belong to. */
-function clauseProblem(clause: Node, rows: string[]): SyntaxProblem | undefined {
+function clauseProblem(clause: TreeCursor, { parentRow }: Place, rows: string[]): SyntaxProblem | undefined {
   const { row, column } = clause.startPosition
-  const owner = clause.parent?.startPosition.row ?? row
-  if (row === owner || widthOf(rows[row] ?? '') === widthOf(rows[owner] ?? '')) return undefined
+  if (row === parentRow || widthOf(rows[row] ?? '') === widthOf(rows[parentRow] ?? '')) return undefined
   return at(row, column, 'unindent does not match any outer indentation level')
 }
 
@@ -37,13 +39,12 @@ const at = (row: number, column: number, message: string): SyntaxProblem => ({
   message
 })
 
-function blockProblem(block: Node, rows: string[]): SyntaxProblem | undefined {
+function blockProblem(block: Node, { headerRow }: Place, rows: string[]): SyntaxProblem | undefined {
   const statements = block.namedChildren.filter((child) => child !== null && child.type !== 'comment') as Node[]
   const [first] = statements
-  if (!first) return block.type === 'module' ? undefined : emptyBody(block, rows)
-  const header = headerRow(block)
+  if (!first) return block.type === 'module' ? undefined : emptyBody(headerRow, rows)
   // `if x: y` has its body in the header's row.
-  if (block.type === 'block' && first.startPosition.row === header) return undefined
+  if (block.type === 'block' && first.startPosition.row === headerRow) return undefined
   const expected = block.type === 'module' ? 0 : widthOf(rows[first.startPosition.row] ?? '')
   let previousRow = -1
   for (const statement of statements) {
@@ -58,19 +59,11 @@ function blockProblem(block: Node, rows: string[]): SyntaxProblem | undefined {
 }
 
 /** Python complains about the line it finds instead of the body. */
-function emptyBody(block: Node, rows: string[]): SyntaxProblem {
-  const header = headerRow(block)
-  const next = rows.findIndex((text, row) => row > header && /^\s*[^\s#]/.test(text))
-  const row = next < 0 ? header : next
+function emptyBody(header: number, rows: string[]): SyntaxProblem {
+  let row = header + 1
+  while (row < rows.length && !/^\s*[^\s#]/.test(rows[row] as string)) row += 1
+  if (row === rows.length) row = header
   return at(row, widthOf(rows[row] ?? ''), `expected an indented block after line ${header + 1}`)
-}
-
-/** The row of the colon before a block. */
-function headerRow(block: Node): number {
-  for (let before = block.previousSibling; before; before = before.previousSibling) {
-    if (before.type !== 'comment') return before.endPosition.row
-  }
-  return block.parent?.startPosition.row ?? 0
 }
 
 /** Width of a line's indentation; tabs reach to the next multiple of eight (reference manual, 2.1.8). */
@@ -85,15 +78,6 @@ function widthOf(text: string): number {
   return width
 }
 
-/** Nodes that are looked for, in order. Walks without recursion: a source chooses how deep its tree is. */
-function nodesOf(tree: Tree, types: readonly string[]): Node[] {
-  const found: Node[] = []
-  walk(tree, (cursor) => {
-    if (types.includes(cursor.nodeType)) found.push(cursor.currentNode)
-  })
-  return found
-}
-
 /** Where the parser had to leave something out or to make something up, in order. */
 export function errorPlaces(tree: Tree): { row: number; column: number }[] {
   const places: { row: number; column: number }[] = []
@@ -103,17 +87,35 @@ export function errorPlaces(tree: Tree): { row: number; column: number }[] {
   return places
 }
 
-function walk(tree: Tree, visit: (cursor: TreeCursor) => void): void {
+/** `headerRow`: where what stands before a node among its siblings ends (comments aside), which for a block is a colon. */
+type Place = { parentRow: number; headerRow: number }
+
+/**
+ * Visits every node in order, without recursion: a source chooses how deep its tree is. Tells what is around a node,
+ * because a tree is asked for parents and siblings from its root on, each time.
+ */
+function walk(tree: Tree, visit: (cursor: TreeCursor, place: Place) => void): void {
   const cursor = tree.walk()
+  const around: Place[] = [{ parentRow: 0, headerRow: 0 }]
   try {
     for (;;) {
-      visit(cursor)
-      if (cursor.gotoFirstChild() || cursor.gotoNextSibling()) continue
-      do {
+      visit(cursor, around.at(-1) as Place)
+      const { row } = cursor.startPosition
+      if (cursor.gotoFirstChild()) {
+        around.push({ parentRow: row, headerRow: row })
+        continue
+      }
+      while (!nextSibling(cursor, around.at(-1) as Place)) {
         if (!cursor.gotoParent()) return
-      } while (!cursor.gotoNextSibling())
+        around.pop()
+      }
     }
   } finally {
     cursor.delete()
   }
+}
+
+function nextSibling(cursor: TreeCursor, place: Place): boolean {
+  if (cursor.nodeType !== 'comment') place.headerRow = cursor.endPosition.row
+  return cursor.gotoNextSibling()
 }

@@ -15,7 +15,7 @@ export type ChunkPool = Chunker & { close(): Promise<void> }
  * text that takes more than its time or memory fails alone with `TooComplex`: 5 MiB of the worst we know take a few
  * seconds.
  */
-export function createChunkPool({ deadlineMs = 20_000 }: { deadlineMs?: number } = {}): ChunkPool {
+export function createChunkPool({ deadlineMs = 60_000 }: { deadlineMs?: number } = {}): ChunkPool {
   const here = createChunker()
   const threads = createThreadPool<Chunkable, Chunk[]>({
     name: 'cutting texts',

@@ -8,6 +8,13 @@ const elsewhere = /^(?:[a-z][a-z0-9+.-]*:|[/\\]{2}|www\.)/i
 const maxLinkTextChars = 300
 const maxCodeSpanChars = 1_000
 const maxLineChars = 1_000
+/** Of a long text so much is looked at as one: what is taken out of it moves what stands behind it. */
+const pieceChars = 4_096
+/**
+ * Characters of what waits that may be looked at again for each that comes. What can be decided is then shown a few
+ * characters late, and a text that comes in small pieces takes no more time than the same in one.
+ */
+const looksPerChar = 16
 /** Where something may begin that has to be looked at. */
 const special = /[`<![\] \nhfw]/i
 
@@ -40,6 +47,23 @@ export function createAnswerFilter({
   let seam = false
   let text = ''
   let mode: 'line-start' | 'prose' | 'raw' = 'line-start'
+  /** within a run of backticks that is too long to begin code */
+  let passing = false
+  /** characters of a text that waits which may be looked at before more comes */
+  let looks = 0
+
+  function add(more: string): string {
+    let out = ''
+    for (let from = 0; from < more.length; from += pieceChars) {
+      const piece = more.slice(from, from + pieceChars)
+      looks += piece.length * looksPerChar
+      text += piece
+      if (text.length > looks) continue
+      out += run(false)
+      looks = 0
+    }
+    return out
+  }
 
   function run(isLast: boolean): string {
     let out = ''
@@ -61,7 +85,7 @@ export function createAnswerFilter({
     const apart = cutOff || (put === removedLink && /[!\]]$/.test(word))
     const shown = apart ? ` ${put}` : put
     seam = false
-    const blank = shown.search(/\s\S*$/)
+    const blank = lastBlank(shown)
     word = blank < 0 ? word + shown : shown.slice(blank + 1)
     // A long word needs no more than to be known for one that has a link in it.
     if (word.length > 200) word = (isLink(word) ? 'www.' : '') + word.slice(-100)
@@ -99,10 +123,12 @@ export function createAnswerFilter({
   function prose(isLast: boolean): Decision {
     const next = text.search(special)
     if (next !== 0) {
+      passing = false
       const length = next < 0 ? text.length : next
       return { take: length, put: text.slice(0, length) }
     }
     const char = text.charAt(0)
+    passing &&= char === '`'
     if (char === '\n') {
       mode = 'line-start'
       return { take: 1, put: '\n' }
@@ -118,17 +144,21 @@ export function createAnswerFilter({
 
   function codeSpan(isLast: boolean): Decision {
     const marks = /^`+/.exec(text)?.[0] ?? ''
+    if (passing || marks.length >= maxCodeSpanChars) {
+      passing = marks.length === text.length
+      return { take: marks.length, put: marks }
+    }
     if (marks.length === text.length && !isLast) return 'more'
     const line = text.slice(0, maxCodeSpanChars).split('\n', 1)[0] ?? ''
     const rest = line.slice(marks.length)
-    const end = new RegExp(`(?<!\`)${marks}(?!\`)`).exec(rest)
+    const end = marksIn(rest, marks.length)
     const mayGoOn = !isLast && line.length === text.length
     // Marks at the very end may still become more.
-    if (mayGoOn && (!end || end.index + marks.length === rest.length)) return 'more'
+    if (mayGoOn && (end < 0 || end + marks.length === rest.length)) return 'more'
     // A table's cells end at a bar, whatever code spans say, and then there is no code.
-    const inside = rest.slice(0, end?.index)
-    if (!end || (inside.includes('|') && /\]\(|:\/\/|<\w/.test(inside))) return { take: marks.length, put: marks }
-    const length = marks.length * 2 + end.index
+    const inside = rest.slice(0, Math.max(end, 0))
+    if (end < 0 || (inside.includes('|') && /\]\(|:\/\/|<\w/.test(inside))) return { take: marks.length, put: marks }
+    const length = marks.length * 2 + end
     return { take: length, put: text.slice(0, length) }
   }
 
@@ -223,13 +253,12 @@ export function createAnswerFilter({
       const received = held + storable(piece)
       // The second half of a character may come with the next piece.
       held = /[\ud800-\udbff]$/.exec(received)?.[0] ?? ''
-      text += received.slice(0, received.length - held.length).toWellFormed()
-      return run(false)
+      return add(received.slice(0, received.length - held.length).toWellFormed())
     },
     end() {
-      text += held.toWellFormed()
+      const last = held.toWellFormed()
       held = ''
-      return run(true)
+      return add(last) + run(true)
     },
     cited: () => [...cited]
   }
@@ -241,6 +270,23 @@ export function filterAnswer(answer: string, filter: AnswerFilter): string {
 }
 
 const isLink = (word: string) => /:\/\/|www\.?/i.test(word)
+
+/** Where there are so many backticks and not more; -1 when nowhere. */
+function marksIn(text: string, count: number): number {
+  let end = 0
+  for (let start = text.indexOf('`'); start >= 0; start = text.indexOf('`', end)) {
+    end = start + 1
+    while (text[end] === '`') end += 1
+    if (end - start === count) return start
+  }
+  return -1
+}
+
+function lastBlank(text: string): number {
+  let at = text.length - 1
+  while (at >= 0 && !/\s/.test(text.charAt(at))) at -= 1
+  return at
+}
 
 /** `[1, 3–5]` → 1, 3, 4, 5. */
 function numbersIn(brackets: string): number[] {

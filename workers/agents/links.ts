@@ -1,6 +1,8 @@
 const url = /(?:https?:\/\/|ftp:\/\/|www\.)[^\s<>"`[]+/gi
-const punctuation = /[.,;:!?'"*_~)\]}|\\]$/
+const punctuation = new Set('.,;:!?\'"*_~)]}|\\')
 const maxUrlChars = 2_000
+/** Punctuation behind a link that may be a part of it; nobody's links end in more. */
+const maxTail = 16
 
 /** Whether an answer may link to a target. */
 export type Linkable = (target: string) => boolean
@@ -13,13 +15,20 @@ export function linksIn(texts: Iterable<string>): Linkable {
   const known = new Set<string>()
   for (const text of texts) {
     for (const [match] of text.matchAll(url)) {
-      for (let link = match; link !== ''; link = link.slice(0, -1)) {
-        if (link.length <= maxUrlChars) known.add(link)
-        if (!punctuation.test(link)) break
-      }
+      for (const link of withoutTail(match)) if (link.length <= maxUrlChars) known.add(link)
     }
   }
   return (target) => known.has(target)
+}
+
+/** A link with what may be punctuation behind it, then with less and less of it, then without. */
+function withoutTail(link: string): string[] {
+  let core = link.length
+  while (core > 0 && punctuation.has(link.charAt(core - 1))) core -= 1
+  // The sign before the punctuation belongs to the link whatever it is.
+  const least = Math.max(core, 1)
+  const most = Math.min(link.length, core + maxTail)
+  return Array.from({ length: most - least + 1 }, (_, less) => link.slice(0, most - less))
 }
 
 /** The target of a link in parentheses: `(<url> "title")` or `(url)`; and whether it has ended. */
@@ -104,7 +113,8 @@ export function decideBareLink(text: string, isLast: boolean, linkable: Linkable
     const apart = /[^.,;:!?'"*_~)\]}]/.test(token.slice(known.length)) ? ' ' : ''
     return { take: known.length, put: known + apart }
   }
-  const length = cut.length - (/[.,;:!?)\]}*_~]*$/.exec(cut)?.[0].length ?? 0)
+  let length = cut.length
+  while (length > 0 && '.,;:!?)]}*_~'.includes(cut.charAt(length - 1))) length -= 1
   // A scheme alone is a word.
   if (length <= start[0].length) return { take: start[0].length, put: start[0] }
   return { take: length, put: removedLink }
@@ -112,11 +122,7 @@ export function decideBareLink(text: string, isLast: boolean, linkable: Linkable
 
 /** The link that a text begins with, but for punctuation behind it. */
 function knownBeginning(text: string, least: number, linkable: Linkable): string | undefined {
-  for (let link = text; link.length > least; link = link.slice(0, -1)) {
-    if (linkable(link)) return link
-    if (!punctuation.test(link)) return undefined
-  }
-  return undefined
+  return withoutTail(text).find((link) => link.length > least && linkable(link))
 }
 
 /** Stands where a link was that the sources do not have. */

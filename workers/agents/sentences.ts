@@ -4,6 +4,8 @@ export type Sentence = { text: string; citations: number[] }
 
 const citation = /\[(\d{1,4})\]/g
 const abbreviation = /(?:^|[\s(])(?:e\.g|i\.e|cf|vs|approx|no|fig|dr|mr|mrs|ms|prof|st)\.\s*$/i
+/** An abbreviation with the blanks around it has fewer characters. */
+const abbreviationChars = 100
 const listMarker = /^\s*(?:>\s?)*(?:[-*+]|\d{1,9}[.)])\s+/
 const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' })
 
@@ -37,7 +39,7 @@ function blocksOf(answer: string): Block[] {
     else if (kind !== 'prose') {
       if (open?.isCode) open.text += `\n${line}`
       if (kind === 'close') open = undefined
-    } else if (line.trim() === '' || /^\s*(?:#{1,6}\s|[-*_=\s|:]+$)/.test(line)) open = undefined
+    } else if (line.trim() === '' || isRule(line.trimStart())) open = undefined
     else if (open?.isCode || !open || listMarker.test(line) || /^\s*\|/.test(line)) {
       add({ isCode: false, text: line.replace(listMarker, '') })
     } else open.text += ` ${line.trim().replace(/^(?:>\s?)+/, '')}`
@@ -45,14 +47,43 @@ function blocksOf(answer: string): Block[] {
   return blocks
 }
 
+/** A heading, or a line of nothing but signs. */
+const isRule = (line: string) => /^(?:#{1,6}\s|[-*_=\s|:]+$)/.test(line)
+
+/** Code spans as `x`: same length, so that places in one are places in the other. */
+function withoutCodeSpans(text: string): string {
+  let masked = ''
+  let done = 0
+  for (let open = text.indexOf('`'); open >= 0; open = text.indexOf('`', done)) {
+    const marks = marksAt(text, open, text.length)
+    const next = text.indexOf('`', open + marks)
+    const closes = next >= 0 && marksAt(text, next, marks) === marks
+    // Marks that nothing closes close each other.
+    const end = closes ? next + marks : marks > 1 ? open + 2 * Math.floor(marks / 2) : open
+    masked += text.slice(done, open) + 'x'.repeat(end - open)
+    done = end
+    if (end > open) continue
+    masked += '`'
+    done += 1
+  }
+  return masked + text.slice(done)
+}
+
+/** How many backticks there are from a place on, counted up to a number. */
+function marksAt(text: string, at: number, most: number): number {
+  let marks = 0
+  while (marks < most && text[at + marks] === '`') marks += 1
+  return marks
+}
+
 function split(text: string): Sentence[] {
-  // Same length, so that places in one are places in the other.
-  const masked = text.replace(/(`+)[^`]*\1/g, (span) => 'x'.repeat(span.length))
+  const masked = withoutCodeSpans(text)
   // As blanks, citations stay with the sentence they follow, before its full stop or after it.
   const words = masked.replace(citation, (brackets) => ' '.repeat(brackets.length))
   const ends: number[] = []
   for (const { segment, index } of segmenter.segment(words)) {
-    if (ends.length > 0 && abbreviation.test(words.slice(ends.at(-2) ?? 0, index))) ends.pop()
+    const begins = Math.max(ends.at(-2) ?? 0, index - abbreviationChars)
+    if (ends.length > 0 && abbreviation.test(words.slice(begins, index))) ends.pop()
     ends.push(index + segment.length)
   }
   return ends

@@ -59,7 +59,13 @@ function readAnswer<T>(schema: z.ZodType<T>, { content, finishReason, refusal }:
 }
 
 /** Servers that know no JSON mode wrap their answer in a code block. */
-const withoutFence = (content: string) => /^\s*```(?:json)?\s*\n([\s\S]*?)\n?```\s*$/.exec(content)?.[1] ?? content
+function withoutFence(content: string): string {
+  const block = content.trim()
+  const opening = /^```(?:json)?[^\S\n]*\n/.exec(block)?.[0]
+  return opening && block.length >= opening.length + 3 && block.endsWith('```')
+    ? block.slice(opening.length, -3)
+    : content
+}
 
 /**
  * The schema as strict structured output takes it: closed objects with every property required, and none of the

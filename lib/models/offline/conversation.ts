@@ -62,7 +62,11 @@ export const isSystem = (message: Message): boolean => message.role === 'system'
 
 /** `<message>…</message>` around all of it marks a message as data; what it asks is inside. */
 function unwrapped(text: string): string {
-  return /^<([a-z_]{1,40})>\s*([\s\S]*?)\s*<\/\1>$/.exec(text.trim())?.[2] ?? text
+  const whole = text.trim()
+  const [start = '', name] = /^<([a-z_]{1,40})>/.exec(whole) ?? []
+  const end = `</${name}>`
+  const wraps = start !== '' && whole.endsWith(end) && whole.length >= start.length + end.length
+  return wraps ? whole.slice(start.length, -end.length).trim() : text
 }
 
 export function withoutCode(text: string): string {
@@ -83,8 +87,8 @@ function usedSince(messages: readonly Message[]): ToolUse[] {
 function gatherPassages(texts: readonly string[], used: readonly ToolUse[]): Passage[] {
   const passages = texts.flatMap(passagesInText)
   for (const { result } of used) {
-    const next = Math.max(0, ...passages.map((passage) => passage.n)) + 1
-    passages.push(...passagesInToolResult(result, next))
+    const next = passages.reduce((most, { n }) => Math.max(most, n), 0) + 1
+    for (const passage of passagesInToolResult(result, next)) passages.push(passage)
   }
   const seen = new Set<string>()
   return passages.filter(({ n, content }) => {

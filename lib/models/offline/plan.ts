@@ -40,14 +40,15 @@ function tasksFromPassages({ passages }: Conversation, topic: string, spanish: b
     description: spanish ? 'Léelo y resuélvelo por tu cuenta.' : 'Read it and solve it yourself.',
     source: n
   }))
-  return tasks.filter((task, index) => tasks.findIndex((other) => other.title === task.title) === index)
+  const titles = new Set<string>()
+  return tasks.filter(({ title }) => titles.size < titles.add(title).size)
 }
 
 /** The goal among the passages, else the one that system messages speak of: `<goal …>` elements (its `title`, or its first line) or "goal: …". */
 function goalInContext({ system, passages }: Conversation): string {
   const found = passages.find(({ type, title }) => type === 'goal' && title !== '')
   if (found) return topicOf(found.title)
-  const element = /<goal\b([^>]*)>\s*([^\n<]*)/i.exec(system)
+  const element = /<goal\b([^<>]{0,2000})>\s*([^\n<]*)/i.exec(system)
   const title = /\btitle="([^"]+)"/i.exec(element?.[1] ?? '')?.[1] ?? element?.[2]
   const named = /\bgoal(?: title)?\s*(?:is|:)\s*["“]?([^"”\n]+)/i.exec(system)?.[1]
   return topicOf(title || named || '')

@@ -129,9 +129,10 @@ export function lineFindings(masked: Masked, original: readonly string[], langua
 export function swallowedErrors(masked: Masked, language: string): Finding[] {
   const text = masked.lines.join('\n')
   const python = familyOf(language) === 'python'
-  const pattern = python ? /^[ \t]*except[^\n]*:\s*pass\b/gm : /\bcatch\s*(?:\([^)]*\))?\s*\{\s*\}/g
+  const pattern = python ? /^[ \t]*except[^\n]*:\s*pass\b/gm : /\bcatch(?:\s*\([^()]*\))?\s*\{\s*\}/g
+  const lineAt = lineFinder(text)
   return [...text.matchAll(pattern)].map((match) => ({
-    line: lineAt(text, match.index + (match[0].length - match[0].trimStart().length)),
+    line: lineAt(match.index + (match[0].length - match[0].trimStart().length)),
     severity: 'warning' as const,
     message: 'An error is caught and forgotten.',
     suggestion: 'Handle it, or let it through.'
@@ -140,19 +141,17 @@ export function swallowedErrors(masked: Masked, language: string): Finding[] {
 
 /** Parameters of named functions that their bodies never mention; names that begin with `_` are meant to be unused. */
 export function unusedParameters(masked: Masked, language: string): Finding[] {
-  return functionsIn(masked, language).flatMap(({ name, parameters, line, body }) =>
-    parameters
-      .filter(
-        (parameter) =>
-          !parameter.startsWith('_') && !new RegExp(`(?<![\\w$])${escaped(parameter)}(?![\\w$])`).test(body)
-      )
+  return functionsIn(masked, language).flatMap(({ name, parameters, line, body }) => {
+    const used = new Set(body.match(/[\w$]+/g))
+    return parameters
+      .filter((parameter) => !parameter.startsWith('_') && !used.has(parameter))
       .map((parameter) => ({
         line,
         severity: 'info' as const,
         message: `\`${name}\` does not use its parameter \`${parameter}\`.`,
         suggestion: 'Use it, or take it out.'
       }))
-  )
+  })
 }
 
 /** Enough for any source that someone wrote; it keeps the time for others in bounds. */
@@ -167,14 +166,15 @@ function functionsIn(masked: Masked, language: string): Declared[] {
   if (familyOf(language) === 'other') return []
   const pattern = python
     ? /^([ \t]*)def\s+(\w+)\s*\(([^()]*)\)[^:\n]*:/gm
-    : /()\b(?:function\s*\*?\s*([\w$]+)|(?:const|let|var)\s+([\w$]+)\s*=\s*(?:async\s*)?(?=\([^()]*\)\s*=>))\s*\(([^()]*)\)\s*(?:=>\s*)?(?=\{)/g
+    : /()\b(?:function(?:\s*\*)?\s*([\w$]+)|(?:const|let|var)\s+([\w$]+)\s*=\s*(?:async\s*)?(?=\([^()]*\)\s*=>))\s*\(([^()]*)\)\s*(?:=>\s*)?(?=\{)/g
+  const lineAt = lineFinder(text)
   return [...text.matchAll(pattern)].slice(0, MOST_FUNCTIONS).map((match) => {
     const end = match.index + match[0].length
     const list = (python ? match[3] : match[4]) ?? ''
     return {
       name: match[2] ?? match[3] ?? '',
       parameters: parameterNames(list),
-      line: lineAt(text, match.index),
+      line: lineAt(match.index),
       body: python ? indentedBody(text, end, (match[1] ?? '').length) : bracedBody(text, end)
     }
   })
@@ -204,6 +204,9 @@ function bracedBody(text: string, start: number): string {
   return text.slice(start, last)
 }
 
+/** Nobody's task asks for more. */
+const MOST_NAMES = 50
+
 /** Names the task asks for, in backticks after words like "implement" or before "function", that the code lacks. */
 export function missingNames(text: string, code: string): Finding[] {
   const task = text.replace(/\s+/g, ' ')
@@ -213,8 +216,10 @@ export function missingNames(text: string, code: string): Finding[] {
     ),
     ...task.matchAll(/`([A-Za-z_$][\w$]*)(?:\([^`]*\))?`\s+(?:function|method|class|operation)\b/gi)
   ].map((match) => match[1] as string)
+  const squeezedCode = squeezed(code)
   return [...new Set(named)]
-    .filter((name) => !squeezed(code).includes(squeezed(name)))
+    .slice(0, MOST_NAMES)
+    .filter((name) => !squeezedCode.includes(squeezed(name)))
     .map((name) => ({
       line: 0,
       severity: 'error' as const,
@@ -225,10 +230,13 @@ export function missingNames(text: string, code: string): Finding[] {
 
 /** `toRoman` and `to_roman` are the same name in two languages. */
 const squeezed = (text: string) => text.toLowerCase().replace(/_/g, '')
-const escaped = (text: string) => text.replace(/[$]/g, '\\$&')
 
-function lineAt(text: string, at: number): number {
+/** The lines of places in a text, asked for in ascending order. */
+function lineFinder(text: string): (at: number) => number {
   let line = 0
-  for (let index = text.indexOf('\n'); index >= 0 && index < at; index = text.indexOf('\n', index + 1)) line += 1
-  return line
+  let next = text.indexOf('\n')
+  return (at) => {
+    for (; next >= 0 && next < at; next = text.indexOf('\n', next + 1)) line += 1
+    return line
+  }
 }

@@ -40,6 +40,6 @@ function normalLanguage(name: string): string {
 }
 
 function guessLanguage(code: string): string {
-  if (/^\s*(?:def |class \w+.*:|import \w+$|from \w+ import)/m.test(code)) return 'python'
+  if (/^[^\S\r\n]*(?:def |class \w.*:|import \w+$|from \w+ import)/m.test(code)) return 'python'
   return /[{};]|=>/.test(code) ? 'javascript' : ''
 }

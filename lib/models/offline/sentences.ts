@@ -43,7 +43,9 @@ export function speaksToModel(sentence: string): boolean {
 
 /** The sentence with its source's number before the closing mark: `Bees dance [2].` */
 export function cited(sentence: string, n: number): string {
-  const match = /^(.*?)([.!?:;,…]*)$/s.exec(sentence.replace(/\s*\[\d+\]/g, ''))
-  const end = (match?.[2] ?? '').replace(/[:;,]+/g, '') || '.'
-  return `${(match?.[1] ?? sentence).trimEnd()} [${n}]${end}`
+  const plain = sentence.replace(/(?<!\s)\s*\[\d+\]/g, '')
+  let length = plain.length
+  while (length > 0 && '.!?:;,…'.includes(plain.charAt(length - 1))) length -= 1
+  const end = plain.slice(length).replace(/[:;,]+/g, '') || '.'
+  return `${plain.slice(0, length).trimEnd()} [${n}]${end}`
 }

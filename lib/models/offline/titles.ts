@@ -4,11 +4,12 @@ import { withoutMarks } from './words.ts'
 export function listedTitles(text: string): string[] {
   const titles: string[] = []
   for (const line of text.split('\n')) {
-    const match = /^\s*(?:[-*+•]|\d{1,2}[.)])\s+(.*\S)/.exec(line)
+    if (titles.length === 20) break
+    const match = /^\s*(?:[-*+•]|\d{1,2}[.)])\s+(\S.*)/.exec(line.trimEnd())
     const title = match?.[1] ? tidyTitle(match[1]) : ''
     if (title && !titles.includes(title)) titles.push(title)
   }
-  return titles.slice(0, 20)
+  return titles
 }
 
 /** Titles between quotation marks: “…”, "…" or '…'. */
@@ -26,7 +27,7 @@ export function tidyTitle(text: string): string {
     .replace(/\s+/g, ' ')
     .replace(/ ?\[\d+\]/g, '')
     .trim()
-    .replace(/[.;:,]+$/, '')
+    .replace(/(?<![.;:,])[.;:,]+$/, '')
   if (flat.length <= 120) return flat
   const cut = flat.slice(0, 120)
   return cut.slice(0, Math.max(40, cut.lastIndexOf(' ')))

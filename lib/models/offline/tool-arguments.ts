@@ -94,10 +94,17 @@ function scopeFor(options: readonly unknown[], conversation: Conversation): unkn
 
 /** The question without code, at most 400 characters; tools that look for code get the code of the message. */
 function queryFrom({ name }: Tool, { asked, lastUser }: Conversation): string {
-  const code = /code/i.test(name) ? /```[^\n]*\n([\s\S]*?)(?:```|$)/.exec(lastUser)?.[1] : undefined
+  const code = /code/i.test(name) ? firstBlock(lastUser) : undefined
   if (code?.trim()) return code.trim().slice(0, 1_000)
   const text = (asked || lastUser).replace(/\s+/g, ' ').trim()
   return text.length <= 400 ? text : text.slice(0, text.lastIndexOf(' ', 400) > 0 ? text.lastIndexOf(' ', 400) : 400)
+}
+
+/** What stands in the first fenced block. */
+function firstBlock(text: string): string | undefined {
+  const open = text.indexOf('```')
+  const start = open < 0 ? 0 : text.indexOf('\n', open) + 1
+  return start === 0 ? undefined : text.slice(start).split('```', 1)[0]
 }
 
 function languageIn(asked: string): string | undefined {

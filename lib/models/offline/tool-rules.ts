@@ -206,7 +206,7 @@ function suits({ name }: Tool, { asked, lastUser }: Conversation): number {
   if (/knowledge|search/i.test(name)) return 1
   if (/goal/i.test(name)) return /\bgoals?\b/i.test(asked) ? 2 : 0
   if (/code|snapshot/i.test(name))
-    return /\bsimilar\b[^.?!]*\b(?:code|solution)|\bother solutions?\b/i.test(asked)
+    return /\bsimilar\b[^.?!]{0,200}\b(?:code|solution)|\bother solutions?\b/i.test(asked)
       ? 2
       : lastUser.includes('```')
         ? 0.5

@@ -29,6 +29,17 @@ for (const [what, text] of Object.entries(kept)) {
   })
 }
 
+test('marks that are too many to begin code are marks, however they come, and begin none', (t) => {
+  const marks = '`'.repeat(40_000)
+  const answer = `a ${marks}\nb ${'`'.repeat(1_500)} https://evil.example ${'`'.repeat(500)}`
+  const expected = answer.replace('https://evil.example', '[link removed]')
+  t.is(filtered(answer), expected)
+  const { push, end } = filter()
+  let out = ''
+  for (let at = 0; at < answer.length; at += 700) out += push(answer.slice(at, at + 700))
+  t.is(out + end(), expected)
+})
+
 const changed: [what: string, before: string, after: string][] = [
   ['a citation of nothing goes with its space', 'So it is [9]. And [4] so [1].', 'So it is. And so [1].'],
   ['citations in one bracket are told apart', 'So [1, 2]. So [1-3]. So [2; 8].', 'So [1][2]. So [1][2][3]. So [2].'],

@@ -1,0 +1,580 @@
+import * as detect from '../../lib/code/detect.ts'
+import * as languages from '../../lib/code/languages.ts'
+import * as pythonLines from '../../lib/code/python-lines.ts'
+import { openDeltaWriter } from '../../lib/events/delta-writer.ts'
+import * as answer from '../../lib/models/offline/answer.ts'
+import type { ChatCall } from '../../lib/models/offline/chat-types.ts'
+import * as commands from '../../lib/models/offline/commands.ts'
+import * as completion from '../../lib/models/offline/completion.ts'
+import * as conversations from '../../lib/models/offline/conversation.ts'
+import * as embed from '../../lib/models/offline/embed.ts'
+import * as extract from '../../lib/models/offline/extract.ts'
+import * as features from '../../lib/models/offline/features.ts'
+import { chatModel } from '../../lib/models/offline/models.ts'
+import * as offlinePassages from '../../lib/models/offline/passages.ts'
+import * as plainAnswer from '../../lib/models/offline/plain-answer.ts'
+import * as plan from '../../lib/models/offline/plan.ts'
+import * as prompt from '../../lib/models/offline/prompt.ts'
+import * as review from '../../lib/models/offline/review.ts'
+import * as reviewMask from '../../lib/models/offline/review-mask.ts'
+import * as reviewRules from '../../lib/models/offline/review-rules.ts'
+import * as reviewSource from '../../lib/models/offline/review-source.ts'
+import * as route from '../../lib/models/offline/route.ts'
+import * as offlineSentences from '../../lib/models/offline/sentences.ts'
+import * as sketch from '../../lib/models/offline/sketch.ts'
+import * as stem from '../../lib/models/offline/stem.ts'
+import * as structured from '../../lib/models/offline/structured.ts'
+import * as titles from '../../lib/models/offline/titles.ts'
+import * as tokens from '../../lib/models/offline/tokens.ts'
+import * as toolArguments from '../../lib/models/offline/tool-arguments.ts'
+import * as toolRules from '../../lib/models/offline/tool-rules.ts'
+import * as words from '../../lib/models/offline/words.ts'
+import * as blocks from '../../lib/rag/block.ts'
+import * as chunk from '../../lib/rag/chunk.ts'
+import * as chunker from '../../lib/rag/chunker.ts'
+import * as code from '../../lib/rag/code.ts'
+import * as codeLanguage from '../../lib/rag/code-language.ts'
+import * as embeddingText from '../../lib/rag/embedding-text.ts'
+import * as keep from '../../lib/rag/keep.ts'
+import * as markdown from '../../lib/rag/markdown.ts'
+import * as pack from '../../lib/rag/pack.ts'
+import * as queryText from '../../lib/rag/query-text.ts'
+import * as tokenEstimate from '../../lib/rag/token-estimate.ts'
+import { courseCreateSchema } from '../../lib/schemas/course.ts'
+import { eventCreateSchema, eventQuerySchema } from '../../lib/schemas/event.ts'
+import * as texts from '../../lib/schemas/text.ts'
+import { registrationSchema } from '../../lib/schemas/user.ts'
+import { webhookCreateSchema } from '../../lib/schemas/webhook.ts'
+import type { Source } from '../../lib/store/sources.ts'
+import * as threadTitle from '../../lib/threads/title.ts'
+import * as webhookPattern from '../../lib/webhooks/pattern.ts'
+import * as answerFilter from '../../workers/agents/answer-filter.ts'
+import * as answerStream from '../../workers/agents/answer-stream.ts'
+import * as asData from '../../workers/agents/as-data.ts'
+import * as codeFences from '../../workers/agents/code-fences.ts'
+import * as hits from '../../workers/agents/hits.ts'
+import * as links from '../../workers/agents/links.ts'
+import * as memory from '../../workers/agents/memory.ts'
+import * as agentSentences from '../../workers/agents/sentences.ts'
+import * as structuredAnswer from '../../workers/agents/structured-answer.ts'
+import * as recordText from '../../workers/agents/tools/record-text.ts'
+import { z } from 'zod'
+
+export type Walker = (text: string) => unknown
+
+/**
+ * A file whose functions read texts. Each function it exports has a walker of its name, or of its name and what is
+ * tried with it (`stem, word by word`), or stands among those that read none.
+ */
+type Room = {
+  exports: object
+  walkers: Record<string, Walker>
+  others?: string[]
+  /** texts that took too long once: a beginning, and a piece that follows it again and again */
+  once?: [beginning: string, piece: string][]
+}
+
+const chunking = chunker.createChunker()
+const linkable = (target: string) => target.endsWith('b')
+const filter = () => answerFilter.createAnswerFilter({ citable: (n) => n < 4, linkable })
+const inPieces = (text: string, size: number, push: (piece: string) => unknown) => {
+  for (let at = 0; at < text.length; at += size) push(text.slice(at, at + size))
+}
+const linesOf = (text: string) => text.split('\n')
+const wordsIn = (text: string) => text.split(' ')
+const fenced = (language: string, text: string) => `\`\`\`${language}\n${text}\n\`\`\``
+
+/** Blocks of which none is longer than a chunk, as the chunker makes them. */
+const blocksOf = (text: string) =>
+  markdown
+    .markdownBlocks(text)
+    .flatMap((block) =>
+      block.tokens > 400 ? blocks.splitLong(block.text, 400).map((part) => blocks.block(part, block.path)) : [block]
+    )
+const wholeOf = (made: blocks.Block[]) => ({ from: 0, to: made.length })
+
+type Said = { user?: string; system?: string; assistant?: string; tool?: string }
+const schema = { type: 'object', properties: { summary: { type: 'string' }, tasks: { type: 'array' } } }
+const tools = ['search_code', 'create_task', 'find_similar_code', 'update_goal', 'list_tasks'].map((name) => ({
+  name,
+  description: 'a tool',
+  parameters: {
+    type: 'object',
+    properties: { query: { type: 'string' }, title: { type: 'string' }, goalId: { type: 'string', format: 'uuid' } },
+    required: ['query']
+  }
+}))
+
+function callOf({ user = 'What is it?', system = '', assistant = '', tool }: Said): ChatCall {
+  const base = { name: null, toolCalls: [], toolCallId: null }
+  const called = { ...base, toolCalls: [{ id: 'c', name: 'search_code', arguments: '{}' }] }
+  return {
+    model: chatModel('offline-chat-mini'),
+    messages: [
+      { ...base, role: 'system', text: system },
+      { ...base, role: 'assistant', text: assistant },
+      { ...base, role: 'user', text: user },
+      ...(tool === undefined
+        ? []
+        : [
+            { ...called, role: 'assistant' as const, text: '' },
+            { ...base, role: 'tool' as const, text: tool, toolCallId: 'c' }
+          ])
+    ],
+    tools,
+    toolChoice: { kind: 'auto' },
+    parallelToolCalls: true,
+    format: { kind: 'text' },
+    maxTokens: 1_000,
+    stop: [],
+    n: 1,
+    stream: false,
+    includeUsage: false,
+    reasoningEffort: null,
+    user: null
+  }
+}
+const talk = (said: Said) => conversations.readConversation(callOf(said))
+const everywhere = (text: string) => talk({ user: text, system: text, assistant: text, tool: text })
+
+const stored = (content: string) => ({ ordinal: 1, role: 'assistant' as const, content }) as never
+const source = (text: string): Source =>
+  ({ kind: 'markdown', type: 'document', title: text, text, path: text, note: null, language: null }) as never
+const masked = (text: string, language: string) => reviewMask.maskSource(linesOf(text), language)
+const hit = (content: string) => ({ sourceType: 'document', sourceId: 'a', title: content, content, score: 1 }) as never
+
+export const rooms: Record<string, Room> = {
+  'lib/rag/markdown.ts': {
+    exports: markdown,
+    walkers: { markdownBlocks: (text) => markdown.markdownBlocks(text) },
+    once: [['', '`']]
+  },
+  'lib/rag/block.ts': {
+    exports: blocks,
+    walkers: { splitLong: (text) => blocks.splitLong(text, 400), block: (text) => blocks.block(text, []) }
+  },
+  'lib/rag/pack.ts': {
+    exports: pack,
+    walkers: { packBlocks: (text) => pack.packBlocks(blocksOf(text), { most: 400, enough: 120 }) },
+    others: ['roomOf']
+  },
+  'lib/rag/chunk.ts': {
+    exports: chunk,
+    walkers: {
+      toChunk(text) {
+        const made = blocksOf(text)
+        return chunk.toChunk(made, wholeOf(made))
+      },
+      commonPath(text) {
+        const made = blocksOf(text)
+        return made.length > 0 && chunk.commonPath(made, 0, made.length)
+      }
+    },
+    others: ['opens'],
+    once: [
+      ['', '#\n'],
+      ['', '# a\n']
+    ]
+  },
+  'lib/rag/keep.ts': {
+    exports: keep,
+    walkers: {
+      'findKept, of the same': (text) => {
+        const made = blocksOf(text)
+        return keep.findKept(made, made.map((_, at) => chunk.toChunk(made, { from: at, to: at + 1 })).slice(0, 5_000))
+      },
+      'findKept, of others that begin alike': (text) => {
+        const made = blocksOf(text)
+        const old = made.map((_, at) => chunk.toChunk(made, { from: at, to: Math.min(made.length, at + 3) }))
+        return keep.findKept(
+          made,
+          old.slice(0, 5_000).map(({ body }) => ({ heading: 'other', body: `${body}x` }))
+        )
+      }
+    },
+    once: [
+      ['', '# a\n'],
+      ['# a\n', 'b\n\n']
+    ]
+  },
+  'lib/rag/chunker.ts': {
+    exports: chunker,
+    walkers: {
+      'createChunker, Markdown': (text) => chunking.chunk({ kind: 'markdown', text }),
+      'createChunker, Markdown with its last version': async (text) => {
+        const old = await chunking.chunk({ kind: 'markdown', text })
+        return await chunking.chunk({ kind: 'markdown', text: `${text}\n\nx`, old })
+      },
+      'createChunker, code': (text) => chunking.chunk({ kind: 'code', text })
+    }
+  },
+  'lib/rag/code.ts': {
+    exports: code,
+    // With a grammar it is the parser's time, which is held to a limit.
+    walkers: { codeBlocks: (text) => code.codeBlocks({ withTree: async () => undefined }, 'none', text, 400) }
+  },
+  'lib/rag/code-language.ts': {
+    exports: codeLanguage,
+    walkers: { codeLanguage: codeLanguage.codeLanguage, codeLanguageNames: codeLanguage.codeLanguageNames }
+  },
+  'lib/rag/token-estimate.ts': {
+    exports: tokenEstimate,
+    walkers: {
+      estimateTokens: (text) => tokenEstimate.estimateTokens(text),
+      cutAtTokens: (text) => tokenEstimate.cutAtTokens(text, 0, text.length)
+    }
+  },
+  'lib/rag/query-text.ts': { exports: queryText, walkers: { parseQuery: queryText.parseQuery } },
+  'lib/rag/embedding-text.ts': {
+    exports: embeddingText,
+    walkers: {
+      embeddingText: (text) => embeddingText.embeddingText(source(text), { heading: text, body: text }),
+      contentHash: embeddingText.contentHash,
+      sourceHash: (text) => embeddingText.sourceHash(source(text)),
+      chunksOf: (text) =>
+        embeddingText.chunksOf(chunking, source(text), [{ heading: text, body: text }], { owner: 'a' })
+    }
+  },
+  'lib/code/detect.ts': {
+    exports: detect,
+    walkers: { detectLanguage: (text) => detect.detectLanguage({ declared: text, path: text, source: text }) }
+  },
+  'lib/code/languages.ts': {
+    exports: languages,
+    walkers: { normalLanguage: languages.normalLanguage, languageOfPath: languages.languageOfPath }
+  },
+  'lib/code/python-lines.ts': { exports: pythonLines, walkers: { logicalLines: pythonLines.logicalLines } },
+  'lib/threads/title.ts': { exports: threadTitle, walkers: { titleOf: threadTitle.titleOf } },
+  'lib/webhooks/pattern.ts': {
+    exports: webhookPattern,
+    walkers: { matches: (text) => webhookPattern.matches(`${text}.*`, `${text}.${text}`) }
+  },
+  'lib/schemas/text.ts': {
+    exports: texts,
+    walkers: {
+      isStorableText: texts.isStorableText,
+      findUnstorable: (text) => texts.findUnstorable({ [text]: linesOf(text) }),
+      atMostBytes: (text) => texts.atMostBytes(text.length)(text),
+      'textSchema and its like': (text) =>
+        [texts.textSchema, texts.titleSchema, texts.descriptionSchema, texts.idSchema, texts.timeSchema].map((each) =>
+          each.safeParse(text)
+        ),
+      'the schemas with patterns': (text) => [
+        registrationSchema.safeParse({ email: text, password: text, name: text }),
+        webhookCreateSchema.safeParse({ url: text, events: [text], secret: text }),
+        eventCreateSchema.safeParse({ type: `client.${text}`, data: {} }),
+        eventQuerySchema.safeParse({ type: text, after: text }),
+        courseCreateSchema.safeParse({ title: text, language: text, subject: text })
+      ]
+    }
+  },
+  'lib/events/delta-writer.ts': {
+    exports: { openDeltaWriter },
+    walkers: {
+      async openDeltaWriter(text) {
+        const log = { warn() {} } as never
+        const writer = openDeltaWriter({ write: async (known, { length }) => known + length, run: 1, log })
+        inPieces(text, 3, writer.append)
+        await writer.close()
+      }
+    }
+  },
+  'lib/models/offline/tokens.ts': {
+    exports: tokens,
+    walkers: {
+      encodeTokens: tokens.encodeTokens,
+      countTokens: tokens.countTokens,
+      countTokensInTurns: (text) => tokens.countTokensInTurns([text]),
+      tokenPieces: tokens.tokenPieces,
+      decodeTokens: (text) => tokens.decodeTokens(Array.from(text.slice(0, 100_000), (sign) => sign.charCodeAt(0))),
+      vocabularyRank: (text) => tokens.vocabularyRank(text.slice(0, 40))
+    }
+  },
+  'lib/models/offline/words.ts': {
+    exports: words,
+    walkers: { wordWeight: (text) => wordsIn(text).map(words.wordWeight), isFunctionWord: words.isFunctionWord }
+  },
+  'lib/models/offline/stem.ts': {
+    exports: stem,
+    walkers: { stem: stem.stem, 'stem, word by word': (text) => wordsIn(text).map(stem.stem) }
+  },
+  'lib/models/offline/features.ts': {
+    exports: features,
+    walkers: { wordsOf: features.wordsOf, featuresOf: features.featuresOf }
+  },
+  'lib/models/offline/embed.ts': {
+    exports: embed,
+    walkers: { embed: (text) => embed.embed(text) },
+    others: ['similarity']
+  },
+  'lib/models/offline/sketch.ts': {
+    exports: sketch,
+    walkers: {
+      sketch: sketch.sketch,
+      likeness: (text) => sketch.likeness(sketch.sketch(text), sketch.sketch(`${text} a`))
+    }
+  },
+  'lib/models/offline/sentences.ts': {
+    exports: offlineSentences,
+    walkers: {
+      sentencesOf: offlineSentences.sentencesOf,
+      speaksToModel: offlineSentences.speaksToModel,
+      cited: (text) => offlineSentences.cited(text, 1)
+    },
+    once: [
+      ['', '!'],
+      ['', ' ']
+    ]
+  },
+  'lib/models/offline/titles.ts': {
+    exports: titles,
+    walkers: { ...titles },
+    once: [
+      ['- ', ' '],
+      ['', 'to ']
+    ]
+  },
+  'lib/models/offline/commands.ts': { exports: commands, walkers: { ...commands } },
+  'lib/models/offline/route.ts': {
+    exports: route,
+    walkers: {
+      chooseRoute: (text) => route.chooseRoute(['tutor', 'planner'], talk({ user: text })),
+      intentOf: (text) => route.intentOf(text, true),
+      asksFor: (text) => (['plan', 'review', 'tutor'] as const).map((intent) => route.asksFor(intent, text)),
+      asksForHelp: route.asksForHelp,
+      isGreeting: route.isGreeting
+    }
+  },
+  'lib/models/offline/extract.ts': {
+    exports: extract,
+    walkers: {
+      quoteAnswer: (text) => extract.quoteAnswer(text, [{ n: 1, title: text, content: text }]),
+      summarize: (text) => extract.summarize(text, 5, 900)
+    }
+  },
+  'lib/models/offline/passages.ts': {
+    exports: offlinePassages,
+    walkers: {
+      passagesInText: offlinePassages.passagesInText,
+      withoutPassages: offlinePassages.withoutPassages,
+      passagesInToolResult: (text) => offlinePassages.passagesInToolResult(text, 1),
+      'passagesInToolResult, JSON': (text) =>
+        offlinePassages.passagesInToolResult(
+          JSON.stringify({ hits: linesOf(text).map((content) => ({ content })) }),
+          1
+        ),
+      parseJson: offlinePassages.parseJson
+    }
+  },
+  'lib/models/offline/review-source.ts': {
+    exports: reviewSource,
+    walkers: { sourceIn: reviewSource.sourceIn },
+    once: [
+      ['```\n', '\n'],
+      ['```\nclass ', 'a']
+    ]
+  },
+  'lib/models/offline/review-mask.ts': {
+    exports: reviewMask,
+    walkers: {
+      'maskSource, JavaScript': (text) => masked(text, 'javascript'),
+      'maskSource, Python': (text) => masked(text, 'python')
+    }
+  },
+  'lib/models/offline/review-rules.ts': {
+    exports: reviewRules,
+    walkers: {
+      lineFindings: (text) => reviewRules.lineFindings(masked(text, 'javascript'), linesOf(text), 'javascript'),
+      'lineFindings, Python': (text) => reviewRules.lineFindings(masked(text, 'python'), linesOf(text), 'python'),
+      swallowedErrors: (text) => reviewRules.swallowedErrors(masked(text, 'javascript'), 'javascript'),
+      'swallowedErrors, Python': (text) => reviewRules.swallowedErrors(masked(text, 'python'), 'python'),
+      unusedParameters: (text) => reviewRules.unusedParameters(masked(text, 'javascript'), 'javascript'),
+      'unusedParameters, Python': (text) => reviewRules.unusedParameters(masked(text, 'python'), 'python'),
+      missingNames: (text) => reviewRules.missingNames(text, text)
+    },
+    once: [
+      ['', 'catch('],
+      ['', 'catch {}'],
+      ['catch', ' '],
+      ['function', ' ']
+    ]
+  },
+  'lib/models/offline/review.ts': {
+    exports: review,
+    walkers: {
+      reviewMessage: (text) => review.reviewMessage(`${text}\n${fenced('js', text)}`),
+      'reviewMessage, Python': (text) => review.reviewMessage(fenced('py', text)),
+      'reviewMessage, in no language': (text) => review.reviewMessage(fenced('', text))
+    }
+  },
+  'lib/models/offline/conversation.ts': {
+    exports: conversations,
+    walkers: {
+      readConversation: everywhere,
+      'readConversation, in an element': (text) => talk({ user: `<message>${text}</message>` }),
+      withoutCode: conversations.withoutCode
+    },
+    others: ['isSystem'],
+    once: [
+      ['<a>', ' '],
+      ['', '[1] a\n']
+    ]
+  },
+  'lib/models/offline/plan.ts': {
+    exports: plan,
+    walkers: { planTasks: (text) => plan.planTasks(everywhere(text)) },
+    once: [['', '<goal ']]
+  },
+  'lib/models/offline/plain-answer.ts': {
+    exports: plainAnswer,
+    walkers: {
+      plainAnswer: (text) => plainAnswer.plainAnswer(everywhere(text)),
+      'plainAnswer, a summary': (text) => plainAnswer.plainAnswer(talk({ user: text, system: 'Summarise it.' })),
+      'plainAnswer, a review': (text) => plainAnswer.plainAnswer(talk({ user: `Review my code\n${fenced('', text)}` }))
+    }
+  },
+  'lib/models/offline/structured.ts': {
+    exports: structured,
+    walkers: { structuredAnswer: (text) => structured.structuredAnswer(schema, everywhere(text)) }
+  },
+  'lib/models/offline/tool-arguments.ts': {
+    exports: toolArguments,
+    walkers: {
+      buildArguments: (text) => tools.map((tool) => toolArguments.buildArguments(tool, everywhere(text))),
+      idFor: (text) => toolArguments.idFor('goalId', everywhere(text))
+    },
+    once: [['', '``` ']]
+  },
+  'lib/models/offline/tool-rules.ts': {
+    exports: toolRules,
+    walkers: { decideTools: (text) => toolRules.decideTools(talk({ user: text, assistant: text, system: text })) },
+    once: [['', 'similar ']]
+  },
+  'lib/models/offline/answer.ts': {
+    exports: answer,
+    walkers: { draftAnswer: (text) => answer.draftAnswer(everywhere(text)) }
+  },
+  'lib/models/offline/prompt.ts': {
+    exports: prompt,
+    walkers: { promptTokens: (text) => prompt.promptTokens(callOf({ user: text })) }
+  },
+  'lib/models/offline/completion.ts': {
+    exports: completion,
+    walkers: {
+      completionOf: (text) =>
+        completion.completionOf({ content: text, toolCalls: [] }, { ...callOf({}), stop: ['stop'] }, 10)
+    }
+  },
+  'workers/agents/answer-filter.ts': {
+    exports: answerFilter,
+    walkers: {
+      filterAnswer: (text) => answerFilter.filterAnswer(text, filter()),
+      'createAnswerFilter, sign by sign': (text) => {
+        const { push, end } = filter()
+        inPieces(text, 1, push)
+        return end()
+      },
+      'createAnswerFilter, in tokens': (text) => {
+        const { push, end } = filter()
+        inPieces(text, 4, push)
+        return end()
+      }
+    },
+    once: [
+      ['', '[a](c)'],
+      ['', '![a](b)'],
+      ['', '[1]: http://a\n']
+    ]
+  },
+  'workers/agents/answer-stream.ts': {
+    exports: answerStream,
+    walkers: {
+      createAnswerStream(text) {
+        const deltas = { append() {}, reset() {}, close: async () => {} }
+        const stream = answerStream.createAnswerStream({ deltas, partial() {} })
+        inPieces(text, 4, stream.begin(filter()).push)
+        return stream.finish(text, filter())
+      }
+    }
+  },
+  'workers/agents/as-data.ts': {
+    exports: asData,
+    walkers: { asData: (text) => asData.asData('passage', text, { title: text }) }
+  },
+  'workers/agents/code-fences.ts': {
+    exports: codeFences,
+    walkers: {
+      'createFenceTracker, line by line': (text) => {
+        const fences = codeFences.createFenceTracker()
+        for (const line of linesOf(text)) {
+          fences.isUndecided(line)
+          fences.classify(line)
+        }
+      }
+    },
+    once: [['', '`']]
+  },
+  'workers/agents/links.ts': {
+    exports: links,
+    walkers: {
+      linksIn: (text) => links.linksIn([text])(text),
+      readTarget: (text) => links.readTarget(text, 0),
+      decideTag: (text) => links.decideTag(text, true, linkable),
+      decideBareLink: (text) => links.decideBareLink(`www.${text}`, true, linkable)
+    },
+    once: [['www.a', ')']]
+  },
+  'workers/agents/sentences.ts': {
+    exports: agentSentences,
+    walkers: { sentencesOf: agentSentences.sentencesOf },
+    once: [
+      ['', ' '],
+      ['', '`'],
+      ['', 'e.g. ']
+    ]
+  },
+  'workers/agents/hits.ts': {
+    exports: hits,
+    walkers: {
+      addHits: (text) => hits.addHits([], [hit(text)]),
+      passages: (text) => hits.passages(hits.addHits([], [hit(text)]).hits)
+    }
+  },
+  'workers/agents/memory.ts': {
+    exports: memory,
+    walkers: {
+      splitHistory: (text) => memory.splitHistory({ messages: [stored(text), stored(text)] } as never),
+      historyMessages: (text) => memory.historyMessages([stored(text)]),
+      summaryRequest: (text) => memory.summaryRequest(text, [stored(text)])
+    }
+  },
+  'workers/agents/structured-answer.ts': {
+    exports: structuredAnswer,
+    walkers: {
+      structuredAnswer: (text) =>
+        structuredAnswer
+          .structuredAnswer(
+            async () => ({ content: `\`\`\`\n${text}`, refusal: null, finishReason: 'stop' }) as never,
+            {
+              step: 'a',
+              name: 'a',
+              schema: z.object({}),
+              messages: [],
+              signal: new AbortController().signal
+            }
+          )
+          .catch(() => undefined)
+    },
+    others: ['strictJsonSchema'],
+    once: [['', '\n']]
+  },
+  'workers/agents/tools/record-text.ts': {
+    exports: recordText,
+    walkers: {
+      snapshotFound: (text) =>
+        recordText.snapshotFound({ language: text, path: null, note: text, source: text } as never),
+      goalFound: (text) => recordText.goalFound({ title: text, description: text, dueAt: null, progress: 0 } as never),
+      taskFound: (text) => recordText.taskFound({ title: text, description: text, dueAt: null } as never)
+    }
+  }
+}
