@@ -5,6 +5,7 @@ import type { Config } from '../lib/config.ts'
 import { notFound } from '../lib/errors.ts'
 import type { Gate } from '../lib/gate/gate.ts'
 import type { Logger } from '../lib/logger.ts'
+import type { FailingWork } from '../lib/store/background-work.ts'
 import type { RelayLag } from '../lib/store/relay.ts'
 import { consoleRoutes } from './console/console.ts'
 import type { CredentialWatch } from './credential-watch.ts'
@@ -39,8 +40,10 @@ export type AppNeeds = {
   health: Health
   /** shown in the queue monitor and counted for metrics */
   queues: Queue[]
-  /** how far the log got out, for metrics */
+  /** how the work beside the jobs goes, for metrics */
   relayLag: () => Promise<RelayLag>
+  failingWork: () => Promise<FailingWork[]>
+  countDeadLetters: () => Promise<Record<string, number>>
   /** every resource's endpoints but those of credentials and users, which are made here */
   endpoints: Endpoint[]
 }
@@ -58,8 +61,8 @@ export function createApp({
   bodies,
   health,
   queues,
-  relayLag,
-  endpoints
+  endpoints,
+  ...work
 }: AppNeeds): Express {
   const guessGuard = createGuessGuard({ gate })
   const all = [
@@ -69,7 +72,7 @@ export function createApp({
     ...endpoints
   ]
   const document = openApiDocument({ endpoints: all, basePath: apiBasePath, version })
-  const metrics = createMetrics({ queues, relayLag })
+  const metrics = createMetrics({ queues, ...work })
   const limit = addressLimit({ gate })
 
   const app = express()

@@ -6,6 +6,7 @@ import type { Context } from '../lib/context.ts'
 import { createGate } from '../lib/gate/gate.ts'
 import { gateRedisOptions } from '../lib/gate/redis-options.ts'
 import { type ModelState, readModelState } from '../lib/models/provider-guard.ts'
+import { createBackgroundWorkStore } from '../lib/store/background-work.ts'
 import { createRelayStore } from '../lib/store/relay.ts'
 import { createApp } from './app.ts'
 import { createAwaitJob } from './await-job.ts'
@@ -44,7 +45,7 @@ export async function startApi({
   gateTimeoutMs?: number
 }): Promise<Api> {
   const { config, log, prefix, knex, redis, subscriber, openRedis, admin } = context
-  const { jobs, jobStore, workerStore, queues, auth, records } = context
+  const { jobs, jobStore, workerStore, queues, deadLetterStore, auth, records } = context
 
   await admin.overrides.start()
   const gateRedis = openRedis('commands', 'gate', gateRedisOptions)
@@ -71,7 +72,11 @@ export async function startApi({
     limits: { ...socketLimits, connectionsOfAddress: config.connectionsPerAddress },
     log
   })
-  const relay = createRelayStore({ knex })
+  const work = {
+    relayLag: createRelayStore({ knex }).lag,
+    failingWork: createBackgroundWorkStore({ knex }).failing,
+    countDeadLetters: deadLetterStore.count
+  }
   const { probes, close: closeProbes } = createProbes({
     knex,
     redis,
@@ -79,7 +84,7 @@ export async function startApi({
     queues: queues.all(),
     liveWorkers: () => workerStore.liveWorkers(workerAliveMs),
     rabbitmqUrl: config.rabbitmqUrl ?? 'off',
-    relayLag: relay.lag,
+    ...work,
     modelStates: async () => {
       const models = [config.chatModel, config.embeddingModel]
       const states = await Promise.all(models.map((model) => readModelState(redis, prefix, model)))
@@ -98,7 +103,7 @@ export async function startApi({
     watch: news.watch,
     health: createHealth({ probes, vital: 'postgres', restsOn }),
     queues: queues.all(),
-    relayLag: relay.lag,
+    ...work,
     endpoints: [...contextEndpoints({ context, gate, awaitJob }), ...news.endpoints]
   })
   const server = createApiServer(app, { keepAliveMs: config.keepAliveMs, isProxy: isTrustedProxy(app) })

@@ -10,11 +10,11 @@ import { createAuditStore } from '../lib/store/audits.ts'
 import { type Bucket, type ConsumerOrder, createFigures } from '../lib/store/figures.ts'
 import { createLedger } from '../lib/store/ledger.ts'
 import { createBudgetStore } from '../lib/store/budgets.ts'
-import { createRollUpStore } from '../lib/store/roll-ups.ts'
 import { dayMs, type Range } from '../lib/store/spans.ts'
 import { createTransaction } from '../lib/store/transaction.ts'
 import { formatUsd } from '../lib/usage/money.ts'
 import { openBenchDatabase, printTable, quantile } from './bench-database.ts'
+import { rollUpsOver } from '../test/helpers/roll-ups.ts'
 
 /**
  * `npm run bench:admin [-- rows [rounds]]`: fills a schema of its own with audits of 30 days (1,000,000 unless told) and
@@ -91,11 +91,7 @@ async function fill(knex: Knex, until: Date): Promise<void> {
 const { knex, close } = await openBenchDatabase()
 const seconds = (since: number) => `${((performance.now() - since) / 1_000).toFixed(1)} s`
 try {
-  const [figures, audits, rollUps] = [
-    createFigures({ knex }),
-    createAuditQueries({ knex }),
-    createRollUpStore({ knex })
-  ]
+  const [figures, audits, rollUps] = [createFigures({ knex }), createAuditQueries({ knex }), rollUpsOver(knex)]
   const now = new Date()
 
   let since = performance.now()
@@ -127,7 +123,7 @@ function startWriter(database: Knex) {
   })
   const events = createEventLog({ transaction, wake: async () => undefined })
   const write = createAuditWriter({ transaction, audits, events })
-  const rollUps = createRollUpStore({ knex: database })
+  const rollUps = rollUpsOver(database)
   let stopping = false
   let written = 0
   const startedAt = performance.now()

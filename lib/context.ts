@@ -174,7 +174,19 @@ function build({
     onError: (error) => log.warn({ err: error }, 'a credential could not be looked after')
   })
 
-  const admin = createAdmin({ config, knex, redis, subscriber, prefix, transaction, events, audits, log })
+  const admin = createAdmin({
+    config,
+    knex,
+    redis,
+    subscriber,
+    prefix,
+    transaction,
+    events,
+    audits,
+    deadLetters,
+    deadLetterStore,
+    log
+  })
 
   const users = createUserStore(knex)
   const eventStore = createEventStore({ knex })

@@ -1,4 +1,5 @@
 import type { Admin } from '../lib/admin/index.ts'
+import type { ReportWork } from '../lib/background/work-reports.ts'
 import { pause } from '../lib/events/pause.ts'
 import type { Logger } from '../lib/logger.ts'
 import { type Repeated, repeat } from './repeat.ts'
@@ -17,23 +18,27 @@ const breathMs = 50
  */
 export function startAdminWorkers({
   admin: { rollUps, watch, retention, auditRetentionDays },
+  report,
   log
 }: {
   admin: Pick<Admin, 'rollUps' | 'watch' | 'retention' | 'auditRetentionDays'>
+  report?: ReportWork
   log: Logger
 }): Repeated {
   const all = [
     repeat({
-      name: 'roll-ups',
+      name: 'roll_ups',
       everyMs: foldEveryMs,
+      report,
       log,
       async work(signal) {
         while (!signal.aborted && (await rollUps.fold(foldAtOnce))) await pause(breathMs, signal)
       }
     }),
     repeat({
-      name: 'suspicious activity',
+      name: 'suspicious_activity',
       everyMs: lookEveryMs,
+      report,
       log,
       async work() {
         const findings = await watch.look()
@@ -41,11 +46,12 @@ export function startAdminWorkers({
       }
     }),
     repeat({
-      name: 'retention of audits',
+      name: 'audit_retention',
       everyMs: removeEveryMs,
+      report,
       log,
       async work(signal) {
-        while (!signal.aborted && (await retention.removeOld(auditRetentionDays, removeAtOnce)) === removeAtOnce) {
+        while (!signal.aborted && (await retention.removeOld(auditRetentionDays, removeAtOnce))) {
           await pause(breathMs, signal)
         }
       }

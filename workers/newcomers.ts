@@ -1,3 +1,4 @@
+import type { ReportWork } from '../lib/background/work-reports.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { Queues } from '../lib/queues/queues.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
@@ -21,6 +22,7 @@ export function watchNewcomers({
   placesOf,
   seatsOf,
   openPool,
+  report,
   log
 }: {
   queues: Pick<Queues, 'line'>
@@ -29,6 +31,7 @@ export function watchNewcomers({
   seatsOf: (action: AiAction) => Seats
   /** opens a pool that puts back the jobs of those who have a place */
   openPool: (action: AiAction, places: number) => Pool
+  report?: ReportWork | undefined
   log: Logger
 }): Repeated {
   const added = createAddedPlaces({ openPool, log })
@@ -56,7 +59,7 @@ export function watchNewcomers({
     }
   }
 
-  const looking = repeat({ name: 'newcomers', everyMs, work: look, log })
+  const looking = repeat({ name: 'newcomers', everyMs, work: look, report, log })
   return {
     /** Resolves when what runs in added places has ended. */
     async stop() {

@@ -1,3 +1,4 @@
+import type { ReportWork } from '../lib/background/work-reports.ts'
 import { JobError } from '../lib/jobs/job-error.ts'
 import type { createLifecycle } from '../lib/jobs/lifecycle.ts'
 import type { Logger } from '../lib/logger.ts'
@@ -20,12 +21,14 @@ export function watchOrphanedRuns({
   running,
   lifecycle,
   worker,
+  report,
   log
 }: {
   store: Pick<JobStore, 'activeOf'>
   running: Pick<RunningJobs, 'has'>
   lifecycle: Pick<ReturnType<typeof createLifecycle>, 'fail'>
   worker: string
+  report?: ReportWork
   log: Logger
 }): Repeated {
   let suspects = new Set<string>()
@@ -48,5 +51,5 @@ export function watchOrphanedRuns({
     }
   }
 
-  return repeat({ name: 'orphaned runs', everyMs, work: look, log })
+  return repeat({ name: 'orphaned_runs', everyMs, work: look, report, log })
 }

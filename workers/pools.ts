@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import type { ReportWork } from '../lib/background/work-reports.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { Queues } from '../lib/queues/queues.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
@@ -21,6 +22,7 @@ export function createPools({
   queues,
   store,
   runJob,
+  report,
   log
 }: {
   placesOf: ReadonlyMap<AiAction, number>
@@ -30,6 +32,7 @@ export function createPools({
   queues: Pick<Queues, 'of' | 'line'>
   store: Pick<JobStore, 'abandoned'>
   runJob: RunJob
+  report?: ReportWork
   log: Logger
 }): { pause(): Promise<void>; close(): Promise<void> } {
   const actions = [...placesOf.keys()]
@@ -55,6 +58,7 @@ export function createPools({
     queues,
     placesOf,
     openPool: (action, places) => open(action, places, false),
+    report,
     log
   })
   const newcomers = watchNewcomers({
@@ -62,6 +66,7 @@ export function createPools({
     placesOf,
     seatsOf,
     openPool: (action, places) => open(action, places, true),
+    report,
     log
   })
   return {

@@ -1,3 +1,4 @@
+import { type ReportWork, unreported } from '../lib/background/work-reports.ts'
 import { pause } from '../lib/events/pause.ts'
 import type { Logger } from '../lib/logger.ts'
 
@@ -9,22 +10,25 @@ export type Repeated = {
 /**
  * Does something again and again, with a pause after each time. A failure is logged once until it works again: what is
  * repeated must bear being done late.
- * @param name for the log
+ * @param name for the log, health and metrics: lower case and underscores
  * @param work gets a signal that is aborted when it should come to an end
  */
 export function repeat({
   name,
   everyMs,
   work,
+  report = unreported,
   log
 }: {
   name: string
   everyMs: number
   work: (signal: AbortSignal) => Promise<unknown>
+  report?: ReportWork | undefined
   log: Logger
 }): Repeated {
   const stopping = new AbortController()
   const { signal } = stopping
+  const { succeeded, failed } = report(name)
 
   async function run(): Promise<void> {
     let failing = false
@@ -32,9 +36,11 @@ export function repeat({
       try {
         await work(signal)
         failing = false
+        succeeded()
       } catch (error) {
         if (!failing) log.warn({ work: name, err: error }, 'work beside the jobs has to be tried again')
         failing = true
+        failed(error)
       }
       await pause(everyMs, signal)
     }

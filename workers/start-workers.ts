@@ -1,4 +1,5 @@
 import type { Context } from '../lib/context.ts'
+import { createWorkReports } from '../lib/background/work-reports.ts'
 import { createDeadLetterRetry } from '../lib/dead-letters/retry.ts'
 import { createPublisher } from '../lib/events/publisher.ts'
 import { createRelay } from '../lib/events/relay.ts'
@@ -7,12 +8,14 @@ import { readerRedisOptions } from '../lib/gate/redis-options.ts'
 import { createReconciler } from '../lib/jobs/reconciler.ts'
 import { openModels } from '../lib/models/open-models.ts'
 import { createProviderGuard } from '../lib/models/provider-guard.ts'
+import { createBackgroundWorkStore } from '../lib/store/background-work.ts'
 import { createCheckpointStore } from '../lib/store/checkpoints.ts'
 import { createUsageTracker } from '../lib/usage/tracker.ts'
 import { startAdminWorkers } from './admin-workers.ts'
 import { loadAgents } from './agents/graph.ts'
 import { concurrencyOf } from './concurrency.ts'
 import { createHandlers } from './handlers.ts'
+import { createRetries } from './dead-letters.ts'
 import { createHeartbeat } from './heartbeat.ts'
 import { watchOrphanedRuns } from './orphaned-runs.ts'
 import { createPools } from './pools.ts'
@@ -52,9 +55,12 @@ export async function startWorkers({ context, name }: { context: Context; name: 
     log
   })
   await heartbeat.start()
+  const reports = createWorkReports({ store: createBackgroundWorkStore({ knex }), worker: name, log })
+  const report = reports.of
+  reports.start()
   const watch = createRunWatch({ store: jobStore, running, subscriber, prefix, log })
   watch.start()
-  const orphanedRuns = watchOrphanedRuns({ store: jobStore, running, lifecycle, worker: name, log })
+  const orphanedRuns = watchOrphanedRuns({ store: jobStore, running, lifecycle, worker: name, report, log })
   const publisher =
     config.rabbitmqUrl && config.rabbitmqUrl !== 'off'
       ? await createPublisher({ url: config.rabbitmqUrl, exchange: config.eventsExchange, log })
@@ -69,34 +75,44 @@ export async function startWorkers({ context, name }: { context: Context; name: 
     retentionDays: config.eventRetentionDays,
     sinks: [webhookRoom.sink],
     deadLetters,
+    report,
     log
   })
   relay.start()
-  const deadLetterRetry = repeat({
-    name: 'dead letters',
-    everyMs: 1_000,
-    work: createDeadLetterRetry({ store: deadLetterStore, handlers: { ...relay.retries }, log }),
-    log
-  })
-  const webhookPool = createWebhookPool({ ...webhookRoom, subscriber, prefix, log })
+  const webhookPool = createWebhookPool({ ...webhookRoom, subscriber, prefix, deadLetters, report, log })
   webhookPool.start()
   const decisionReader = createDecisionReader({
     redis: openRedis('commands', 'audits', readerRedisOptions),
     prefix,
     onBatch: admin.recordDecisions,
+    setAside: (letter) => deadLetters.setAside({ kind: 'audits', ...letter }),
+    report: report('audits'),
     log
   })
   decisionReader.start()
-  const adminWorkers = startAdminWorkers({ admin, log })
+  const adminWorkers = startAdminWorkers({ admin, report, log })
   const reconciler = createReconciler({
     store: jobStore,
     queues,
     ledger,
     checkpoints: createCheckpointStore({ knex, schema: config.databaseSchema }),
+    deadLetters,
+    report,
     everyMs: config.reconcileMs,
     log
   })
   reconciler.start()
+  const deadLetterRetry = repeat({
+    name: 'dead_letters',
+    everyMs: 1_000,
+    work: createDeadLetterRetry({
+      store: deadLetterStore,
+      handlers: { ...relay.retries, ...createRetries({ admin }) },
+      log
+    }),
+    report,
+    log
+  })
   const placesOf = new Map(
     config.workerQueues.map((action) => [action, concurrencyOf(action, config.workerConcurrency)])
   )
@@ -107,6 +123,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
     queues,
     store: jobStore,
     runJob,
+    report,
     log
   })
 
@@ -129,6 +146,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
       await deadLetterRetry.stop()
       await relay.stop()
       await publisher?.close()
+      await reports.stop()
       await heartbeat.stop()
     }
   }

@@ -1,3 +1,4 @@
+import type { ReportWork } from '../lib/background/work-reports.ts'
 import type { Logger } from '../lib/logger.ts'
 import { workerAliveMs } from '../lib/jobs/lifecycle.ts'
 import type { Queues } from '../lib/queues/queues.ts'
@@ -19,6 +20,7 @@ export function watchDeadWorkers({
   queues,
   placesOf,
   openPool,
+  report,
   log
 }: {
   store: Pick<JobStore, 'abandoned'>
@@ -26,6 +28,7 @@ export function watchDeadWorkers({
   /** places of this process for each action it works on */
   placesOf: ReadonlyMap<AiAction, number>
   openPool: (action: AiAction, places: number) => Pool
+  report?: ReportWork | undefined
   log: Logger
 }): Repeated {
   const added = createAddedPlaces({ openPool, log })
@@ -49,7 +52,7 @@ export function watchDeadWorkers({
     }
   }
 
-  const looking = repeat({ name: 'takeover', everyMs, work: look, log })
+  const looking = repeat({ name: 'takeover', everyMs, work: look, report, log })
   return {
     /** Resolves when what runs in added places has ended. */
     async stop() {

@@ -1,10 +1,21 @@
 import type { Redis } from 'ioredis'
+import { type ReportWork, unreported } from '../lib/background/work-reports.ts'
+import { createSweeper } from '../lib/batches/sweep.ts'
+import type { DeadLetters } from '../lib/dead-letters/dead-letters.ts'
 import { createDoorbell } from '../lib/events/doorbell.ts'
-import { pause } from '../lib/events/pause.ts'
 import type { Logger } from '../lib/logger.ts'
-import type { DeliveryStore, DueDelivery, Places, UnderWay } from '../lib/store/webhook-deliveries.ts'
+import { isOutage } from '../lib/outage.ts'
+import {
+  type DeliveryStore,
+  type DueDelivery,
+  deliveryKind,
+  deliveryRetentionKind,
+  type Places,
+  type UnderWay
+} from '../lib/store/webhook-deliveries.ts'
 import type { Deliver } from '../lib/webhooks/deliver.ts'
 import { deliveriesChannel } from '../lib/webhooks/ring.ts'
+import { type Repeated, repeat } from './repeat.ts'
 
 export type WebhookPool = {
   start(): void
@@ -31,6 +42,8 @@ export function createWebhookPool({
   prefix,
   deliver,
   deliveries,
+  deadLetters,
+  report = unreported,
   places = usualPlaces,
   log
 }: {
@@ -38,19 +51,35 @@ export function createWebhookPool({
   subscriber: Redis
   prefix: string
   deliver: Deliver
-  deliveries: Pick<DeliveryStore, 'take' | 'removeOld'>
+  deliveries: Pick<DeliveryStore, 'take' | 'removeOld' | 'old' | 'remove'>
+  deadLetters: DeadLetters
+  report?: ReportWork
   places?: Places
   log: Logger
 }): WebhookPool {
   const stopping = new AbortController()
+  const sweep = createSweeper({ kind: deliveryRetentionKind, deadLetters })
+  const serving = report('webhook_deliveries')
   const bell = createDoorbell()
   const channel = deliveriesChannel(prefix)
   const underWay = new Map<string, UnderWay>()
   const attempts = new Set<Promise<void>>()
   let running: Promise<unknown> | undefined
+  let cleaning: Repeated | undefined
 
   const onMessage = (from: string) => {
     if (from === channel) bell.ring()
+  }
+
+  /** One whose end the database will not take would be sent again and again. */
+  async function noteFailure(key: string, error: unknown): Promise<void> {
+    log.warn({ deliveryId: key, err: error }, 'a webhook delivery could not be attempted')
+    if (isOutage(error)) return
+    await deadLetters
+      .setAside({ kind: deliveryKind, key, error })
+      .catch((failure: unknown) =>
+        log.warn({ deliveryId: key, err: failure }, 'a webhook delivery could not be put aside')
+      )
   }
 
   async function attempt(delivery: DueDelivery): Promise<void> {
@@ -60,7 +89,7 @@ export function createWebhookPool({
     try {
       await deliver(delivery)
     } catch (error) {
-      log.warn({ deliveryId: delivery.id, err: error }, 'a webhook delivery could not be attempted')
+      await noteFailure(delivery.id, error)
     }
     const left = (underWay.get(webhookId) as UnderWay).count - 1
     if (left > 0) underWay.set(webhookId, { ...own, slow, count: left })
@@ -69,29 +98,30 @@ export function createWebhookPool({
   }
 
   async function serve(): Promise<void> {
+    let failing = false
     while (!stopping.signal.aborted) {
       try {
         for (const delivery of await deliveries.take(places, [...underWay.values()], leaseMs)) {
           const made = attempt(delivery).finally(() => attempts.delete(made))
           attempts.add(made)
         }
+        failing = false
+        serving.succeeded()
       } catch (error) {
-        log.warn({ err: error }, 'webhook deliveries could not be taken')
+        serving.failed(error)
+        if (!failing) log.warn({ err: error }, 'webhook deliveries could not be taken')
+        failing = true
       }
       await bell.wait(lookEveryMs, stopping.signal)
     }
   }
 
-  async function clean(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      try {
-        await deliveries.removeOld(keepDays, cleanBatch)
-      } catch (error) {
-        log.warn({ err: error }, 'old webhook deliveries could not be removed')
-      }
-      await pause(cleanEveryMs, stopping.signal)
-    }
-  }
+  const clean = () =>
+    sweep({
+      all: () => deliveries.removeOld(keepDays, cleanBatch),
+      next: () => deliveries.old(keepDays, cleanBatch),
+      these: deliveries.remove
+    })
 
   return {
     start() {
@@ -100,12 +130,14 @@ export function createWebhookPool({
       subscriber
         .subscribe(channel)
         .catch((error: unknown) => log.warn({ err: error }, 'webhook deliveries come by looking only'))
-      running = Promise.all([serve(), clean()])
+      running = serve()
+      cleaning = repeat({ name: 'delivery_retention', everyMs: cleanEveryMs, work: clean, report, log })
     },
     async stop() {
       stopping.abort()
       subscriber.off('message', onMessage)
       await running
+      await cleaning?.stop()
       await Promise.all(attempts)
     }
   }

@@ -3,10 +3,11 @@ import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { ModelState } from '../../lib/models/provider-guard.ts'
 import { createHealthCheckStore } from '../../lib/store/health-checks.ts'
+import type { FailingWork } from '../../lib/store/background-work.ts'
 import type { RelayLag } from '../../lib/store/relay.ts'
 import { createBrokerProbe } from './broker-probe.ts'
 import type { Probe, ProbeResult } from './health.ts'
-import { relayResult } from './work-probe.ts'
+import { backgroundResult, relayResult } from './work-probe.ts'
 import { databaseProbe, redisProbe } from './write-probes.ts'
 
 type Needs = {
@@ -22,16 +23,37 @@ type Needs = {
   modelStates: () => Promise<Record<string, ModelState>>
   /** how far the log got out */
   relayLag: () => Promise<RelayLag>
+  /** what of the work beside the jobs fails */
+  failingWork: () => Promise<FailingWork[]>
+  /** how much was put aside, by kind */
+  countDeadLetters: () => Promise<Record<string, number>>
 }
 
 /** By which service each component is seen that is none itself. */
-export const restsOn = { workers: 'postgres', relay: 'postgres', queues: 'redis', models: 'redis' }
+export const restsOn = {
+  workers: 'postgres',
+  relay: 'postgres',
+  background: 'postgres',
+  queues: 'redis',
+  models: 'redis'
+}
 
 const databaseMs = 1_500
 
 /** The components every instance has: services are asked to do what the work asks of them. `close` lets go of the broker. */
-export function createProbes({ knex, redis, prefix, queues, liveWorkers, rabbitmqUrl, modelStates, relayLag }: Needs): {
-  probes: Record<'postgres' | 'redis' | 'rabbitmq' | 'workers' | 'queues' | 'models' | 'relay', Probe>
+export function createProbes({
+  knex,
+  redis,
+  prefix,
+  queues,
+  liveWorkers,
+  rabbitmqUrl,
+  modelStates,
+  relayLag,
+  failingWork,
+  countDeadLetters
+}: Needs): {
+  probes: Record<'postgres' | 'redis' | 'rabbitmq' | 'workers' | 'queues' | 'models' | 'relay' | 'background', Probe>
   close: () => Promise<void>
 } {
   const broker = createBrokerProbe({ url: rabbitmqUrl })
@@ -52,6 +74,9 @@ export function createProbes({ knex, redis, prefix, queues, liveWorkers, rabbitm
     },
     async relay(): Promise<ProbeResult> {
       return relayResult(await relayLag())
+    },
+    async background(): Promise<ProbeResult> {
+      return backgroundResult(...(await Promise.all([failingWork(), countDeadLetters()])))
     },
     async queues(): Promise<ProbeResult> {
       return { state: 'ok', jobs: await countJobs(queues) }

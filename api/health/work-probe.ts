@@ -1,3 +1,4 @@
+import type { FailingWork } from '../../lib/store/background-work.ts'
 import type { RelayLag } from '../../lib/store/relay.ts'
 import type { ProbeResult } from './health.ts'
 
@@ -16,5 +17,14 @@ export function relayResult({ unplaced, unplacedSeconds, sinks }: RelayLag): Pro
     ...(late.length > 0 ? { late } : {}),
     unplaced,
     sinks: Object.fromEntries(sinks.map(({ sink, ...facts }) => [sink, facts]))
+  }
+}
+
+/** How the work beside the jobs goes: `degraded` names what fails or hangs, and why. What was put aside is counted. */
+export function backgroundResult(failing: FailingWork[], deadLetters: Record<string, number>): ProbeResult {
+  return {
+    state: failing.length > 0 ? 'degraded' : 'ok',
+    ...(failing.length > 0 ? { failing } : {}),
+    deadLetters
   }
 }

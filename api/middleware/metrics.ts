@@ -1,12 +1,11 @@
 import type { Queue } from 'bullmq'
 import type { RequestHandler } from 'express'
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { RelayLag } from '../../lib/store/relay.ts'
 import { countJobs } from '../health/probes.ts'
-import { measureRelay } from './work-metrics.ts'
+import { measureWork, type WorkNeeds } from './work-metrics.ts'
 
 /** Metrics of one API process, in a registry of its own. */
-export function createMetrics({ queues, relayLag }: { queues: Queue[]; relayLag: () => Promise<RelayLag> }): {
+export function createMetrics({ queues, ...work }: WorkNeeds & { queues: Queue[] }): {
   observe: RequestHandler
   registry: Registry
 } {
@@ -33,7 +32,7 @@ export function createMetrics({ queues, relayLag }: { queues: Queue[]; relayLag:
     }
   })
   void depth
-  measureRelay(registry, relayLag)
+  measureWork(registry, work)
 
   return {
     registry,

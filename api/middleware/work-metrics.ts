@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client'
+import type { FailingWork } from '../../lib/store/background-work.ts'
 import type { RelayLag } from '../../lib/store/relay.ts'
 
 type Sample = { labels: Record<string, string>; value: number }
@@ -6,8 +7,14 @@ type Sample = { labels: Record<string, string>; value: number }
 /** Gauges of one scrape are collected at the same time, and share what they ask for. */
 const sharedForMs = 200
 
-/** How far the log got out. Read when metrics are asked for; absent while PostgreSQL is away. */
-export function measureRelay(registry: Registry, relayLag: () => Promise<RelayLag>): void {
+export type WorkNeeds = {
+  relayLag: () => Promise<RelayLag>
+  failingWork: () => Promise<FailingWork[]>
+  countDeadLetters: () => Promise<Record<string, number>>
+}
+
+/** How the work beside the jobs goes. Read when metrics are asked for; absent while PostgreSQL is away. */
+export function measureWork(registry: Registry, { relayLag, failingWork, countDeadLetters }: WorkNeeds): void {
   const lag = shared(relayLag)
   gauge(registry, {
     name: 'goals_relay_lag_events',
@@ -35,6 +42,18 @@ export function measureRelay(registry: Registry, relayLag: () => Promise<RelayLa
       (await lag()).sinks.flatMap(({ sink, failing }) =>
         failing ? [{ labels: { sink, code: failing.code }, value: 1 }] : []
       )
+  })
+  gauge(registry, {
+    name: 'goals_background_work_failing',
+    help: '1 for each work beside the jobs that fails or hangs, by the code of its failure',
+    labels: ['work', 'code'],
+    sample: async () => (await failingWork()).map(({ work, code }) => ({ labels: { work, code }, value: 1 }))
+  })
+  gauge(registry, {
+    name: 'goals_dead_letters',
+    help: 'What failed by itself in a shared batch and was put aside, by kind',
+    labels: ['kind'],
+    sample: async () => Object.entries(await countDeadLetters()).map(([kind, value]) => ({ labels: { kind }, value }))
   })
 }
 

@@ -1,12 +1,14 @@
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
+import type { DeadLetters } from '../dead-letters/dead-letters.ts'
 import type { EventLog } from '../events/log.ts'
 import { defaultLimits, mergeLimits } from '../gate/limits.ts'
 import type { Logger } from '../logger.ts'
 import { createAuditQueries } from '../store/audit-queries.ts'
-import { createAuditRetention } from '../store/audit-retention.ts'
+import { createAuditRetentionStore } from '../store/audit-retention.ts'
 import type { AuditStore } from '../store/audits.ts'
+import type { DeadLetterStore } from '../store/dead-letters.ts'
 import { createFigures } from '../store/figures.ts'
 import { createLimitOverrideStore } from '../store/limit-overrides.ts'
 import { createPriceStore } from '../store/prices.ts'
@@ -18,6 +20,8 @@ import { createUserStore } from '../store/users-credentials.ts'
 import { createAuditWriter } from './audit-writer.ts'
 import { createLiveOverrides } from './limit-overrides.ts'
 import { createMustExist } from './people.ts'
+import { createAuditRetention } from './retention.ts'
+import { createRollUps } from './roll-ups.ts'
 import { createSuspicionRules } from './suspicion-rules.ts'
 import { createSuspicionWatch } from './suspicion-watch.ts'
 
@@ -32,6 +36,8 @@ export type AdminNeeds = {
   transaction: Transaction
   events: EventLog
   audits: AuditStore
+  deadLetters: DeadLetters
+  deadLetterStore: DeadLetterStore
   log: Logger
 }
 
@@ -39,7 +45,19 @@ export type AdminNeeds = {
  * What watches over usage: audits, their figures, limits of single users, prices, suspicious activity. Starts nothing:
  * an API process starts `overrides`, a worker process gives it to `startAdminWorkers`.
  */
-export function createAdmin({ config, knex, redis, subscriber, prefix, transaction, events, audits, log }: AdminNeeds) {
+export function createAdmin({
+  config,
+  knex,
+  redis,
+  subscriber,
+  prefix,
+  transaction,
+  events,
+  audits,
+  deadLetters,
+  deadLetterStore,
+  log
+}: AdminNeeds) {
   const figures = createFigures({ knex })
   const suspicious = createSuspiciousStore({ knex })
   const rules = createSuspicionRules({ store: suspicious, figures, thresholds: config.suspiciousThresholds })
@@ -62,9 +80,9 @@ export function createAdmin({ config, knex, redis, subscriber, prefix, transacti
     usage: createUsageStore({ knex }),
     prices: createPriceStore({ knex }),
     rules,
-    watch: createSuspicionWatch({ rules, store: suspicious, transaction, events }),
-    rollUps: createRollUpStore({ knex }),
-    retention: createAuditRetention({ knex }),
+    watch: createSuspicionWatch({ rules, store: suspicious, transaction, events, deadLetters }),
+    rollUps: createRollUps({ store: createRollUpStore({ knex }), deadLetters }),
+    retention: createAuditRetention({ store: createAuditRetentionStore({ knex }), deadLetters, deadLetterStore }),
     auditRetentionDays: config.auditRetentionDays
   }
 }

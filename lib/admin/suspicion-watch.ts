@@ -1,4 +1,6 @@
+import type { DeadLetters } from '../dead-letters/dead-letters.ts'
 import type { EventLog } from '../events/log.ts'
+import { isOutage } from '../outage.ts'
 import { minuteMs } from '../store/spans.ts'
 import type { SuspiciousStore } from '../store/suspicious.ts'
 import type { Transaction } from '../store/transaction.ts'
@@ -6,6 +8,7 @@ import { toldNews } from '../store/told-news.ts'
 import type { Finding, Rule } from './suspicion-rules.ts'
 
 const type = 'rate_limit.suspicious'
+export const suspicionKind = 'suspicious_activity'
 const everyMs = minuteMs
 /** Audits that come late, because a writer died or waited for the database, are still seen. */
 const latenessMs = 5 * minuteMs
@@ -21,12 +24,14 @@ export function createSuspicionWatch({
   rules,
   store,
   transaction,
-  events
+  events,
+  deadLetters
 }: {
   rules: Rule[]
   store: SuspiciousStore
   transaction: Transaction
   events: EventLog
+  deadLetters: DeadLetters
 }) {
   async function tell({ userId, code, observed, threshold, day }: Finding, from: Date, now: Date): Promise<void> {
     await transaction.transact(async (trx) => {
@@ -39,20 +44,45 @@ export function createSuspicionWatch({
     })
   }
 
+  /** A finding that cannot be told keeps no other back. */
+  async function tellOrSetAside(finding: Finding, from: Date, now: Date): Promise<void> {
+    try {
+      await tell(finding, from, now)
+    } catch (error) {
+      if (isOutage(error)) throw error
+      const { userId, code, day } = finding
+      const key = [userId, code, ...(day ? [day.toISOString()] : [])].join(' ')
+      await deadLetters.setAside({ kind: suspicionKind, key, payload: { ...finding, from, now }, error })
+    }
+  }
+
   return {
+    /** Tells a finding that was put aside. */
+    async retry(payload: unknown): Promise<void> {
+      const { from, now, day, ...finding } = payload as Finding & { from: string; now: string; day?: string }
+      await tell({ ...finding, ...(day ? { day: new Date(day) } : {}) }, new Date(from), new Date(now))
+    },
+
     /** @returns how many findings it saw, or `undefined` when it is not yet time to look again */
     async look(now = new Date()): Promise<number | undefined> {
       const look = await store.beginLook(now, everyMs)
       if (!look) return undefined
       const gapMs = look.before ? Math.min(now.getTime() - look.before.getTime(), longestGapMs) : longestGapMs
       let seen = 0
+      const errors: unknown[] = []
       for (const { windowMs, find } of rules) {
         const from = new Date(now.getTime() - windowMs - gapMs - latenessMs)
-        for (const finding of await find({ from, to: now })) {
-          await tell(finding, from, now)
-          seen += 1
+        try {
+          for (const finding of await find({ from, to: now })) {
+            await tellOrSetAside(finding, from, now)
+            seen += 1
+          }
+        } catch (error) {
+          if (isOutage(error)) throw error
+          errors.push(error) // the other rules have nothing to do with it
         }
       }
+      if (errors.length > 0) throw errors[0]
       return seen
     }
   }

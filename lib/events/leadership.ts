@@ -1,3 +1,4 @@
+import { type ReportWork, unreported } from '../background/work-reports.ts'
 import { createBisect } from '../batches/bisect.ts'
 import type { DeadLetters } from '../dead-letters/dead-letters.ts'
 import type { Logger } from '../logger.ts'
@@ -20,6 +21,7 @@ export type Leadership = {
   retentionDays: number
   /** rings when there is something to place */
   bell: Doorbell
+  report?: ReportWork | undefined
   stopping: AbortSignal
   log: Logger
 }
@@ -48,6 +50,7 @@ export async function lead({
   leaseMs,
   retentionDays,
   bell,
+  report = unreported,
   stopping,
   log
 }: Leadership): Promise<void> {
@@ -92,15 +95,19 @@ export async function lead({
   /** Runs `step` until the term is over; a step that fails is tried again after `retryMs`. */
   async function repeat(what: string, retryMs: number, step: () => Promise<void>): Promise<void> {
     let failures = 0
+    const { succeeded, failed, ended } = report(`relay_${what.replaceAll(' ', '_')}`)
     while (!over.aborted) {
       try {
         await step()
         failures = 0
+        succeeded()
       } catch (error) {
+        failed(error)
         if (failures++ === 0) log.warn({ what, err: error }, 'relay step failed')
         await pause(retryMs, over)
       }
     }
+    ended()
   }
 
   const renew = repeat('renew', 100, async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
+import type { ReportWork } from '../background/work-reports.ts'
 import type { DeadLetters } from '../dead-letters/dead-letters.ts'
 import type { RetryDeadLetter } from '../dead-letters/retry.ts'
 import type { Logger } from '../logger.ts'
@@ -50,6 +51,7 @@ export function createRelay({
   retentionDays,
   sinks = [],
   deadLetters,
+  report,
   log
 }: {
   knex: Knex
@@ -62,6 +64,7 @@ export function createRelay({
   sinks?: Sink[]
   /** where events go that cannot be placed, delivered or removed by themselves */
   deadLetters: DeadLetters
+  report?: ReportWork
   log: Logger
 }): Relay {
   const store = createRelayStore({ knex })
@@ -96,6 +99,7 @@ export function createRelay({
             leaseMs,
             retentionDays,
             bell,
+            report,
             log,
             stopping: stopping.signal
           } satisfies Leadership)

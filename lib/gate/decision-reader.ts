@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { v7 as newId } from 'uuid'
+import { createBisect } from '../batches/bisect.ts'
+import { NamedFailure } from '../failure.ts'
 import type { GateLog } from './decider.ts'
 import { type DecisionRecord, decodeDecision } from './decision.ts'
 import { createDecisionStream, type StreamEntry } from './decision-stream.ts'
 import { createGateKeys } from './keys.ts'
 import type { RedisClient } from './script.ts'
-import { storeBatch } from './store-batch.ts'
 
 export type DecisionReaderOptions = {
   redis: RedisClient
@@ -15,6 +16,10 @@ export type DecisionReaderOptions = {
    * tried again. Ids within a batch are distinct.
    */
   onBatch: (decisions: DecisionRecord[]) => Promise<void>
+  /** Keeps a decision that cannot be stored by itself, or an entry that is none. */
+  setAside: (letter: { key: string; payload: unknown; error: unknown }) => Promise<void>
+  /** hears how each round went */
+  report?: { succeeded(): void; failed(error: unknown): void }
   log: GateLog
   /** decisions in one batch, at most; also all that is held in memory */
   batchSize?: number
@@ -27,9 +32,10 @@ export type DecisionReaderOptions = {
   maxStreamLength?: number
 }
 
-type Held = { entry: StreamEntry; decision: DecisionRecord; strikes: number }
+type Held = { entry: StreamEntry; decision: DecisionRecord }
 
-const mostStrikes = 5
+/** As many as are tried alone before all are doubted (`lib/batches/bisect.ts`). */
+const triedAlone = 3
 const longestWaitMs = 5_000
 
 /**
@@ -37,10 +43,24 @@ const longestWaitMs = 5_000
  * `onBatch` has resolved for it, and what a reader that died was given goes to another. So each decision arrives at least
  * once, and is stored once because `onBatch` goes by its id.
  */
-export function createDecisionReader({ redis, prefix, onBatch, log, ...options }: DecisionReaderOptions) {
+export function createDecisionReader({
+  redis,
+  prefix,
+  onBatch,
+  setAside,
+  report,
+  log,
+  ...options
+}: DecisionReaderOptions) {
   const { batchSize = 500, idleMs = 250, claimAfterMs = 30_000, admittedForMs = 15 * 60_000 } = options
   const keys = createGateKeys(prefix)
   const stream = createDecisionStream(redis, keys, newId(), options.maxStreamLength ?? 100_000)
+  const bisect = createBisect<Held[]>({
+    async setAside(same, error) {
+      const decision = decisionToKeep(same)
+      await setAside({ key: decision.id, payload: { decision }, error })
+    }
+  })
   let stopping: AbortController | undefined
   let running: Promise<void> | undefined
   /** given to us and not stored yet */
@@ -59,44 +79,33 @@ export function createDecisionReader({ redis, prefix, onBatch, log, ...options }
     const unreadable: StreamEntry[] = []
     for (const entry of entries) {
       const decision = decodeDecision(entry.fields)
-      if (decision) held.push({ entry, decision, strikes: 0 })
+      if (decision) held.push({ entry, decision })
       else unreadable.push(entry)
     }
-    await discard(unreadable, 'entries that are no decisions were put aside')
+    for (const entry of unreadable) await discard(entry)
   }
 
-  async function discard(entries: StreamEntry[], message: string) {
-    if (entries.length === 0) return
-    const written = entries.filter(({ fields }) => fields.length > 0)
-    if (written.length > 0) log.error({ entries: written.length }, message)
-    await stream.reject(written)
-    await stream.settle(entries)
+  /** Entries deleted in the meantime come without fields: there is nothing to keep. */
+  async function discard(entry: StreamEntry) {
+    const error = new NamedFailure('unreadable', 'the entry is no decision')
+    if (entry.fields.length > 0) await setAside({ key: nameOf(entry), payload: { fields: entry.fields }, error })
+    await stream.settle([entry])
   }
 
-  /** Stores what is held, or what of it can be stored. Rejects when nothing can. */
+  /** Stores what is held, but for what cannot be stored by itself. Rejects when something is left. */
   async function store() {
     const byId = Map.groupBy(held, ({ decision }) => decision.id)
-    const groups = [...byId.values()]
-    const { stored, failed, lastError } = await storeBatch(groups, (part) => onBatch(part.map(decisionToKeep)))
-
-    const done = new Set(stored.flat())
-    held = held.filter((one) => !done.has(one))
-    await stream.settle([...done].map(({ entry }) => entry))
-    if (held.length === 0) return
-
-    // Not the same ones first again, or three bad rows would look like a store that is away for ever.
-    held.push(...held.splice(0, failed.length))
-    if (stored.length === 0) throw lastError
-
-    // Others were stored at the same time, so it is not the store: after some tries these are put aside.
-    log.warn({ err: lastError, held: held.length }, 'some decisions could not be stored')
-    for (const one of failed.flat()) one.strikes += 1
-    const hopeless = held.filter(({ strikes }) => strikes >= mostStrikes)
-    held = held.filter(({ strikes }) => strikes < mostStrikes)
-    await discard(
-      hopeless.map(({ entry }) => entry),
-      'decisions that cannot be stored were put aside'
-    )
+    const { done, aside, error } = await bisect([...byId.values()], async (part) => {
+      await onBatch(part.map(decisionToKeep))
+      return undefined
+    })
+    const ended = new Set([...done, ...aside].flat())
+    held = held.filter((one) => !ended.has(one))
+    await stream.settle([...ended].map(({ entry }) => entry))
+    if (error === undefined) return
+    // Not the same ones first again, or a few bad ones would look like a store that is away.
+    held.push(...held.splice(0, triedAlone))
+    throw error
   }
 
   async function run(signal: AbortSignal) {
@@ -110,7 +119,9 @@ export function createDecisionReader({ redis, prefix, onBatch, log, ...options }
         if (held.length === 0) await rest(idleMs, signal)
         else await store()
         waitMs = 0
+        report?.succeeded()
       } catch (error) {
+        report?.failed(error)
         waitMs = Math.min(longestWaitMs, Math.max(idleMs, waitMs * 2))
         log.warn({ err: error, held: held.length, waitMs }, 'decisions have to wait for their audit rows')
         await rest(waitMs, signal)

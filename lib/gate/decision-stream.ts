@@ -79,13 +79,6 @@ export function createDecisionStream(redis: RedisClient, keys: GateKeys, consume
       )
     },
 
-    /** Puts entries aside that cannot be stored, the last thousand of each shard, for people to look at. */
-    async reject(entries: StreamEntry[]): Promise<void> {
-      await Promise.all(
-        entries.map(({ shard, fields }) => redis.xadd(keys.rejected(shard), 'MAXLEN', '~', 1_000, '*', ...fields))
-      )
-    },
-
     /** Makes decisions of admissions older than `idleMs`. @returns how many */
     async sweep(idleMs: number): Promise<number> {
       const moved = await Promise.all(

@@ -29,8 +29,6 @@ export function createGateKeys(prefix: string) {
     decisions: (shard: number) => `${tag(shard)}:decisions`,
     /** admitted requests whose decision is not final yet */
     admitted: (shard: number) => `${tag(shard)}:admitted`,
-    /** decisions whose audit row was refused again and again while others were taken */
-    rejected: (shard: number) => `${tag(shard)}:rejected`,
     /** sorted set of API processes and when they were last heard */
     processes: `{${plain}:gate}:processes`,
     bucket: (subject: Subject, name: BucketName) => `${tag(shardOf(subject))}:${subjectKey(subject)}:${name}`,

@@ -1,9 +1,14 @@
+import { type ReportWork, unreported } from '../background/work-reports.ts'
+import { createSweeper } from '../batches/sweep.ts'
+import type { DeadLetters } from '../dead-letters/dead-letters.ts'
+import { NamedFailure } from '../failure.ts'
 import type { Logger } from '../logger.ts'
 import { isOutage } from '../outage.ts'
 import type { Queues } from '../queues/queues.ts'
 import { aiActions } from '../schemas/actions.ts'
 import type { JobStore } from '../store/jobs.ts'
-import type { OpenJob } from '../store/open-jobs.ts'
+import type { CheckpointStore } from '../store/checkpoints.ts'
+import { type OpenJob, queuelessKind } from '../store/open-jobs.ts'
 import type { Ledger } from '../store/ledger.ts'
 import { workerAliveMs } from './lifecycle.ts'
 
@@ -16,6 +21,7 @@ const atOnce = 100
  */
 const intentAgeMs = 30_000
 const sweptAtOnce = 200
+const comparedAgainMs = 60_000
 
 /**
  * Makes Redis agree with Postgres: every open job must be in its queue. Compares open rows with BullMQ's own state of
@@ -27,6 +33,8 @@ export function createReconciler({
   queues,
   ledger,
   checkpoints,
+  deadLetters,
+  report = unreported,
   everyMs,
   log
 }: {
@@ -34,16 +42,20 @@ export function createReconciler({
   queues: Queues
   ledger: Ledger
   /** steps of agents' runs, which outlive a run that was cut off */
-  checkpoints?: { dropEnded(limit: number): Promise<number> }
+  checkpoints?: Pick<CheckpointStore, 'dropEnded' | 'ended' | 'drop'>
+  deadLetters: DeadLetters
+  report?: ReportWork
   everyMs: number
   log: Logger
 }) {
   let timer: NodeJS.Timeout | undefined
   let running: Promise<unknown> | undefined
-  let failing = false
+  const sweepCalls = createSweeper({ kind: 'unsettled_calls', deadLetters })
+  const sweepCheckpoints = createSweeper({ kind: 'checkpoints', deadLetters })
 
   /** Puts one job back if its queue does not know it, or takes it for finished. @returns whether it did */
   async function repair({ id, user_id: owner, action, origin, status, early_ms, held }: OpenJob): Promise<boolean> {
+    if (!aiActions.includes(action)) return false // newer processes know it
     if (held) return false // it is being run; when its worker dies a later pass will see it again
     const state = await queues.of(action).getJobState(id)
     if (state === 'completed' || state === 'failed') await queues.of(action).remove(id)
@@ -54,7 +66,7 @@ export function createReconciler({
   }
 
   /**
-   * One that cannot be repaired, such as a job of an action that only newer processes know, keeps no other waiting. A
+   * One that cannot be repaired keeps no other waiting. A
    * Redis that is away, or that takes no writes, ends the pass.
    */
   async function repairOrNote(job: OpenJob, failures: { job: OpenJob; error: unknown }[]): Promise<boolean> {
@@ -81,35 +93,66 @@ export function createReconciler({
       if (jobs.length < pageSize) break
       after = jobs.at(-1)?.id
     }
-    const [first] = failures
-    if (first) {
-      const { id, action } = first.job
-      log.warn(
-        { jobs: failures.length, jobId: id, action, err: first.error },
-        'jobs could not be compared with their queues'
-      )
-    }
+    for (const { job, error } of failures) await setAside(job, error)
     // A process that died between adding a job and giving it a place left it behind everybody else's.
-    await Promise.all(aiActions.map((action) => queues.line(action).place()))
-    const swept = await ledger.sweep(intentAgeMs)
-    await checkpoints?.dropEnded(sweptAtOnce)
-    if (repaired > 0 || swept > 0) log.info({ repaired, swept }, 'queues reconciled with the database')
+    const placed = await Promise.allSettled(aiActions.map((action) => queues.line(action).place()))
+    const failed = placed.find((one) => one.status === 'rejected')
+    if (failed) throw failed.reason
+    if (repaired > 0) log.info({ repaired }, 'queues reconciled with the database')
     return repaired
+  }
+
+  /** It is compared again by itself after a while, and no other waits for it. */
+  async function setAside({ id }: OpenJob, cause: unknown): Promise<void> {
+    const error = new NamedFailure('not_compared', 'its queue did not say how it stands', {
+      cause,
+      retryAfterMs: comparedAgainMs
+    })
+    await deadLetters.setAside({ kind: queuelessKind, key: id, error })
+  }
+
+  async function sweep(): Promise<void> {
+    const swept = await sweepCalls({
+      all: () => ledger.sweep(intentAgeMs, sweptAtOnce),
+      next: () => ledger.forsaken(intentAgeMs, sweptAtOnce),
+      these: ledger.forsake
+    })
+    if (swept) log.info({ swept }, 'model calls that nobody will settle are marked')
+  }
+
+  async function dropCheckpoints(): Promise<void> {
+    if (!checkpoints) return
+    await sweepCheckpoints({
+      all: () => checkpoints.dropEnded(sweptAtOnce),
+      next: () => checkpoints.ended(sweptAtOnce),
+      these: checkpoints.drop
+    })
+  }
+
+  /** One fails without the others. */
+  const parts = [
+    { work: reconcile, ...report('reconciler'), failing: false },
+    { work: sweep, ...report('unsettled_calls'), failing: false },
+    { work: dropCheckpoints, ...report('checkpoints'), failing: false }
+  ]
+
+  async function pass(): Promise<void> {
+    for (const part of parts) {
+      try {
+        await part.work()
+        part.failing = false
+        part.succeeded()
+      } catch (error) {
+        if (!part.failing) log.warn({ err: error }, 'queues could not be reconciled, trying again')
+        part.failing = true
+        part.failed(error)
+      }
+    }
   }
 
   function schedule(): void {
     timer = setTimeout(() => {
-      running = reconcile()
-        .then(
-          () => {
-            failing = false
-          },
-          (error: unknown) => {
-            if (!failing) log.warn({ err: error }, 'queues could not be reconciled, trying again')
-            failing = true
-          }
-        )
-        .finally(schedule)
+      running = pass().finally(schedule)
     }, everyMs)
   }
 

@@ -1,4 +1,5 @@
-import type OpenAI from 'openai'
+import OpenAI from 'openai'
+import { isAboutMember } from '../batches/about-member.ts'
 import { JobError } from '../jobs/job-error.ts'
 import { createTurns } from '../sharing/turns.ts'
 import type { Ledger } from '../store/ledger.ts'
@@ -126,6 +127,8 @@ export function createEmbed({
 
   /** One provider request for these members; settles each of their promises and never throws itself. */
   async function send(members: Member[]): Promise<void> {
+    if (members.length === 0) return
+    let paid = false
     try {
       const texts = members.flatMap((member) => member.texts)
       const signal = allAborted(members)
@@ -152,38 +155,42 @@ export function createEmbed({
         const failure = providerFailure(error)
         await booking.settle(emptySettlement(failure.charge, failure.error.code, members.length))
         await (signal.aborted ? guard.leave(model) : guard.report(model, failure))
-        // One member's bad input must not fail the others: each is asked for alone.
-        if (members.length > 1 && !failure.error.retryable) {
-          await Promise.all(members.map((member) => send([member])))
-          return
-        }
+        // One member's bad input must not fail the others.
+        if (members.length > 1 && isAboutInput(error)) return await sendHalves(members)
         throw failure.error
       }
+      paid = true
       const parts = apportion(
         reply.promptTokens,
         members.map(({ tokens }) => tokens)
       )
       let next = 0
       const answers = members.map((member) => reply.vectors.slice(next, (next += member.texts.length)))
-      await booking.settle({
-        state: 'settled',
-        usage: inputTokens(reply.promptTokens),
-        requestId: reply.requestId,
-        shares: members.map((_, index) => ({
-          usage: inputTokens(parts[index] as number),
-          response: (answers[index] as number[][]).map(encodeVector)
-        }))
+      const settled = { state: 'settled' as const, usage: inputTokens(reply.promptTokens), requestId: reply.requestId }
+      const shares = parts.map((part, index) => ({
+        usage: inputTokens(part),
+        response: (answers[index] as number[][]).map(encodeVector)
+      }))
+      await booking.settle({ ...settled, shares }).catch(async (error: unknown) => {
+        // The money is spent, and the answers are here: only a later run would have to ask again.
+        if (!isAboutMember(error)) throw error
+        await booking.settle({ ...settled, shares: shares.map(({ usage }) => ({ usage })) })
       })
       await guard.report(model, undefined)
       members.forEach((member, index) => member.resolve(answers[index] as number[][]))
     } catch (error) {
-      // An empty budget and a lost run are one member's own: the others are asked for without it.
-      if (members.length > 1 && error instanceof JobError && ownFailures.has(error.code)) {
-        await Promise.all(members.map((member) => send([member])))
-        return
-      }
+      // An empty budget and a lost run are one member's own, and so is what the database will not book for it.
+      if (members.length > 1 && !paid && isOwnFailure(error)) return await sendHalves(members)
       for (const member of members) member.reject(error)
     }
+  }
+
+  /** Down to the member that fails alone; each half is a request of its own, with its own intent and settlement. */
+  async function sendHalves(members: Member[]): Promise<void> {
+    const half = members.length >> 1
+    await Promise.all(
+      [members.slice(0, half), members.slice(half)].map((part) => send(part.filter(({ signal }) => !signal.aborted)))
+    )
   }
 
   async function request(texts: string[], signal: AbortSignal, id: string) {
@@ -209,6 +216,13 @@ export function createEmbed({
 
   return embed
 }
+
+/** Bad request, too large, unprocessable (RFC 9110, 15.5): a key or model that is refused would be so for each half too. */
+const isAboutInput = (error: unknown): boolean =>
+  error instanceof OpenAI.APIError && [400, 413, 422].includes(error.status ?? 0)
+
+const isOwnFailure = (error: unknown): boolean =>
+  (error instanceof JobError && ownFailures.has(error.code)) || isAboutMember(error)
 
 const inputTokens = (promptTokens: number): TokenUsage => ({
   promptTokens,

@@ -57,7 +57,7 @@ export function createDeadLetterStore({ knex }: { knex: Knex }) {
           id: newId(),
           kind,
           key,
-          payload: payload === undefined ? null : JSON.stringify(payload),
+          payload: payload === undefined ? null : packed(payload),
           ...failure,
           retryAfterMs: retryAfterMs ?? null
         } as Record<string, Knex.Value>
@@ -105,7 +105,7 @@ export function createDeadLetterStore({ knex }: { knex: Knex }) {
          where d.id = due.id returning d.id, d.kind, d.key, d.payload, d.attempts`,
         [leaseMs, limit]
       )
-      return rows as DueDeadLetter[]
+      return (rows as DueDeadLetter[]).map((row) => ({ ...row, payload: unpacked(row.payload) }))
     },
 
     /** Leaves one until it is tried again, if ever; `attempted` when it failed by itself once more. */
@@ -137,6 +137,12 @@ export function createDeadLetterStore({ knex }: { knex: Knex }) {
     }
   }
 }
+
+/** What the database refused must not be refused here for the same reason, such as a NUL in it. */
+const packed = (payload: unknown): string =>
+  JSON.stringify({ base64: Buffer.from(JSON.stringify(payload)).toString('base64') })
+const unpacked = (payload: unknown): unknown =>
+  payload === null ? null : JSON.parse(Buffer.from((payload as { base64: string }).base64, 'base64').toString())
 
 function toView(row: DeadLetterRow): DeadLetterView {
   const { id, kind, key, code, message, attempts } = row

@@ -47,10 +47,10 @@ export function createEmbeddingStore(knex: Knex) {
       const rows: { source_id: string; text_hash: Buffer }[] = await db('embedded_sources')
         .select('source_id', 'text_hash')
         .where({ model })
-        .whereIn(
-          ['source_type', 'source_id'],
-          keys.map(({ type, id }) => [type, id])
-        )
+        .whereRaw('(source_type, source_id) in (select * from unnest(?::text[], ?::uuid[]))', [
+          keys.map(({ type }) => type),
+          keys.map(({ id }) => id)
+        ])
       return new Map(rows.map(({ source_id, text_hash }) => [source_id, text_hash]))
     },
 

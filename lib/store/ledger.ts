@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { JobError } from '../jobs/job-error.ts'
 import { auditLateSettlement } from './audits.ts'
+import { notSetAside } from './dead-letters.ts'
 import type { BudgetStore } from './budgets.ts'
 import type { UsageScope } from '../usage/tracker.ts'
 import { noTokens, type PicoUsd, parseUsd, type TokenPrice, type TokenUsage } from '../usage/money.ts'
@@ -161,17 +162,32 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
       await trx('model_call_shares').where({ job_id: jobId }).whereNotNull('response').update({ response: null })
     },
 
-    /** Marks intents that nobody will settle any more: older than `ageMs`, and no share's job still active. */
-    async sweep(ageMs: number): Promise<number> {
-      const { rows } = await knex.raw(
+    /**
+     * Marks intents that nobody will settle any more: older than `ageMs`, and no share's job still active.
+     * @returns how many, `limit` at most
+     */
+    async sweep(ageMs: number, limit: number): Promise<number> {
+      const { rowCount } = await knex.raw(
         `update model_calls c set state = 'unknown', settled_at = now()
-         where c.state = 'intended' and c.created_at < now() - ? * interval '1 ms'
-           and not exists (select from model_call_shares s join jobs j on j.id = s.job_id and j.run = s.run
-                           where s.call_id = c.id and j.status = 'active')
-         returning c.id`,
-        [ageMs]
+         where c.state = 'intended' and c.id in (${forsakenCalls})`,
+        { ageMs, limit }
       )
-      return (rows as unknown[]).length
+      return rowCount as number
+    },
+
+    /** Ids of such intents. */
+    async forsaken(ageMs: number, limit: number): Promise<string[]> {
+      const { rows } = await knex.raw(forsakenCalls, { ageMs, limit })
+      return (rows as { id: string }[]).map(({ id }) => id)
+    },
+
+    /** Marks these intents, of those that are still not settled. */
+    async forsake(ids: readonly string[]): Promise<void> {
+      await knex.raw(
+        `update model_calls set state = 'unknown', settled_at = now()
+         where state = 'intended' and id = any (?::uuid[])`,
+        [[...ids]]
+      )
     },
 
     /** Models and tokens of a job's calls, for its audit row. */
@@ -188,6 +204,13 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
     }
   }
 }
+
+const forsakenCalls = `
+  select c.id from model_calls c
+  where c.state = 'intended' and c.created_at < now() - :ageMs * interval '1 ms' and ${notSetAside('unsettled_calls', 'c.id')}
+    and not exists (select from model_call_shares s join jobs j on j.id = s.job_id and j.run = s.run
+                    where s.call_id = c.id and j.status = 'active')
+  limit :limit`
 
 /**
  * Locks the jobs of these shares, in order of id, and looks whether each is still run by the run that asks. So a run

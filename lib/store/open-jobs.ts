@@ -2,7 +2,11 @@ import type { Knex } from 'knex'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobStatus } from '../schemas/job.ts'
 import type { StartedJob } from './jobs.ts'
+import { notSetAside } from './dead-letters.ts'
 import { lookMs } from './knex.ts'
+
+/** Dead letters of jobs that could not be compared with their queue. */
+export const queuelessKind = 'reconciler'
 
 export type OpenJob = {
   id: string
@@ -74,6 +78,7 @@ export function createOpenJobs({ knex }: { knex: Knex }) {
                   select from workers w where w.id = j.worker and w.seen_at > now() - ? * interval '1 ms')) as held
          from jobs j
          where j.status in ('queued', 'active') and j.created_at < now() - interval '2 seconds' and j.id > ?
+           and ${notSetAside(queuelessKind, 'j.id')}
          order by j.id limit ?`,
         [aliveMs, after ?? '00000000-0000-0000-0000-000000000000', limit]
       )

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { newId } from '../ids.ts'
+import { notSetAside } from './dead-letters.ts'
 import type { DeliveryError, DeliveryView } from '../schemas/webhook.ts'
 
 export type NewDelivery = {
@@ -60,6 +61,10 @@ type DeliveryRow = {
   created_at: Date
 }
 
+/** Dead letters of deliveries whose attempt could not be written down, and of old ones that could not be removed. */
+export const deliveryKind = 'webhook_deliveries'
+export const deliveryRetentionKind = 'retention.webhook_deliveries'
+
 export type DeliveryStore = ReturnType<typeof createDeliveryStore>
 
 const columns = [
@@ -112,6 +117,15 @@ export function createDeliveryStore({ knex }: { knex: Knex }) {
     )
     return (rows as { event: string }[]).map(({ event }) => (events.get(event) as { position: number }).position)
   }
+
+  const old = (days: number, limit: number) =>
+    knex('webhook_deliveries as d')
+      .whereNot({ status: 'pending' })
+      .where('created_at', '<', knex.raw(`now() - ? * interval '1 day'`, [days]))
+      .whereRaw(notSetAside(deliveryRetentionKind, 'd.id'))
+      .orderBy('created_at')
+      .limit(limit)
+      .select('id')
 
   return {
     /**
@@ -211,13 +225,16 @@ export function createDeliveryStore({ knex }: { knex: Knex }) {
 
     /** Removes up to `limit` deliveries that ended and are older than `days`. @returns how many */
     async removeOld(days: number, limit: number): Promise<number> {
-      const old = knex('webhook_deliveries')
-        .whereNot({ status: 'pending' })
-        .where('created_at', '<', knex.raw(`now() - ? * interval '1 day'`, [days]))
-        .orderBy('created_at')
-        .limit(limit)
-        .select('id')
-      return await knex('webhook_deliveries').whereIn('id', old).delete()
+      return await knex('webhook_deliveries').whereIn('id', old(days, limit)).delete()
+    },
+
+    /** Ids of such deliveries. */
+    old: async (days: number, limit: number): Promise<string[]> => await old(days, limit).pluck('id'),
+
+    async remove(ids: readonly string[]): Promise<void> {
+      await knex('webhook_deliveries')
+        .whereRaw('id = any (?::uuid[])', [[...ids]])
+        .delete()
     }
   }
 }
@@ -250,7 +267,7 @@ const takeSql = `
            h.of_user + row_number() over (partition by h.user_id order by d.next_attempt_at, d.id) as turn
     from hooks h cross join lateral (
       select d.id, d.next_attempt_at from webhook_deliveries d
-      where d.webhook_id = h.id and d.status = 'pending' and d.next_attempt_at <= now()
+      where d.webhook_id = h.id and d.status = 'pending' and d.next_attempt_at <= now() and ${notSetAside(deliveryKind, 'd.id')}
       order by d.next_attempt_at, d.id limit h.free
       for update skip locked
     ) d

@@ -32,7 +32,9 @@ test('a database that is read-only is degraded, the workers that cannot be heard
     liveWorkers: () => workers.liveWorkers(1_000),
     rabbitmqUrl: 'off',
     modelStates: async () => ({}),
-    relayLag: async () => ({ unplaced: 0, unplacedSeconds: 0, sinks: [] })
+    relayLag: async () => ({ unplaced: 0, unplacedSeconds: 0, sinks: [] }),
+    failingWork: async () => [],
+    countDeadLetters: async () => ({})
   })
   t.teardown(close)
   const health = () => createHealth({ probes, vital: 'postgres', restsOn })

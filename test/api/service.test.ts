@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import test from 'ava'
 import { createHealth, type Probe } from '../../api/health/health.ts'
 import { createProbes } from '../../api/health/probes.ts'
-import { relayResult } from '../../api/health/work-probe.ts'
+import { backgroundResult, relayResult } from '../../api/health/work-probe.ts'
 import { endpoint } from '../../api/endpoint.ts'
 import { createKnex } from '../../lib/store/knex.ts'
 import { startApi } from '../helpers/api.ts'
@@ -34,6 +34,7 @@ test('health shows each component with its state and latency', async (t) => {
   t.is(status, 200)
   t.is(body.status, 'ok')
   t.deepEqual(Object.keys(body.components).sort(), [
+    'background',
     'models',
     'postgres',
     'queues',
@@ -106,7 +107,19 @@ test('the probes tell real services that are away, and a broker that comes back'
   const liveWorkers = async () => []
   const modelStates = async () => ({})
   const relayLag = async () => ({ unplaced: 0, unplacedSeconds: 0, sinks: [] })
-  const needs = { knex, redis, prefix: own.prefix, queues, liveWorkers, modelStates, relayLag }
+  const failingWork = async () => []
+  const countDeadLetters = async () => ({})
+  const needs = {
+    knex,
+    redis,
+    prefix: own.prefix,
+    queues,
+    liveWorkers,
+    modelStates,
+    relayLag,
+    failingWork,
+    countDeadLetters
+  }
   const away = createProbes({ ...needs, rabbitmqUrl: `amqp://127.0.0.1:${port}` })
   const report = await createHealth({ probes: away.probes, vital: 'postgres' }).check()
   t.is(report.status, 'down')
@@ -148,12 +161,24 @@ test('health and metrics name the sinks that fail or are late, and why', async (
   t.like(relayResult({ unplaced: 3, unplacedSeconds: 20, sinks: [] }), { state: 'degraded', late: ['placing'] })
   t.is(relayResult({ unplaced: 3, unplacedSeconds: 1, sinks: [] }).state, 'ok')
 
-  const { send } = await start(t, { needs: () => ({ relayLag: async () => lag }) })
+  const failing = [{ work: 'roll_ups', since: '2026-01-01T00:00:00.000Z', code: 'unexpected', message: 'an error' }]
+  t.deepEqual(backgroundResult(failing, { audits: 2 }), { state: 'degraded', failing, deadLetters: { audits: 2 } })
+  t.deepEqual(backgroundResult([], { audits: 2 }), { state: 'ok', deadLetters: { audits: 2 } })
+
+  const { send } = await start(t, {
+    needs: () => ({
+      relayLag: async () => lag,
+      failingWork: async () => failing,
+      countDeadLetters: async () => ({ audits: 2 })
+    })
+  })
   const { text } = await send('GET', '/metrics')
   t.regex(text, /^goals_relay_lag_events\{sink="webhooks"\} 40$/m)
   t.regex(text, /^goals_relay_lag_seconds\{sink="rabbitmq"\} 0\.4$/m)
   t.regex(text, /^goals_relay_lag_events\{sink="placing"\} 0$/m)
   t.regex(text, /^goals_relay_failing\{sink="rabbitmq",code="broker_rejected"\} 1$/m)
+  t.regex(text, /^goals_background_work_failing\{work="roll_ups",code="unexpected"\} 1$/m)
+  t.regex(text, /^goals_dead_letters\{kind="audits"\} 2$/m)
 })
 
 test('metrics count requests by route pattern and jobs by queue', async (t) => {

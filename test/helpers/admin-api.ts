@@ -16,6 +16,7 @@ import { createApiKeyStore } from '../../lib/store/api-keys.ts'
 import { addressBuckets } from '../../lib/schemas/actions.ts'
 import { migrateLatest } from '../../lib/store/knex.ts'
 import { cheapCost } from './auth.ts'
+import { createBackgroundWorkStore } from '../../lib/store/background-work.ts'
 import { createRelayStore } from '../../lib/store/relay.ts'
 import { newUser, testConfig } from './context.ts'
 import { connected, gateFor } from './gate.ts'
@@ -81,6 +82,7 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
     redis: await connected(teardown as never, isolation.redisUrl),
     prefix: isolation.prefix,
     onBatch: admin.recordDecisions,
+    setAside: async () => {},
     idleMs: 20,
     log
   })
@@ -108,6 +110,8 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
     health: createHealth({ probes: {}, vital: 'postgres' }),
     queues: context.queues.all(),
     relayLag: createRelayStore(context).lag,
+    failingWork: createBackgroundWorkStore(context).failing,
+    countDeadLetters: context.deadLetterStore.count,
     endpoints: [
       ...adminEndpoints({ admin, gate, jobs, budgetStore, deadLetterStore: context.deadLetterStore }),
       ...usageEndpoints({ usage: admin.usage, budgetStore })

@@ -16,6 +16,8 @@ import { gateRedisOptions } from '../../lib/gate/redis-options.ts'
 import { newId } from '../../lib/ids.ts'
 import { createLogger } from '../../lib/logger.ts'
 import { readModelState } from '../../lib/models/provider-guard.ts'
+import { createBackgroundWorkStore } from '../../lib/store/background-work.ts'
+import { createDeadLetterStore } from '../../lib/store/dead-letters.ts'
 import { createRelayStore } from '../../lib/store/relay.ts'
 import { startAuth } from './auth.ts'
 import { quiet } from './gate.ts'
@@ -70,7 +72,11 @@ export async function startApi(t: Teardown, options: Options = {}) {
     log: quiet,
     timeoutMs: 10_000
   })
-  const { lag: relayLag } = createRelayStore({ knex: parts.knex })
+  const work = {
+    relayLag: createRelayStore({ knex: parts.knex }).lag,
+    failingWork: createBackgroundWorkStore({ knex: parts.knex }).failing,
+    countDeadLetters: createDeadLetterStore({ knex: parts.knex }).count
+  }
   const usual = createProbes({
     knex: parts.knex,
     redis: parts.redis,
@@ -78,7 +84,7 @@ export async function startApi(t: Teardown, options: Options = {}) {
     queues,
     liveWorkers: async () => await parts.knex('workers').select('id', 'queues'),
     rabbitmqUrl: parts.place.rabbitmqUrl,
-    relayLag,
+    ...work,
     modelStates: async () => ({
       'offline-chat-mini': await readModelState(parts.redis, parts.place.prefix, 'offline-chat-mini')
     })
@@ -102,7 +108,7 @@ export async function startApi(t: Teardown, options: Options = {}) {
     watch: { add() {}, remove() {} },
     health: createHealth({ probes: probes ?? usual.probes, vital: 'postgres', restsOn }),
     queues,
-    relayLag,
+    ...work,
     endpoints
   }
   const server = createApiServer(createApp({ ...base, ...needs?.(base) }), config)

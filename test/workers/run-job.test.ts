@@ -105,7 +105,14 @@ test.serial(
     })
     t.like(found, { attempts: 1, error: { code: 'unavailable', retryable: true } })
 
-    const reconciler = createReconciler({ store: jobStore, queues, ledger, everyMs: 100, log })
+    const reconciler = createReconciler({
+      store: jobStore,
+      queues,
+      ledger,
+      deadLetters: context().deadLetters,
+      everyMs: 100,
+      log
+    })
     reconciler.start()
     t.teardown(() => reconciler.stop())
     t.like(await ended(job.id), { status: 'completed', attempts: 2, error: null })
@@ -245,7 +252,14 @@ test.serial('the reconciler puts back what Redis lost, and only that', async (t)
   await queues.of('code_validation').remove(lost.job.id)
   await knex('jobs').update({ created_at: knex.raw(`created_at - interval '10 seconds'`) })
 
-  const reconciler = createReconciler({ store: jobStore, queues, ledger, everyMs: 60_000, log })
+  const reconciler = createReconciler({
+    store: jobStore,
+    queues,
+    ledger,
+    deadLetters: context().deadLetters,
+    everyMs: 60_000,
+    log
+  })
   t.is(await reconciler.reconcile(), 1)
   t.is(await reconciler.reconcile(), 0)
   const worker = await startTestWorker(context(), { code_validation: async () => async () => ({ ok: true }) })

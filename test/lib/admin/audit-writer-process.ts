@@ -13,6 +13,7 @@ const { recordDecisions } = context.admin
 createDecisionReader({
   redis: new Redis(isolation.redisUrl, gateRedisOptions),
   prefix: isolation.prefix,
+  setAside: async () => {},
   idleMs: 5,
   batchSize: 64,
   claimAfterMs: 300,

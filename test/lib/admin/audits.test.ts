@@ -209,6 +209,7 @@ test.serial(
       redis: await connected(t, redisUrl),
       prefix,
       onBatch: admin.recordDecisions,
+      setAside: async () => {},
       idleMs: 20,
       claimAfterMs: 300,
       log: quiet

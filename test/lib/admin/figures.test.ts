@@ -3,11 +3,11 @@ import type { Statistics } from '../../../lib/schemas/admin.ts'
 import { newId } from '../../../lib/ids.ts'
 import { seededRandom } from '../../../lib/models/offline/faults.ts'
 import { type Bucket, createFigures } from '../../../lib/store/figures.ts'
-import { createRollUpStore } from '../../../lib/store/roll-ups.ts'
 import { dayMs, hourMs, minuteMs, type Range } from '../../../lib/store/spans.ts'
 import { formatUsd } from '../../../lib/usage/money.ts'
 import { type AuditRow, auditRow, insertAudits, randomAudits } from '../../helpers/audits.ts'
 import { contextForFile, newUser } from '../../helpers/context.ts'
+import { rollUpsOver } from '../../helpers/roll-ups.ts'
 
 const context = contextForFile(test)
 
@@ -52,7 +52,7 @@ function expected(rows: AuditRow[], bucket: Bucket) {
 
 test.serial('figures agree with a plain count whatever is rolled up, changed or removed in between', async (t) => {
   const { knex } = context()
-  const [figures, rollUps, random] = [createFigures({ knex }), createRollUpStore({ knex }), seededRandom(11)]
+  const [figures, rollUps, random] = [createFigures({ knex }), rollUpsOver(knex), seededRandom(11)]
   const users = await Promise.all(Array.from({ length: 6 }, () => newUser(context())))
   const [from, to] = [new Date('2026-02-26T20:11:12.345Z'), new Date('2026-03-02T03:14:15.926Z')]
   let rows: AuditRow[] = []
@@ -138,7 +138,7 @@ test.serial('figures agree with a plain count whatever is rolled up, changed or 
 test.serial('truncating the audits empties their figures too', async (t) => {
   const { knex } = context()
   const userId = await newUser(context())
-  const [figures, rollUps] = [createFigures({ knex }), createRollUpStore({ knex })]
+  const [figures, rollUps] = [createFigures({ knex }), rollUpsOver(knex)]
   await insertAudits(knex, [auditRow({ user_id: userId }), auditRow({ user_id: userId })])
   await rollUps.fold(1)
   await knex.raw('truncate rate_limit_audits')
@@ -168,7 +168,7 @@ test('what is rolled back was never counted, and what is committed is counted at
 
 test('readers see every row exactly once while deltas are folded beside them', async (t) => {
   const { knex } = context()
-  const [figures, rollUps] = [createFigures({ knex }), createRollUpStore({ knex })]
+  const [figures, rollUps] = [createFigures({ knex }), rollUpsOver(knex)]
   const userId = await newUser(context())
   const range = { from: new Date(Date.now() - dayMs), to: new Date(Date.now() + dayMs) }
   let writing = true
@@ -194,7 +194,7 @@ test('readers see every row exactly once while deltas are folded beside them', a
 
 test('models are counted from the ledger, for everybody and for one user', async (t) => {
   const { knex } = context()
-  const [figures, rollUps, random] = [createFigures({ knex }), createRollUpStore({ knex }), seededRandom(5)]
+  const [figures, rollUps, random] = [createFigures({ knex }), rollUpsOver(knex), seededRandom(5)]
   const users = await Promise.all([newUser(context()), newUser(context())])
   const [from, to] = [new Date('2026-05-01T01:02:03Z'), new Date('2026-05-02T22:20:10Z')]
   const calls = Array.from({ length: 200 }, () => {

@@ -4,11 +4,11 @@ import { createSuspicionRules } from '../../../lib/admin/suspicion-rules.ts'
 import { findSuspects, suspicionScore } from '../../../lib/admin/suspicious.ts'
 import { type SuspiciousCode, thresholdsSchema } from '../../../lib/schemas/suspicious.ts'
 import { createFigures } from '../../../lib/store/figures.ts'
-import { createRollUpStore } from '../../../lib/store/roll-ups.ts'
 import { dayMs, hourMs, minuteMs } from '../../../lib/store/spans.ts'
 import { createSuspiciousStore } from '../../../lib/store/suspicious.ts'
 import { type AuditRow, auditRow, insertAudits } from '../../helpers/audits.ts'
 import { contextForFile, newUser } from '../../helpers/context.ts'
+import { rollUpsOver } from '../../helpers/roll-ups.ts'
 
 const context = contextForFile(test)
 
@@ -141,7 +141,7 @@ test('token_spike and cost_spike: five times the mean of the week before, from a
   t.deepEqual(await codes(dormant), ['cost_spike', 'token_spike'])
 
   // The same once everything is rolled up.
-  while (await createRollUpStore({ knex: context().knex }).fold(1_000));
+  while (await rollUpsOver(context().knex).fold(1_000));
   t.deepEqual(await codes(tripping), ['cost_spike', 'token_spike'])
   t.deepEqual(await codes(usual), [])
   t.deepEqual(await codes(dormant), ['cost_spike', 'token_spike'])

@@ -8,7 +8,6 @@ import type { DecisionRecord } from '../../../lib/gate/decision.ts'
 import { createDecisionReader, type DecisionReaderOptions } from '../../../lib/gate/decision-reader.ts'
 import { createGateKeys } from '../../../lib/gate/keys.ts'
 import { readerRedisOptions } from '../../../lib/gate/redis-options.ts'
-import { storeBatch } from '../../../lib/gate/store-batch.ts'
 import { connected, eventually, facts, gateFor, ownPrefix, privateRedis, quiet, user } from '../../helpers/gate.ts'
 
 type Place = { redis: Redis; prefix: string }
@@ -36,6 +35,7 @@ function readerFor(t: ExecutionContext, place: Place, options: Partial<DecisionR
     idleMs: 20,
     claimAfterMs: 300,
     onBatch: async () => {},
+    setAside: async () => {},
     ...options
   })
   t.teardown(() => reader.stop())
@@ -123,27 +123,50 @@ test('a store that is away for a while loses nothing and gets each decision once
   t.is(table.handed, 700)
 })
 
-test('a decision that can never be stored is put aside and holds up no other', async (t) => {
+test('a decision that can never be stored is put aside at once, and holds up no other', async (t) => {
   const place = await ownPrefix(t)
   const table = createTable()
   const [bad = ''] = await decide(place, 1)
+  const aside: { key: string; payload: unknown; error: unknown }[] = []
+  let attempts = 0
   const reader = readerFor(t, place, {
     async onBatch(batch) {
+      attempts += 1
       if (batch.some(({ id }) => id === bad)) throw new Error('this one is not wanted')
       await table.onBatch(batch)
+    },
+    async setAside(letter) {
+      aside.push(letter)
     }
   })
   const ids = await decide(place, 40)
   reader.start()
   await eventually('the others are stored', () => table.rows.size === ids.length)
-  const keys = createGateKeys(place.prefix)
   await eventually('the bad one is put aside', async () => {
     await decide(place, 2) // what shows that it is not the store
-    const aside = await Promise.all(keys.shards.map((shard) => place.redis.xlen(keys.rejected(shard))))
-    return aside.reduce((sum, length) => sum + length, 0) === 1
+    return aside.length === 1
   })
-  await eventually('Redis keeps no other', () => isEmpty(place))
+  await eventually('Redis keeps none', () => isEmpty(place))
   t.false(table.rows.has(bad))
+  t.like(aside, [{ key: bad, payload: { decision: { id: bad } } }])
+  t.true(attempts < 60, `${attempts} attempts`)
+})
+
+test('what the database refuses is put aside also when nothing else comes', async (t) => {
+  const place = await ownPrefix(t)
+  const [bad] = await decide(place, 1)
+  const aside: string[] = []
+  readerFor(t, place, {
+    async onBatch() {
+      throw Object.assign(new Error('refused'), { code: '22P05' })
+    },
+    async setAside({ key }) {
+      aside.push(key)
+    }
+  }).start()
+  await eventually('it is put aside', () => aside.length > 0)
+  await eventually('Redis keeps none', () => isEmpty(place))
+  t.deepEqual(aside, [bad])
 })
 
 test('an entry that is no decision is put aside', async (t) => {
@@ -151,11 +174,17 @@ test('an entry that is no decision is put aside', async (t) => {
   const keys = createGateKeys(place.prefix)
   await place.redis.xadd(keys.decisions(0), '*', 'facts', '{"id":')
   const table = createTable()
-  readerFor(t, place, { onBatch: table.onBatch }).start()
+  const aside: unknown[] = []
+  readerFor(t, place, {
+    onBatch: table.onBatch,
+    async setAside({ payload }) {
+      aside.push(payload)
+    }
+  }).start()
   const [id = ''] = await decide(place, 1)
   await eventually('the decision is stored', () => table.rows.has(id))
   await eventually('Redis keeps none', () => isEmpty(place))
-  t.is(await place.redis.xlen(keys.rejected(0)), 1)
+  t.deepEqual(aside, [{ fields: ['facts', '{"id":'] }])
 })
 
 test('an admission whose process died becomes a decision', async (t) => {
@@ -227,7 +256,7 @@ test('killing the reading process at any moment loses and doubles no decision', 
     const onBatch = async (batch) => {
       for (const { id } of batch) await redis.hincrby(rows, id, 1)
     }
-    createDecisionReader({ redis, prefix, onBatch, log, idleMs: 5, claimAfterMs: 200 }).start()`
+    createDecisionReader({ redis, prefix, onBatch, setAside: async () => {}, log, idleMs: 5, claimAfterMs: 200 }).start()`
   const module = fileURLToPath(new URL('../../../lib/gate/decision-reader.ts', import.meta.url))
   const url = (await ownPrefix(t)).url
   const startReader = () =>
@@ -253,23 +282,6 @@ test('killing the reading process at any moment loses and doubles no decision', 
   const again = Object.values(stored).filter((count) => Number(count) > 1).length
   t.log(`${again} of ${ids.length} were handed over twice, each under its one id`)
   t.true(again <= 3 * 500)
-})
-
-test('a batch is taken apart until what fails stands alone, and left alone when nothing works', async (t) => {
-  const rows = Array.from({ length: 64 }, (_, i) => i)
-  const picky = await storeBatch(rows, async (part) => {
-    if (part.includes(13) || part.includes(40)) throw new Error('no')
-  })
-  t.deepEqual(picky.failed, [13, 40])
-  t.is(picky.stored.length, 62)
-
-  let calls = 0
-  const down = await storeBatch(rows, async () => {
-    calls += 1
-    throw new Error('down')
-  })
-  t.deepEqual([down.stored.length, down.failed.length], [0, 3])
-  t.true(calls <= 12, `${calls} calls`)
 })
 
 test('a reader that starts before its client is connected waits for it and has nothing to complain of', async (t) => {

@@ -509,7 +509,14 @@ test('a Redis Cluster finds every key of a call in one slot', async (t) => {
   t.teardown(() => gate.close())
   const stored: string[] = []
   const onBatch = async (batch: { id: string }[]) => void stored.push(...batch.map(({ id }) => id))
-  const reader = createDecisionReader({ redis, prefix: 'cluster', log: quiet, idleMs: 20, onBatch })
+  const reader = createDecisionReader({
+    redis,
+    prefix: 'cluster',
+    log: quiet,
+    idleMs: 20,
+    onBatch,
+    setAside: async () => {}
+  })
   t.teardown(() => reader.stop())
   reader.start()
   const ids = await Promise.all(

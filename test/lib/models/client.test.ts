@@ -229,6 +229,31 @@ test('one bad input in a shared request fails alone', async (t) => {
   t.is((await fine).vectors.length, 1)
 })
 
+test('one bad input among many costs a few requests more, each booked by itself', async (t) => {
+  const { provider, tracker, models } = modelsWith()
+  const scopes = await Promise.all(Array.from({ length: 16 }, () => scope()))
+  const outcomes = await Promise.allSettled(
+    scopes.map((job, n) => {
+      const texts = [n === 11 ? 'word '.repeat(9_000) : `fine ${n}`]
+      return tracker.runInScope(job, () => models.embed({ step: 'e', texts, signal }))
+    })
+  )
+  t.deepEqual(
+    outcomes.map(({ status }) => status),
+    scopes.map((_, n) => (n === 11 ? 'rejected' : 'fulfilled'))
+  )
+  const calls = new Map<string, { state: string; error: string | null }>()
+  for (const { jobId } of scopes) for (const call of await callsOf(jobId)) calls.set(call.id, call)
+  // 16, 8, 4, 2 and 1 with it fail; the other halves are answered.
+  t.is(calls.size, 9)
+  t.is([...calls.values()].filter(({ error }) => error === 'provider_refused').length, 5)
+  t.true([...calls.values()].every(({ state }) => state === 'settled'))
+  const billed = provider.invoice().reduce((sum, { promptTokens }) => sum + promptTokens, 0)
+  let booked = 0
+  for (const { jobId } of scopes) for (const call of await callsOf(jobId)) booked += Number(call.prompt_tokens)
+  t.is(booked, billed)
+})
+
 test('a run that was overtaken or cancelled makes no call any more', async (t) => {
   const { provider, tracker, models } = modelsWith()
   const job = await scope()

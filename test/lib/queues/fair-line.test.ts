@@ -227,7 +227,14 @@ test.serial('queues that Redis lost are filled again with everybody in turn', as
   await knex('jobs').update({ created_at: knex.raw(`now() - interval '1 minute'`) })
   const keys = await redis.keys(`{${prefix}}:rag_search:*`)
   await redis.del(keys)
-  const reconciler = createReconciler({ store: jobStore, queues, ledger, everyMs: 60_000, log })
+  const reconciler = createReconciler({
+    store: jobStore,
+    queues,
+    ledger,
+    deadLetters: context().deadLetters,
+    everyMs: 60_000,
+    log
+  })
   t.is(await reconciler.reconcile(), 31)
   const line = serve(t, 'rag_search')
   const order = [await line.next(), await line.next()]

@@ -62,7 +62,7 @@ test('an intent whose run is over counts as unknown after a while, and one whose
   }
   const [running, over, fresh] = [await intend('1 hour'), await intend('31 seconds'), await intend('1 second')]
   for (const { jobId } of [over, fresh]) t.true(await lifecycle.cancelOpen(jobId))
-  await ledger.sweep(30_000)
+  await ledger.sweep(30_000, 100)
   const stateOf = async ({ id }: { id: string }) => (await knex('model_calls').where({ id }).first('state'))?.state
   t.deepEqual([await stateOf(running), await stateOf(over), await stateOf(fresh)], ['intended', 'unknown', 'intended'])
 })

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import test, { type ExecutionContext } from 'ava'
 import { Webhook } from 'standardwebhooks'
 import { webhookEndpoints } from '../../../api/routes/webhooks.ts'
+import { createDeadLetters } from '../../../lib/dead-letters/dead-letters.ts'
 import { newId } from '../../../lib/ids.ts'
 import { createLogger } from '../../../lib/logger.ts'
 import { createDeliveryStore, type Places } from '../../../lib/store/webhook-deliveries.ts'
@@ -31,6 +32,7 @@ async function startStage(t: ExecutionContext, { allow = true, pool: withPool = 
   })
   const openPool = () =>
     createWebhookPool({
+      deadLetters: createDeadLetters({ store: stage.deadLetterStore, log }),
       ...room,
       subscriber: stage.openRedis('subscriber'),
       prefix: stage.prefix,
@@ -205,6 +207,36 @@ test('deliveries whose bell nobody heard are found by their rows', async (t) => 
   stage.closeFirst(() => pool.stop())
   await eventually(async () => receiver.got.length === 1)
   t.pass()
+})
+
+test('a delivery whose end the database will not take is not sent again and again', async (t) => {
+  const { stage, receiver, room, actor, userId } = await startStage(t)
+  const { id } = await room.webhooks.create(actor, { url: receiver.url, events: ['*'] })
+  // Its attempts may be begun, and not ended.
+  await stage.knex.raw(`
+    create function refuse_end() returns trigger language plpgsql as $$
+    begin
+      raise exception 'refused' using errcode = '23514';
+    end $$;
+    create trigger refuse_end before update of attempts on webhook_deliveries for each row
+      when (new.event_type = 'goal.bad') execute function refuse_end();
+  `)
+  await stage.append({ userId, type: 'goal.bad' })
+  const letters = await eventually(async () => {
+    const found = await stage.deadLetterStore.list({ kind: 'webhook_deliveries', limit: 10 })
+    return found.length > 0 && found
+  })
+  t.is(receiver.got.length, 1)
+  await stage.knex('webhook_deliveries').update({ next_attempt_at: stage.knex.fn.now() })
+  await stage.append({ userId })
+  await eventually(async () => receiver.got.length === 2)
+  t.like(receiver.got[1], { path: '/hook' })
+  await stage.knex.raw('drop trigger refuse_end on webhook_deliveries')
+  await stage.deadLetterStore.remove(letters[0]?.id ?? '')
+  await eventually(async () => receiver.got.length === 3)
+  const deliveries = await room.webhooks.deliveriesOf(actor, id, { limit: 10 })
+  await eventually(async () => (await stage.knex('webhook_deliveries').where({ status: 'pending' })).length === 0)
+  t.is(deliveries.data.length, 2)
 })
 
 test('an event that the relay offers again makes no second delivery', async (t) => {
