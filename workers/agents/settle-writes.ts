@@ -43,6 +43,8 @@ export async function settleWrites({
   const results: ToolResult[] = []
   const texts = { goal: [...proposals.goal], task: [...proposals.task] }
   const types = typesOf(plan.agent)
+  /** goals that this run creates; one that got its title from the material is not found by it */
+  const created: { id: string; title: string }[] = []
 
   for (const creation of plan.creations) {
     results.push(await settleCreation(creation))
@@ -63,7 +65,7 @@ export async function settleWrites({
     if (goal && !goal.ok) return refused(tool, goal.message)
     const made: object[] = []
     const problems: string[] = []
-    for (const { title, description } of [...own, ...written]) {
+    for (const [at, { title, description }] of [...own, ...written].entries()) {
       const fields = {
         title,
         ...(description === null ? {} : { description }),
@@ -72,7 +74,10 @@ export async function settleWrites({
       }
       if (staged.length >= mostWrites) problems.push(`at most ${mostWrites} changes in one answer`)
       else if (goal) stage(taskCreateSchema.safeParse({ ...fields, goalId: goal.id }))
-      else stage(goalCreateSchema.safeParse({ ...fields, ...(await courseAtHand()) }))
+      else {
+        const id = stage(goalCreateSchema.safeParse({ ...fields, ...(await courseAtHand()) }))
+        if (id !== undefined) created.push({ id, title: at < own.length ? title : '' })
+      }
     }
     if (made.length === 0) return refused(tool, problems[0] ?? 'nothing was given')
     return told(tool, {
@@ -81,11 +86,15 @@ export async function settleWrites({
       ...(problems.length > 0 ? { left_out: [...new Set(problems)] } : {})
     })
 
-    function stage(parsed: Parsed<GoalCreate | TaskCreate>): void {
-      if (!parsed.success) return void problems.push(problemOf(parsed))
+    function stage(parsed: Parsed<GoalCreate | TaskCreate>): string | undefined {
+      if (!parsed.success) {
+        problems.push(problemOf(parsed))
+        return undefined
+      }
       const id = newId()
       staged.push({ id, op: tool, input: parsed.data } as StagedWrite)
       made.push({ id, title: parsed.data.title, status: parsed.data.status })
+      return id
     }
   }
 
@@ -116,11 +125,13 @@ export async function settleWrites({
 
   /** The goal of a task: one that this run creates, the one at hand, or the one that is named. */
   async function goalFor(said: string | null): Promise<{ ok: true; id: string } | { ok: false; message: string }> {
-    const created = staged.flatMap((write) =>
-      write.op === 'create_goal' ? [{ id: write.id, title: write.input.title }] : []
-    )
-    const last = created.at(-1)
-    if (last && (said === null || namesNothing(said))) return { ok: true, id: last.id }
+    if (said === null || namesNothing(said)) {
+      const last = created.at(-1)
+      if (last) return { ok: true, id: last.id }
+      if (plan.creations.some(({ type }) => type === 'goal')) {
+        return { ok: false, message: 'the goal that it was to belong to could not be created' }
+      }
+    }
     const match = said === null ? undefined : matchTitle(said, wordTitles(created))
     if (match?.kind === 'one') return { ok: true, id: match.record.id }
     const found = await references.find('goal', said)
