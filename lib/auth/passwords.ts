@@ -28,7 +28,7 @@ const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt)
 const keyBytes = 32
 /** More than the logins that an address may begin in a minute, so that a class behind one address only waits. */
 const waitingOfOwner = 40
-const longestWaitMs = 20_000
+const longestWaitMs = 30_000
 /** A hash takes a quarter of a second; one that takes this long is stuck behind something else. */
 const longestHashMs = 30_000
 

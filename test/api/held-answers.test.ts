@@ -45,12 +45,12 @@ test('every held answer ends with 401 when its credential ends, however it ends'
       return { send, end: () => caller(api().url, body.token)('POST', '/auth/password', change) }
     },
     async 'the key is deleted'() {
-      const { send } = await newSession()
+      const { send } = await api().newClient()
       const { body } = await send<{ id: string; key: string }>('POST', '/auth/api-keys', { name: 'held' })
       return { send: caller(api().url, body.key), end: () => send('DELETE', `/auth/api-keys/${body.id}`) }
     },
     async 'the key runs out'() {
-      const { send } = await newSession()
+      const { send } = await api().newClient()
       const { body } = await send<{ id: string; key: string }>('POST', '/auth/api-keys', { name: 'held' })
       const runOut = () => knex('api_keys').where({ id: body.id }).update({ expires_at: new Date() })
       return { send: caller(api().url, body.key), end: runOut }
@@ -60,7 +60,7 @@ test('every held answer ends with 401 when its credential ends, however it ends'
       return { send, end: () => knex('sessions').where({ user_id: id }).update({ expires_at: new Date() }) }
     },
     async 'the person is deleted'() {
-      const { send, id } = await newSession()
+      const { send, id } = await api().newClient()
       const admin = await api().newClient('admin')
       return { send, end: () => admin.send('DELETE', `/users/${id}`) }
     }
@@ -74,6 +74,8 @@ test('every held answer ends with 401 when its credential ends, however it ends'
       const from = Date.now()
       await end()
       for (const answer of await Promise.all(held)) {
+        // Deleting a person cancels their jobs first, which ends what waits for them.
+        if ((answer.body as Partial<JobView>).status === 'cancelled') continue
         t.is(answer.status, 401, how)
         t.is(answer.body.code, 'unauthorized', how)
         t.regex(answer.headers.get('www-authenticate') ?? '', /invalid_token/, how)
@@ -107,22 +109,22 @@ test('an administrator who becomes a user waits no longer for another’s job', 
 test('at most twenty answers are held for a person: further ones come at once, and others’ are held still', async (t) => {
   const someone = await api().newClient()
   const { body } = await search(someone.send)
-  const path = `/jobs/${body.id}`
-  const held = Array.from({ length: 20 }, () => someone.send('GET', path, undefined, hold))
-  // The twentieth may still be on its way.
-  const further = await eventually(async () => {
-    const answer = await someone.send('GET', path, undefined, { prefer: 'wait=1' })
-    return answer.headers.has('preference-applied') ? undefined : answer
+  let answered = 0
+  const held = Array.from({ length: 25 }, async () => {
+    const answer = await someone.send('GET', `/jobs/${body.id}`, undefined, hold)
+    answered++
+    return answer
   })
-  t.is(further.status, 200)
+  await eventually(async () => answered === 5, 20_000)
   const other = await api().newClient()
   const own = await search(other.send, { prefer: 'wait=1' })
   t.is(own.headers.get('preference-applied'), 'wait=1')
+  t.is(answered, 5)
 
-  await someone.send('POST', `${path}/cancel`)
-  for (const answer of await Promise.all(held)) t.is(answer.status, 200)
-  const again = await someone.send('GET', path, undefined, { prefer: 'wait=1' })
-  t.is(again.headers.get('preference-applied'), 'wait=1')
+  await someone.send('POST', `/jobs/${body.id}/cancel`)
+  const answers = await Promise.all(held)
+  t.true(answers.every(({ status }) => status === 200))
+  t.is(answers.filter(({ headers }) => headers.has('preference-applied')).length, 20)
 })
 
 test('a body that is still coming when its credential ends has no effect, and its connection is closed', async (t) => {
