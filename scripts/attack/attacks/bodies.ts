@@ -38,7 +38,8 @@ export const bodies: Attack = {
     )
     const deepest = packed.filter(({ what }) => what.startsWith('nested arrays'))
     const check = ({ status, tookMs }: Answer, what: string) => {
-      findings.push(...unless(status >= 400 && status < 500 && status !== 404, `${what}: answered ${status}`))
+      const refused = (status >= 400 && status < 500 && status !== 404) || status === 503
+      findings.push(...unless(refused, `${what}: answered ${status}`))
       findings.push(...unless(tookMs < 30_000, `${what}: answered after ${Math.round(tookMs / 1000)} s`))
     }
 
