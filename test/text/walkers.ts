@@ -40,6 +40,7 @@ import * as markdown from '../../lib/rag/markdown.ts'
 import * as pack from '../../lib/rag/pack.ts'
 import * as queryText from '../../lib/rag/query-text.ts'
 import * as tokenEstimate from '../../lib/rag/token-estimate.ts'
+import { inTurns } from '../../lib/sharing/in-turns.ts'
 import { courseCreateSchema } from '../../lib/schemas/course.ts'
 import { eventCreateSchema, eventQuerySchema } from '../../lib/schemas/event.ts'
 import * as texts from '../../lib/schemas/text.ts'
@@ -292,7 +293,13 @@ export const rooms: Record<string, Room> = {
   },
   'lib/models/offline/words.ts': {
     exports: words,
-    walkers: { wordWeight: (text) => wordsIn(text).map(words.wordWeight), isFunctionWord: words.isFunctionWord }
+    walkers: {
+      wordWeight: (text) => wordsIn(text).map(words.wordWeight),
+      isFunctionWord: words.isFunctionWord,
+      withoutMarks: words.withoutMarks,
+      evenSpaces: words.evenSpaces,
+      isSpanish: words.isSpanish
+    }
   },
   'lib/models/offline/stem.ts': {
     exports: stem,
@@ -469,6 +476,7 @@ export const rooms: Record<string, Room> = {
     exports: answerFilter,
     walkers: {
       filterAnswer: (text) => answerFilter.filterAnswer(text, filter()),
+      filtering: (text) => inTurns(answerFilter.filtering(text, filter())),
       'createAnswerFilter, sign by sign': (text) => {
         const { push, end } = filter()
         inPieces(text, 1, push)
@@ -526,7 +534,7 @@ export const rooms: Record<string, Room> = {
   },
   'workers/agents/sentences.ts': {
     exports: agentSentences,
-    walkers: { sentencesOf: agentSentences.sentencesOf },
+    walkers: { sentencesOf: (text) => agentSentences.sentencesOf(text) },
     once: [
       ['', ' '],
       ['', '`'],

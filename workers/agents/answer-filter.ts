@@ -269,6 +269,16 @@ export function filterAnswer(answer: string, filter: AnswerFilter): string {
   return filter.push(answer) + filter.end()
 }
 
+/** The same in steps. */
+export function* filtering(answer: string, filter: AnswerFilter): Generator<void, string> {
+  let out = ''
+  for (let from = 0; from < answer.length; from += pieceChars) {
+    out += filter.push(answer.slice(from, from + pieceChars))
+    yield
+  }
+  return out + filter.end()
+}
+
 const isLink = (word: string) => /:\/\/|www\.?/i.test(word)
 
 /** Where there are so many backticks and not more; -1 when nowhere. */

@@ -1,5 +1,6 @@
 import type { DeltaWriter } from '../../lib/events/delta-writer.ts'
-import { type AnswerFilter, filterAnswer } from './answer-filter.ts'
+import { inTurns } from '../../lib/sharing/in-turns.ts'
+import { type AnswerFilter, filtering } from './answer-filter.ts'
 
 export type AnswerStream = ReturnType<typeof createAnswerStream>
 
@@ -50,11 +51,11 @@ export function createAnswerStream({ deltas, partial }: { deltas: DeltaWriter; p
     },
 
     /**
-     * Makes what is shown the final answer.
+     * Makes what is shown the final answer. However long it is, others get their turn meanwhile.
      * @returns it
      */
-    finish(draft: string, filter: AnswerFilter): string {
-      const final = filterAnswer(draft, filter)
+    async finish(draft: string, filter: AnswerFilter, signal?: AbortSignal): Promise<string> {
+      const final = await inTurns(filtering(draft, filter), signal)
       if (final.startsWith(shown)) show(final.slice(shown.length))
       else {
         reset()

@@ -11,6 +11,8 @@ const keptTokens = 2_000
 const maxMessageTokens = 1_500
 /** Characters a token has at most in a text that means something. */
 const longestToken = 16
+/** Characters from either end of a message that are looked through for what is told of it. */
+const farChars = 16_384
 export const summaryTokens = 400
 
 /** The messages to be told, and those before them that are to go into the summary. */
@@ -61,8 +63,11 @@ export function summaryRequest(summary: string | null, old: StoredMessage[]): Ch
   ]
 }
 
-const uncited = (content: string) =>
-  filterAnswer(content, createAnswerFilter({ citable: () => false, linkable: () => true }))
+/** Without citations; of a very long message only what `shortened` leaves of it. */
+function uncited(content: string): string {
+  const needed = `${content.slice(0, farChars)}${content.slice(Math.max(farChars, content.length - farChars))}`
+  return filterAnswer(needed, createAnswerFilter({ citable: () => false, linkable: () => true }))
+}
 
 /** Half of the budget from its beginning, half from its end. */
 function shortened(content: string): string {

@@ -1,3 +1,4 @@
+import { inTurns } from '../../lib/sharing/in-turns.ts'
 import { createFenceTracker } from './code-fences.ts'
 
 export type Sentence = { text: string; citations: number[] }
@@ -11,12 +12,17 @@ const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' })
 
 /**
  * The sentences of a Markdown answer with the numbers each cites. Sentences end as Unicode says (UAX 29), but not inside
- * of code; a code block belongs to the sentence before it; headings and rules are no sentences.
+ * of code; a code block belongs to the sentence before it; headings and rules are no sentences. However long the answer
+ * is, others get their turn meanwhile.
  */
-export function sentencesOf(answer: string): Sentence[] {
+export async function sentencesOf(answer: string, signal?: AbortSignal): Promise<Sentence[]> {
+  return await inTurns(reading(answer), signal)
+}
+
+function* reading(answer: string): Generator<void, Sentence[]> {
   const sentences: Sentence[] = []
-  for (const block of blocksOf(answer)) {
-    if (!block.isCode) sentences.push(...split(block.text))
+  for (const block of yield* blocksOf(answer)) {
+    if (!block.isCode) yield* split(block.text, sentences)
     else if (sentences.length > 0) (sentences.at(-1) as Sentence).text += `\n${block.text}`
     else sentences.push({ text: block.text, citations: [] })
   }
@@ -25,7 +31,7 @@ export function sentencesOf(answer: string): Sentence[] {
 
 type Block = { isCode: boolean; text: string }
 
-function blocksOf(answer: string): Block[] {
+function* blocksOf(answer: string): Generator<void, Block[]> {
   const fences = createFenceTracker()
   const blocks: Block[] = []
   let open: Block | undefined
@@ -34,6 +40,7 @@ function blocksOf(answer: string): Block[] {
     open = block
   }
   for (const line of answer.split('\n')) {
+    yield
     const kind = fences.classify(line)
     if (kind === 'open') add({ isCode: true, text: line })
     else if (kind !== 'prose') {
@@ -76,7 +83,7 @@ function marksAt(text: string, at: number, most: number): number {
   return marks
 }
 
-function split(text: string): Sentence[] {
+function* split(text: string, sentences: Sentence[]): Generator<void, void> {
   const masked = withoutCodeSpans(text)
   // As blanks, citations stay with the sentence they follow, before its full stop or after it.
   const words = masked.replace(citation, (brackets) => ' '.repeat(brackets.length))
@@ -85,12 +92,15 @@ function split(text: string): Sentence[] {
     const begins = Math.max(ends.at(-2) ?? 0, index - abbreviationChars)
     if (ends.length > 0 && abbreviation.test(words.slice(begins, index))) ends.pop()
     ends.push(index + segment.length)
+    yield
   }
-  return ends
-    .map((end, at) => {
-      const from = at === 0 ? 0 : (ends[at - 1] as number)
-      const numbers = [...masked.slice(from, end).matchAll(citation)].map(([, n]) => Number(n))
-      return { text: text.slice(from, end).trim(), citations: [...new Set(numbers)] }
-    })
-    .filter(({ text: sentence }) => /[\p{L}\p{N}]/u.test(sentence.replace(citation, '')))
+  let from = 0
+  for (const end of ends) {
+    const sentence = text.slice(from, end).trim()
+    const numbers = [...masked.slice(from, end).matchAll(citation)].map(([, n]) => Number(n))
+    from = end
+    yield
+    if (!/[\p{L}\p{N}]/u.test(sentence.replace(citation, ''))) continue
+    sentences.push({ text: sentence, citations: [...new Set(numbers)] })
+  }
 }

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { inTurns } from '../../sharing/in-turns.ts'
 
 type Encoding = {
   encode(text: string, options: { disallowedSpecial: Set<string> }): number[]
@@ -11,7 +11,6 @@ const MAX_RUN = 512
 /** Characters counted exactly; what follows is estimated from the density of what was counted. */
 const EXACT_CHARS = 262_144
 const BLOCK_CHARS = 4_096
-const TURN_MS = 10
 const options = { disallowedSpecial: new Set<string>() }
 const load = createRequire(import.meta.url)
 
@@ -53,17 +52,17 @@ export function countTokens(text: string): number {
  * @throws the signal's reason when it aborts in between
  */
 export async function countTokensInTurns(texts: readonly string[], signal?: AbortSignal): Promise<number[]> {
+  return await inTurns(counting(texts), signal)
+}
+
+function* counting(texts: readonly string[]): Generator<void, number[]> {
   const counts: number[] = []
-  let turnBegan = performance.now()
   for (const text of texts) {
     const head = headOf(text)
     let counted = 0
     for (const block of blocks(head)) {
       counted += o200k().encode(block, options).length
-      if (performance.now() - turnBegan < TURN_MS) continue
-      await nextTurn()
-      signal?.throwIfAborted()
-      turnBegan = performance.now()
+      yield
     }
     counts.push(withRest(text, head, counted))
   }

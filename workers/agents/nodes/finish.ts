@@ -7,8 +7,8 @@ import type { Run } from './run.ts'
 export function finishNode(run: Run): Node {
   return async (state) => {
     const draft = state.draft.trim() === '' ? withoutAnswer(state) : state.draft
-    const content = run.stream.finish(draft, answerFilterOf(run, state))
-    const sentences = sentencesOf(content)
+    const content = await run.stream.finish(draft, answerFilterOf(run, state), run.signal)
+    const sentences = await sentencesOf(content, run.signal)
     const used = new Set(sentences.flatMap(({ citations }) => citations))
     return {
       answer: {
