@@ -102,14 +102,17 @@ export async function startWorkers({ context, name }: { context: Context; name: 
     log
   })
   reconciler.start()
+  const retryDeadLetters = createDeadLetterRetry({
+    store: deadLetterStore,
+    handlers: { ...relay.retries, ...createRetries({ admin }) },
+    log
+  })
   const deadLetterRetry = repeat({
     name: 'dead_letters',
     everyMs: 1_000,
-    work: createDeadLetterRetry({
-      store: deadLetterStore,
-      handlers: { ...relay.retries, ...createRetries({ admin }) },
-      log
-    }),
+    async work(signal) {
+      while (!signal.aborted && (await retryDeadLetters()) > 0);
+    },
     report,
     log
   })

@@ -234,7 +234,7 @@ test('one bad input among many costs a few requests more, each booked by itself'
   const scopes = await Promise.all(Array.from({ length: 16 }, () => scope()))
   const outcomes = await Promise.allSettled(
     scopes.map((job, n) => {
-      const texts = [n === 11 ? 'word '.repeat(9_000) : `fine ${n}`]
+      const texts = [n === 11 ? '' : `fine ${n}`]
       return tracker.runInScope(job, () => models.embed({ step: 'e', texts, signal }))
     })
   )
