@@ -140,7 +140,11 @@ export function mountEndpoints({ endpoints, basePath, authenticator, gate, watch
         if (!isAiLimit(endpoint.limit)) return await endpoint.handler(input)
         const taken = await gate.upgrade(decision)
         enforce(res, taken)
-        return await endpoint.handler({ ...input, decision: taken })
+        return await endpoint.handler({ ...input, decision: taken }).catch(async (error: unknown) => {
+          const policies = error instanceof AppError ? error.extras.members?.['violated-policies'] : undefined
+          if (Array.isArray(policies)) await gate.refuse(taken, policies.map(String)) // a budget, for example
+          throw error
+        })
       }
       await sendReply(req, res, endpoint.around ? await endpoint.around(input, proceed) : await proceed())
     } finally {

@@ -176,7 +176,8 @@ function decisionOf(userId: string): DecisionRecord {
     method: 'GET',
     path: '/api/v1/goals',
     userAgent: 'bench',
-    limits: [{ name: 'api_call', capacity: 150, remaining: 149, refused: false }]
+    limits: [{ name: 'api_call', capacity: 150, remaining: 149, refused: false }],
+    repeats: 0
   }
 }
 

@@ -27,6 +27,7 @@ export function createGuessGuard({ gate }: { gate: Gate }): GuessGuard {
     const [bucket] = held.buckets
     if (!held.ok && bucket) {
       const refused = open ? await gate.settle(decision, bucket) : decision
+      if (!open) await gate.refuse(decision, [bucket.name])
       enforce(res, {
         ...refused,
         ok: false,

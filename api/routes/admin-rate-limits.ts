@@ -108,7 +108,12 @@ export function adminRateLimitEndpoints({ limits, auditQueries, figures, rules }
       tag,
       access,
       query: auditQuerySchema,
-      responses: { 200: { description: 'A page of audits, one for each request', schema: pageOf(auditSchema) } },
+      responses: {
+        200: {
+          description: 'A page of audits: one for each request, but for floods of refused ones',
+          schema: pageOf(auditSchema)
+        }
+      },
       async handler({ query }) {
         const found = await auditQueries.list({ ...query, limit: query.limit + 1 })
         const data = found.slice(0, query.limit)

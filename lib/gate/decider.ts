@@ -6,6 +6,7 @@ import { type BufferedDecision, createDecisionBuffer, type Trace } from './decis
 import type { createGateKeys, Subject } from './keys.ts'
 import type { BucketLimit, BucketName, GateAction } from './limits.ts'
 import { type BucketDebt, type BucketVerb, createLocalBuckets } from './local-buckets.ts'
+import { createRefusalTally, ownRefusals } from './refusal-tally.ts'
 import { defineScript, type RedisClient } from './script.ts'
 
 export type GateLog = Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>
@@ -45,12 +46,14 @@ export type NamedCall = {
 
 /** What is to be written down about a call. */
 export type Writing = {
-  how: 'open' | 'final'
+  how: 'open' | 'final' | 'copy'
   id: string
   request: RequestFacts
   actions: { allowed: GateAction; refused: GateAction }
   /** said in place of what the script finds */
   outcome?: Outcome | undefined
+  /** the request is refused, whatever the script finds */
+  refused?: boolean | undefined
   /** milliseconds; the time of the admission when there was one */
   at?: number | undefined
   /** buckets of another subject that took part */
@@ -76,6 +79,9 @@ export function createDecider(options: DeciderOptions) {
   const presence = defineScript(redis, 'presence')
   const local = createLocalBuckets(options.localBuckets)
   const buffer = createDecisionBuffer(options.bufferSize)
+  const tally = createRefusalTally(options.bufferSize)
+  /** what is to be written down about refusals of which Redis has not said yet whether it has them */
+  const undecided = new Set<() => void>()
   const localNow = options.now ?? (() => Math.floor((performance.timeOrigin + performance.now()) * 1_000))
   let shares = 1
   let fewerBeats = 0
@@ -123,14 +129,14 @@ export function createDecider(options: DeciderOptions) {
       writing?.actions.refused ?? '',
       facts,
       writing?.at ?? '',
-      options.maxStreamLength
+      options.maxStreamLength,
+      ownRefusals
     ]
   }
 
   function send(subject: Subject, calls: NamedCall[], writing?: Writing): Promise<unknown> {
-    const shard = keys.shardOf(subject)
     return take(
-      [keys.decisions(shard), keys.admitted(shard), ...calls.map(({ name }) => keys.bucket(subject, name))],
+      [...keys.besideSubject(subject), ...calls.map(({ name }) => keys.bucket(subject, name))],
       [
         ...argumentsOf(writing, writing && encodeFacts(writing.id, writing.request, calls, writing.others)),
         ...calls.flatMap(({ verb, limit, cost, hold }) => [
@@ -159,36 +165,61 @@ export function createDecider(options: DeciderOptions) {
       return { ok, at: writing?.at ?? Math.floor(micros / 1_000), degraded: false, shares: 1, levels }
     } catch (error) {
       circuit.trip(error)
-      const answer = alone(subject, calls, writing)
-      if (error instanceof DeadlineError) {
-        sent.then(
-          (late) => tooLate(subject, calls, writing, answer, late),
-          () => undefined // it failed as well as being late: nothing was taken that we could know of
-        )
+      const { answer, writeDown } = decideAlone(subject, calls, writing)
+      if (!(error instanceof DeadlineError)) {
+        writeDown()
+        return answer
       }
+      // Redis may count a refusal under the id of another: it is written down here only when it has not.
+      const isRefusal = !answer.ok || writing?.refused === true
+      if (isRefusal) undecided.add(writeDown)
+      else writeDown()
+      sent.then(
+        (late) => {
+          const counted = tooLate(subject, calls, writing, answer, late)
+          if (undecided.delete(writeDown) && !counted) writeDown()
+        },
+        () => {
+          // it failed as well as being late: nothing was taken that we could know of
+          if (undecided.delete(writeDown)) writeDown()
+        }
+      )
       return answer
     }
   }
 
-  /** Redis did carry out a call that was decided here in the meantime: nothing is owed for it, and its entry goes. */
+  /**
+   * Redis did carry out a call that was decided here in the meantime: nothing is owed for it, and its entry goes.
+   * @returns whether it counted the refusal, which therefore has no entry
+   */
   function tooLate(subject: Subject, calls: NamedCall[], writing: Writing | undefined, answer: Answer, late: unknown) {
-    const { ok, entry } = readReply(late)
+    const { ok, entry, counted } = readReply(late)
     noteEntry(writing, ok, entry)
     if (ok && answer.ok) local.forgive(localCalls(subject, calls), answer.shares)
+    return counted
   }
 
   function alone(subject: Subject, calls: NamedCall[], writing?: Writing): Answer {
+    const { answer, writeDown } = decideAlone(subject, calls, writing)
+    writeDown()
+    return answer
+  }
+
+  function decideAlone(subject: Subject, calls: NamedCall[], writing?: Writing) {
     const now = localNow()
     const { ok, levels } = local.apply(localCalls(subject, calls), now, shares)
     const at = writing?.at ?? Math.floor(now / 1_000)
-    if (writing && (writing.how === 'final' || !ok)) {
-      buffer.push({
-        shard: keys.shardOf(subject),
-        record: localRecord(writing, calls, levels, ok, at, shares),
-        trace: writing.trace
-      })
+    const answer: Answer = { ok, at, degraded: true, shares, levels }
+    return {
+      answer,
+      writeDown() {
+        if (!writing || (writing.how !== 'final' && ok)) return
+        const record = localRecord(writing, calls, levels, ok, at, answer.shares)
+        const decision = { shard: keys.shardOf(subject), record, trace: writing.trace }
+        const refused = !ok || writing.refused === true
+        buffer.push(refused ? tally.add(decision, keys.bucket(subject, 'api_call'), answer.shares) : decision)
+      }
     }
-    return { ok, at, degraded: true, shares, levels }
   }
 
   function localCalls(subject: Subject, calls: NamedCall[]) {
@@ -217,7 +248,7 @@ export function createDecider(options: DeciderOptions) {
     const { key, limit, granted, unfilled } = debt
     try {
       await take(
-        [...keys.streamsBeside(key), key],
+        [...keys.besideBucket(key), key],
         [...argumentsOf(), 'debit', limit.limitPerMinute, fullLevel(limit), granted, unfilled]
       )
     } catch (error) {
@@ -255,11 +286,11 @@ export function createDecider(options: DeciderOptions) {
   async function appendAll(decisions: BufferedDecision[]) {
     await Promise.all(
       decisions.map(({ shard, record, trace }) => {
-        const { action, outcome, at, limits, ...request } = record
-        const facts = encodeFacts(record.id, { ...request, action }, [], limits)
+        const { action, outcome, at, limits, repeats, ...request } = record
+        const facts = encodeFacts(record.id, { ...request, action }, [], limits, repeats)
         return take(
-          [keys.decisions(shard), keys.admitted(shard)],
-          argumentsOf({ how: 'final', actions: { allowed: action, refused: action }, outcome, at, trace }, facts)
+          keys.besideShard(shard),
+          argumentsOf({ how: 'copy', actions: { allowed: action, refused: action }, outcome, at, trace }, facts)
         )
       })
     )
@@ -286,6 +317,8 @@ export function createDecider(options: DeciderOptions) {
     async close() {
       clearInterval(heartbeat)
       const leave = async () => {
+        for (const writeDown of undecided) writeDown()
+        undecided.clear()
         await drain()
         if (options.announce && !circuit.isOpen()) await redis.zrem(keys.processes, processId)
       }
@@ -297,8 +330,8 @@ export function createDecider(options: DeciderOptions) {
 }
 
 function readReply(reply: unknown) {
-  const [ok, micros, entry, ...levels] = reply as [number, number, string, ...number[]]
-  return { ok: ok === 1, micros, entry, levels }
+  const [ok, micros, entry, counted, ...levels] = reply as [number, number, string, number, ...number[]]
+  return { ok: ok === 1, micros, entry, counted: counted === 1, levels }
 }
 
 function noteEntry(writing: Writing | undefined, ok: boolean, entry: string) {
@@ -321,7 +354,7 @@ function localRecord(
     name,
     capacity: Math.floor(fullLevel(limit, shares) / token),
     remaining: Math.max(0, Math.floor((levels[i] ?? 0) / token)),
-    refused: !ok && (verb === 'take' || verb === 'hold') && (levels[i] ?? 0) < cost * token
+    refused: !ok && verb !== 'held' && verb !== 'give' && (levels[i] ?? 0) < cost * token
   }))
   return {
     id,
@@ -333,6 +366,7 @@ function localRecord(
     userAgent,
     action: ok ? actions.allowed : actions.refused,
     outcome: outcome ?? 'degraded',
-    limits: [...others, ...seen]
+    limits: [...others, ...seen],
+    repeats: 0
   }
 }

@@ -5,39 +5,46 @@ export type Trace = { admitted: string; decided: string }
 export type BufferedDecision = { shard: number; record: DecisionRecord; trace: Trace }
 
 /**
- * Decisions made while Redis was away. Bounded: over `size` the oldest are dropped and counted.
+ * Decisions made while Redis was away, each id once: what comes later replaces what waits. Bounded: over `size` the
+ * oldest are dropped and counted.
  */
 export function createDecisionBuffer(size: number) {
-  let waiting: BufferedDecision[] = []
+  let waiting = new Map<string, BufferedDecision>()
   let dropped = 0
 
   function trim() {
-    if (waiting.length <= size) return
-    dropped += waiting.length - size
-    waiting = waiting.slice(-size)
+    for (const id of waiting.keys()) {
+      if (waiting.size <= size) return
+      waiting.delete(id)
+      dropped += 1
+    }
   }
 
   return {
     get length() {
-      return waiting.length
+      return waiting.size
     },
     push(decision: BufferedDecision) {
-      waiting.push(decision)
-      // cut in larger pieces, or a full buffer would be copied for every decision
-      if (waiting.length > size * 1.25 + 1) trim()
+      waiting.set(decision.record.id, decision)
+      trim()
     },
     /** Takes out the oldest `most`. */
     take(most: number): BufferedDecision[] {
-      trim()
-      return waiting.splice(0, most)
+      const taken: BufferedDecision[] = []
+      for (const [id, decision] of waiting) {
+        if (taken.length === most) break
+        taken.push(decision)
+        waiting.delete(id)
+      }
+      return taken
     },
     putBack(decisions: BufferedDecision[]) {
-      waiting = [...decisions, ...waiting]
+      const byId = (all: Iterable<BufferedDecision>) => Array.from(all, (one) => [one.record.id, one] as const)
+      waiting = new Map([...byId(decisions), ...byId(waiting.values())])
       trim()
     },
     /** @returns how many were dropped since this was last asked */
     takeDropped(): number {
-      trim()
       const count = dropped
       dropped = 0
       return count

@@ -3,7 +3,8 @@ import { v7 as newId } from 'uuid'
 import { createBisect } from '../batches/bisect.ts'
 import { NamedFailure } from '../failure.ts'
 import type { GateLog } from './decider.ts'
-import { type DecisionRecord, decodeDecision } from './decision.ts'
+import { type CountedRefusals, createCountedRefusals } from './counted-refusals.ts'
+import { type DecisionRecord, decisionToKeep, decodeDecision } from './decision.ts'
 import { createDecisionStream, type StreamEntry } from './decision-stream.ts'
 import { createGateKeys } from './keys.ts'
 import type { RedisClient } from './script.ts'
@@ -36,6 +37,8 @@ type Held = { entry: StreamEntry; decision: DecisionRecord }
 
 /** As many as are tried alone before all are doubted (`lib/batches/bisect.ts`). */
 const triedAlone = 3
+/** How often the counts of a flood are brought up to date. */
+const countEveryMs = 1_000
 const longestWaitMs = 5_000
 
 /**
@@ -55,11 +58,15 @@ export function createDecisionReader({
   const { batchSize = 500, idleMs = 250, claimAfterMs = 30_000, admittedForMs = 15 * 60_000 } = options
   const keys = createGateKeys(prefix)
   const stream = createDecisionStream(redis, keys, newId(), options.maxStreamLength ?? 100_000)
+  const counted = createCountedRefusals(redis, keys)
   const bisect = createBisect<Held[]>({
     async setAside(same, error) {
-      const decision = decisionToKeep(same)
+      const decision = decisionOf(same)
       await setAside({ key: decision.id, payload: { decision }, error })
     }
+  })
+  const bisectCounts = createBisect<CountedRefusals>({
+    setAside: async ({ id, decision }, error) => await setAside({ key: id, payload: { decision }, error })
   })
   let stopping: AbortController | undefined
   let running: Promise<void> | undefined
@@ -96,7 +103,7 @@ export function createDecisionReader({
   async function store() {
     const byId = Map.groupBy(held, ({ decision }) => decision.id)
     const { done, aside, error } = await bisect([...byId.values()], async (part) => {
-      await onBatch(part.map(decisionToKeep))
+      await onBatch(part.map(decisionOf))
       return undefined
     })
     const ended = new Set([...done, ...aside].flat())
@@ -108,14 +115,31 @@ export function createDecisionReader({
     throw error
   }
 
+  /** Brings the rows of counted refusals up to date. Rejects when something is left. */
+  async function storeCounts() {
+    const waiting = await counted.read(batchSize)
+    if (waiting.length === 0) return
+    const { done, aside, error } = await bisectCounts(waiting, async (part) => {
+      await onBatch(part.map(({ decision }) => decision))
+      return undefined
+    })
+    await counted.settle([...done, ...aside])
+    if (error !== undefined) throw error
+  }
+
   async function run(signal: AbortSignal) {
     let waitMs = 0
     let tendAt = 0
+    let countAt = 0
     while (!signal.aborted) {
       try {
         const tend = performance.now() >= tendAt
         await fill(tend)
         if (tend) tendAt = performance.now() + claimAfterMs / 2
+        if (performance.now() >= countAt) {
+          await storeCounts()
+          countAt = performance.now() + countEveryMs
+        }
         if (held.length === 0) await rest(idleMs, signal)
         else await store()
         waitMs = 0
@@ -150,14 +174,10 @@ export function createDecisionReader({
   }
 }
 
-const nameOf = ({ shard, entryId }: StreamEntry) => `${shard} ${entryId}`
+/** Of several deliveries of one decision the one that says most. */
+const decisionOf = (same: Held[]): DecisionRecord => decisionToKeep(same.map(({ decision }) => decision))
 
-/** One decision of all that carry its id: the one its client was told. */
-function decisionToKeep(same: Held[]): DecisionRecord {
-  const kept = same.find(({ decision }) => decision.outcome === 'degraded') ?? same[0]
-  if (!kept) throw new TypeError('a group without members')
-  return kept.decision
-}
+const nameOf = ({ shard, entryId }: StreamEntry) => `${shard} ${entryId}`
 
 async function rest(ms: number, signal: AbortSignal) {
   await delay(ms, undefined, { signal }).catch(() => undefined) // woken to stop

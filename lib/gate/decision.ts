@@ -35,13 +35,14 @@ export type Decision = {
   buckets: BucketState[]
 }
 
-export type BucketSnapshot = { name: BucketName; capacity: number; remaining: number; refused: boolean }
+/** `name` is a bucket's, or that of another policy that refused, such as a budget. */
+export type BucketSnapshot = { name: string; capacity: number; remaining: number; refused: boolean }
 
 /**
  * A decision on its way to its audit row.
- * The same id may be delivered more than once, and with two outcomes in one case: Redis carried out, too late, a call
- * that this process had given up and decided alone. The client was told `degraded`, so that one replaces the other, and
- * in every other case the first delivery stands.
+ * The same id may be delivered more than once, and with two outcomes in two cases: Redis carried out, too late, a call
+ * that this process had given up and decided alone, and the client was told `degraded`; or a request that the gate had let
+ * in was refused after all, by a budget, and the client was told so. The later word of `outcomesByWeight` is what holds.
  */
 export type DecisionRecord = {
   id: string
@@ -56,6 +57,17 @@ export type DecisionRecord = {
   userAgent: string
   /** the buckets as the decision left them; in a degraded one, this process's share of them */
   limits: BucketSnapshot[]
+  /** further refused requests that this one stands for, so far: what comes later under the same id is never less */
+  repeats: number
+}
+
+/** Of two outcomes with one id the later in this list is what the client was told. */
+const outcomesByWeight: Outcome[] = ['allowed', 'blocked', 'degraded']
+
+/** The delivery that says most, of all with one id. */
+export function decisionToKeep(same: DecisionRecord[]): DecisionRecord {
+  const weight = ({ outcome, repeats }: DecisionRecord) => outcomesByWeight.indexOf(outcome) * 2 ** 40 + repeats
+  return same.reduce((kept, other) => (weight(other) > weight(kept) ? other : kept))
 }
 
 const actions = new Set<string>(gateActions)
@@ -91,7 +103,8 @@ const factsSchema = z.object({
   /** buckets in the order of `remaining` and `short` */
   buckets: z.array(z.tuple([z.string(), z.number()])),
   /** buckets of another subject that the script did not see */
-  others: z.array(snapshotSchema)
+  others: z.array(snapshotSchema),
+  repeats: z.number().int().nonnegative().default(0)
 })
 const entrySchema = z.object({
   facts: z.string(),
@@ -107,7 +120,8 @@ export function encodeFacts(
   id: string,
   request: RequestFacts,
   buckets: { name: BucketName; limit: GateLimits[BucketName] }[],
-  others: BucketSnapshot[]
+  others: BucketSnapshot[],
+  repeats = 0
 ): string {
   return JSON.stringify({
     id,
@@ -117,7 +131,8 @@ export function encodeFacts(
     path: request.path.slice(0, 512),
     userAgent: request.userAgent.slice(0, 512),
     buckets: buckets.map(({ name, limit }) => [name, bucketCapacity(limit)]),
-    others
+    others,
+    ...(repeats > 0 ? { repeats } : {})
   })
 }
 
@@ -143,7 +158,7 @@ export function decodeDecision(fields: string[]): DecisionRecord | undefined {
     remaining: Number(left[i]),
     refused: refused[i] === '1'
   }))
-  return { ...who, at, outcome, action, limits: [...others, ...seen] as BucketSnapshot[] }
+  return { ...who, at, outcome, action, limits: [...others, ...seen] }
 }
 
 function parseJson(text: string): unknown {

@@ -58,6 +58,8 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
     keys
   })
   const admissions = new WeakMap<Decision, Admission>()
+  /** decisions that let a request in and are written, with what it takes to say otherwise */
+  const written = new WeakMap<Decision, Pick<Admission, 'subject' | 'request' | 'trace'>>()
 
   function limitOf(subject: Subject, name: BucketName): BucketLimit {
     if (subject.kind !== 'user') return limits[name]
@@ -83,7 +85,7 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
     const states = describe(calls, answer)
     const lacking = (i: number) => calls[i]?.verb !== 'held' && (states[i]?.retryAfterMs ?? 0) > 0
     const refusing = answer.ok ? [] : states.filter((_, i) => lacking(i))
-    return {
+    const decision: Decision = {
       id: writing.id,
       at: new Date(answer.at),
       ok: answer.ok,
@@ -95,6 +97,10 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
       // a bucket that was only looked at and has enough says nothing about this refusal
       buckets: answer.ok ? states : states.filter((_, i) => calls[i]?.verb !== 'look' || lacking(i))
     }
+    if (answer.ok && writing.how === 'final') {
+      written.set(decision, { subject, request: writing.request, trace: writing.trace })
+    }
+    return decision
   }
 
   async function hold(subject: Subject, buckets: BucketName[]): Promise<Hold> {
@@ -132,6 +138,7 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
       request,
       actions: { allowed: action, refused: action },
       outcome: degraded ? 'degraded' : 'blocked',
+      refused: true,
       trace,
       others: snapshot(address.buckets, ['address_ai'])
     })
@@ -249,6 +256,7 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
           request,
           actions: { allowed, refused: allowed },
           outcome,
+          refused: refusal !== undefined,
           trace,
           others: refusal ? snapshot([refusal], [refusal.name]) : []
         })
@@ -263,6 +271,29 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
           retryAfterSeconds: Math.ceil(refusal.retryAfterMs / 1_000),
           buckets: [refusal, ...own]
         }
+      })
+    },
+
+    /**
+     * Writes down that a request was refused which `take` or `upgrade` had let in: by a budget, or whatever else stands
+     * behind the gate. Its decision is still one, and the tokens it took stay taken.
+     * @param policies what refused it, as its client is told in `violated-policies`
+     */
+    async refuse(decision: Decision, policies: string[]): Promise<void> {
+      const known = written.get(decision)
+      if (!known) throw new TypeError('only a final decision that let the request in can be refused after all')
+      written.delete(decision)
+      const named = policies.map((name) => ({ name, capacity: 0, remaining: 0, refused: true }))
+      await decider.run(known.subject, [], {
+        how: 'final',
+        id: decision.id,
+        at: decision.at.getTime(),
+        request: known.request,
+        actions: { allowed: decision.action, refused: decision.action },
+        outcome: decision.degraded ? 'degraded' : 'blocked',
+        refused: true,
+        trace: known.trace,
+        others: [...named, ...snapshot(decision.buckets, [])]
       })
     },
 

@@ -23,6 +23,9 @@ export type GateKeys = ReturnType<typeof createGateKeys>
 export function createGateKeys(prefix: string) {
   const plain = prefix.replaceAll(/[{}]/g, '')
   const tag = (shard: number) => `{${plain}:gate:${shard}}`
+  const repeats = (shard: number) => [`${tag(shard)}:repeats`, `${tag(shard)}:repeated`]
+  const beside = (own: string, subject: string) =>
+    [':decisions', ':admitted', ':repeats', ':repeated', `${subject}:refusals`].map((name) => own + name)
   return {
     shards: Array.from({ length: shardCount }, (_, shard) => shard),
     /** decisions waiting for their audit row */
@@ -31,12 +34,18 @@ export function createGateKeys(prefix: string) {
     admitted: (shard: number) => `${tag(shard)}:admitted`,
     /** sorted set of API processes and when they were last heard */
     processes: `{${plain}:gate}:processes`,
+    /** counted refusals that wait for their row: how many, and the fields of one */
+    repeats,
     bucket: (subject: Subject, name: BucketName) => `${tag(shardOf(subject))}:${subjectKey(subject)}:${name}`,
-    /** the two streams that share the slot of a bucket */
-    streamsBeside(bucketKey: string) {
-      const own = bucketKey.slice(0, bucketKey.indexOf('}') + 1)
-      return [`${own}:decisions`, `${own}:admitted`]
+    /** what every call of `take.lua` begins with */
+    besideSubject: (subject: Subject) => beside(tag(shardOf(subject)), `:${subjectKey(subject)}`),
+    /** the same for a bucket of which only the key is known */
+    besideBucket(bucketKey: string) {
+      const end = bucketKey.indexOf('}') + 1
+      return beside(bucketKey.slice(0, end), bucketKey.slice(end, bucketKey.lastIndexOf(':')))
     },
+    /** the same for a decision that was made elsewhere */
+    besideShard: (shard: number) => beside(tag(shard), ':elsewhere'),
     shardOf
   }
 }

@@ -10,7 +10,7 @@ export type Script = (keys: string[], args: (string | number)[]) => Promise<unkn
  * after that, so calls are carried out in the order they were made, also right after a reconnect.
  */
 export function defineScript(redis: RedisClient, name: string): Script {
-  const command = `gate_${name}`
+  const command = `gate_${name.replaceAll('-', '_')}`
   redis.defineCommand(command, { lua: readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8') })
   const run = Reflect.get(redis, command) as (...all: (string | number)[]) => Promise<unknown>
   return (keys, args) => run.call(redis, keys.length, ...keys, ...args)

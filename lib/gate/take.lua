@@ -1,6 +1,10 @@
 --[[
 Looks at some buckets of one subject and takes from them, all or none; writes the decision down in the same step.
 
+A refused request is an entry of its own as long as its subject has had few of them for this action in this minute; those
+beyond are counted under the id of the first of them, so that a flood makes no stream, and no table, grow. The count only
+rises and stands for all of them, so whoever stores it twice, late, or beside somebody else stores the same.
+
 A level counts units: 60,000,000 are a token, and a bucket of L tokens a minute gains L units each microsecond, so all
 arithmetic is on whole numbers below 2^53 and nothing is rounded; where L is a fraction, levels are rounded down to the
 unit. A bucket is one string,
@@ -14,13 +18,17 @@ a client could let many requests wait, use up a bucket that has refilled meanwhi
 Keys (one hash tag, all declared):
   KEYS[1]   stream of decisions
   KEYS[2]   stream of admitted requests whose decision is not final yet
-  KEYS[3..] buckets
+  KEYS[3]   hash of counted refusals that wait for their row: id -> how many there were beside that one
+  KEYS[4]   hash of the same ids -> fields of an entry, as a JSON array
+  KEYS[5]   hash of the subject's refusals: "action minute" -> how many, "action minute id" -> under which id those beyond
+  KEYS[6..] buckets
 
 Arguments:
   ARGV[1] microseconds to take for the time; '' (always, outside tests of schedules) asks Redis.
           Redis has the only clock all processes share, but a test of a hundred thousand waits cannot wait:
           so the clock is an argument, like any other fact, and the script under test is the script in use
-  ARGV[2] 'final' writes the decision, 'open' writes it when refused and notes the admission otherwise, 'none' neither
+  ARGV[2] 'final' writes the decision, 'open' writes it when refused and notes the admission otherwise, 'copy' writes one
+          that was made elsewhere and is an entry in any case, 'none' writes nothing
   ARGV[3] entry of KEYS[2] that this decision replaces, or ''
   ARGV[4] entry of KEYS[1] that this decision replaces, or ''
   ARGV[5] outcome to write; '' writes 'allowed' or 'blocked' as it comes out
@@ -29,6 +37,7 @@ Arguments:
   ARGV[8] facts of the request, JSON, written as they are
   ARGV[9] milliseconds to write as the decision's time; '' for now
   ARGV[10] about how many entries a stream may keep
+  ARGV[11] refused requests of a subject and action in a minute that are entries of their own
   then five for each bucket:
     what to do:
       take   take the cost
@@ -43,7 +52,8 @@ Arguments:
     cost in units
     for 'debit' the units above; for 'hold', 'held' and 'give' the name of the hold; else ''
 
-Returns { 1 when allowed or 0, microseconds, id of the entry written or '', level in units of each bucket }.
+Returns { 1 when allowed or 0, microseconds, id of the entry written or '', 1 when it was counted instead or 0,
+level in units of each bucket }.
 Refused means that a 'take' or 'hold' found less than its cost: then nothing was taken anywhere, and the levels are those
 that were found (with what was given back).
 
@@ -92,8 +102,8 @@ end
 local buckets = {}
 local allowed = true
 
-for i = 3, #KEYS do
-  local arg = 11 + (i - 3) * 5
+for i = 6, #KEYS do
+  local arg = 12 + (i - 6) * 5
   local bucket = {
     key = KEYS[i],
     what = ARGV[arg],
@@ -137,7 +147,8 @@ local short = {}
 
 for i, bucket in ipairs(buckets) do
   local what, cost = bucket.what, bucket.cost
-  local refused = (what == 'take' or what == 'hold') and bucket.level < cost
+  -- one that was only looked at counts as well: the client is told to wait for it too
+  local refused = not allowed and (what == 'take' or what == 'hold' or what == 'look') and bucket.level < cost
   if what == 'debit' then
     -- Redis refilled on while others granted: what it would hold had it granted them itself is the lower of
     -- "everything since, less everything granted" and "a full bucket, less what was granted at the end".
@@ -174,27 +185,76 @@ for i, bucket in ipairs(buckets) do
   short[i] = refused and '1' or '0'
 end
 
+-- Whether nobody was given an entry yet. One that somebody was given becomes a row under its own id.
+local function isUnread(id)
+  local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
+  if groups.err then return false end
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  for _, group in ipairs(groups) do
+    for i = 1, #group, 2 do
+      if group[i] == 'last-delivered-id' then
+        local lastMs, lastSeq = string.match(group[i + 1], '^(%d+)-(%d+)$')
+        ms, seq, lastMs, lastSeq = tonumber(ms), tonumber(seq), tonumber(lastMs), tonumber(lastSeq)
+        if ms < lastMs or (ms == lastMs and seq <= lastSeq) then return false end
+      end
+    end
+  end
+  return true
+end
+
+-- Counts one more refusal of the subject. Returns false when it is to be an entry of its own.
+local function countRefusal(fields, action, minute)
+  local field = action .. ' ' .. integer(minute)
+  local count = redis.call('HINCRBY', KEYS[5], field, 1)
+  if count == 1 then
+    for _, known in ipairs(redis.call('HKEYS', KEYS[5])) do
+      if tonumber(string.match(known, ' (%d+)')) < minute - 2 then redis.call('HDEL', KEYS[5], known) end
+    end
+    redis.call('PEXPIRE', KEYS[5], 180000)
+  end
+  local beyond = count - tonumber(ARGV[11])
+  if beyond <= 0 then return false end
+  local id = redis.call('HGET', KEYS[5], field .. ' id')
+  if not id then
+    if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[10]) then return false end -- nobody stores them
+    id = cjson.decode(ARGV[8]).id
+    redis.call('HSET', KEYS[5], field .. ' id', id)
+  end
+  redis.call('HSET', KEYS[3], id, integer(beyond - 1))
+  redis.call('HSETNX', KEYS[4], id, cjson.encode(fields))
+  return true
+end
+
+local replaced = ARGV[4]
+local mayCount = replaced == '' or isUnread(replaced)
 if ARGV[3] ~= '' then redis.call('XDEL', KEYS[2], ARGV[3]) end
-if ARGV[4] ~= '' then redis.call('XDEL', KEYS[1], ARGV[4]) end
+if replaced ~= '' then redis.call('XDEL', KEYS[1], replaced) end
 
 local entry = ''
+local counted = false
 local record = ARGV[2]
-if record == 'final' or record == 'open' then
+if record ~= 'none' then
   local stream = KEYS[1]
   if record == 'open' and allowed then stream = KEYS[2] end
   local outcome = ARGV[5]
   if outcome == '' then outcome = allowed and 'allowed' or 'blocked' end
+  local action = allowed and ARGV[6] or ARGV[7]
   local at = ARGV[9]
   if at == '' then at = integer(math.floor(now / 1000)) end
-  entry = redis.call('XADD', stream, 'MAXLEN', '~', ARGV[10], '*',
+  local fields = {
     'facts', ARGV[8],
     'at', at,
     'outcome', outcome,
-    'action', allowed and ARGV[6] or ARGV[7],
+    'action', action,
     'remaining', table.concat(remaining, ','),
-    'short', table.concat(short, ','))
+    'short', table.concat(short, ',')
+  }
+  if outcome == 'blocked' and record ~= 'copy' and mayCount then
+    counted = countRefusal(fields, action, math.floor(tonumber(at) / 60000))
+  end
+  if not counted then entry = redis.call('XADD', stream, 'MAXLEN', '~', ARGV[10], '*', unpack(fields)) end
 end
 
-local reply = { allowed and 1 or 0, now, entry }
-for i = 1, #levels do reply[3 + i] = levels[i] end
+local reply = { allowed and 1 or 0, now, entry, counted and 1 or 0 }
+for i = 1, #levels do reply[4 + i] = levels[i] end
 return reply

@@ -64,7 +64,9 @@ export const auditSchema = z
     totalTokens: z.int().nullable(),
     costUsd: z.string().nullable(),
     latencyMs: z.int().nullable(),
-    createdAt: z.iso.datetime()
+    createdAt: z.iso.datetime(),
+    refusedBy: z.array(z.string()).describe('buckets that refused it, or `budget`'),
+    repeats: z.int().describe('further refused requests of the minute that this row stands for')
   })
   .meta({ id: 'Audit' })
 export type AuditView = z.infer<typeof auditSchema>

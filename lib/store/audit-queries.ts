@@ -13,6 +13,8 @@ type AuditRow = Pick<AuditView, 'id' | 'action' | 'outcome' | 'method' | 'path' 
   cost_pico: string | null
   latency_ms: number | null
   created_at: Date
+  limits: { name: string; refused: boolean }[] | null
+  repeats: number
   place: string
 }
 
@@ -81,6 +83,8 @@ function toView(row: AuditRow): AuditView {
     totalTokens: number(row.total_tokens),
     costUsd: row.cost_pico === null ? null : formatUsd(BigInt(row.cost_pico)),
     latencyMs: row.latency_ms,
-    createdAt: row.created_at.toISOString()
+    createdAt: row.created_at.toISOString(),
+    refusedBy: (row.limits ?? []).filter(({ refused }) => refused).map(({ name }) => name),
+    repeats: row.repeats
   }
 }

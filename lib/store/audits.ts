@@ -25,6 +25,8 @@ export type AuditedDecision = {
   path: string
   userAgent: string
   limits: unknown
+  /** further refused requests of its subject, action and minute that the row stands for, so far */
+  repeats: number
 }
 
 export type AuditStore = ReturnType<typeof createAuditStore>
@@ -33,22 +35,27 @@ export function createAuditStore({ ledger }: { ledger: Ledger }) {
   return {
     /**
      * Writes decisions, each exactly once by its id, whether or not the job of the request was there first.
-     * People who have been deleted meanwhile leave their audits without a name. Of two outcomes for one id `degraded`
-     * is what its client was told.
+     * People who have been deleted meanwhile leave their audits without a name. Of two outcomes for one id the later of
+     * allowed, blocked, degraded is what its client was told. A row that counts further refusals keeps what it has of the
+     * first and takes the highest count, in whichever order counts come.
      */
     async recordDecisions(trx: Knex.Transaction, decisions: AuditedDecision[]): Promise<void> {
       await trx.raw(
-        `insert into rate_limit_audits as a (id, user_id, action, outcome, method, path, ip, user_agent, limits, created_at)
+        // the enum's own order is that of the outcomes' weight
+        `insert into rate_limit_audits as a
+           (id, user_id, action, outcome, method, path, ip, user_agent, limits, created_at, repeats)
          select distinct on (d.id) d.id, u.id, d.action::rate_limit_action, d.outcome::rate_limit_outcome, d.method, d.path,
-                d.ip, d."userAgent", d.limits, to_timestamp(d.at / 1000.0)
+                d.ip, d."userAgent", d.limits, to_timestamp(d.at / 1000.0), coalesce(d.repeats, 0)
          from jsonb_to_recordset(?::jsonb) as d (id uuid, at double precision, "userId" uuid, action text, outcome text,
-              method text, path text, ip text, "userAgent" text, limits jsonb)
+              method text, path text, ip text, "userAgent" text, limits jsonb, repeats integer)
          left join users u on u.id = d."userId"
-         order by d.id, d.outcome = 'degraded' desc
+         order by d.id, d.outcome::rate_limit_outcome desc, d.repeats desc nulls last
          on conflict (id) do update set
-           outcome = case when a.outcome = 'degraded' then a.outcome else excluded.outcome end,
-           method = excluded.method, path = excluded.path, ip = excluded.ip, user_agent = excluded.user_agent,
-           limits = excluded.limits`,
+           outcome = greatest(a.outcome, excluded.outcome),
+           method = coalesce(a.method, excluded.method), path = coalesce(a.path, excluded.path),
+           ip = coalesce(a.ip, excluded.ip), user_agent = coalesce(a.user_agent, excluded.user_agent),
+           limits = case when excluded.outcome > a.outcome then excluded.limits else coalesce(a.limits, excluded.limits) end,
+           repeats = greatest(a.repeats, excluded.repeats)`,
         [JSON.stringify(decisions)]
       )
     },

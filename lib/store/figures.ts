@@ -22,8 +22,8 @@ const sums = [
 const summed = sums.map((name) => `sum(${name}) as ${name}`).join(', ')
 const stored = sums.join(', ')
 /** The same of a plain row. */
-const columnsOfOne = `1 as requests, (outcome = 'allowed')::int as allowed, (outcome = 'blocked')::int as blocked,
-  (outcome = 'degraded')::int as degraded, prompt_tokens, completion_tokens, total_tokens, cost_pico`
+const columnsOfOne = `1 + repeats as requests, (outcome = 'allowed')::int * (1 + repeats) as allowed,
+  (outcome = 'blocked')::int * (1 + repeats) as blocked, (outcome = 'degraded')::int * (1 + repeats) as degraded, prompt_tokens, completion_tokens, total_tokens, cost_pico`
 
 /** A part of a union: columns of a table whose rows lie in a range of time. */
 type Part = { select: string; table: string; time: string; ranges: Range[]; where?: string }
@@ -120,7 +120,7 @@ export function createFigures({ knex }: { knex: Knex }) {
       { select, table: 'audit_user_hours', time: 'hour', ranges: units[1] as Range[] },
       { select, table: 'audit_deltas', time: 'minute', ranges: one(wholeUnits(range, hourMs)) },
       {
-        select: `user_id, 1 as requests, (outcome = 'blocked')::int as blocked, total_tokens, cost_pico`,
+        select: `user_id, 1 + repeats as requests, (outcome = 'blocked')::int * (1 + repeats) as blocked, total_tokens, cost_pico`,
         table: 'rate_limit_audits',
         time: 'created_at',
         ranges: rest

@@ -23,13 +23,19 @@ export type SuspiciousStore = ReturnType<typeof createSuspiciousStore>
 /** Finds candidates for the rules of suspicious activity, and keeps what has been told. */
 export function createSuspiciousStore({ knex }: { knex: Knex }) {
   /** Sliding windows that end at each row: `most` counts the rows in (end - window, end]. */
-  async function bursts(rows: string, windowMs: number, { from, to }: Range, least: number): Promise<Burst[]> {
+  async function bursts(
+    rows: string,
+    windowMs: number,
+    { from, to }: Range,
+    least: number,
+    more = ''
+  ): Promise<Burst[]> {
     const { rows: found } = await knex.raw(
       `select user_id, max(n)::int as most from (
          select user_id, count(*) over (
            partition by user_id order by created_at
            range between interval '${windowMs * 1_000 - 1} microseconds' preceding and current row) as n
-         from ${rows} and created_at >= :from and created_at < :to) w
+         from ${rows} and created_at >= :from and created_at < :to ${more}) w
        group by user_id having max(n) >= :least`,
       { from, to, least }
     )
@@ -37,9 +43,21 @@ export function createSuspiciousStore({ knex }: { knex: Knex }) {
   }
 
   return {
-    /** Users with so many refused requests within one minute. */
+    /**
+     * Users with so many refused requests within one minute. Of those that a row only counts no more is known than the
+     * minute of the clock they fell into, so they count within that one.
+     */
     blockedBursts: (range: Range, least: number) =>
-      bursts(`rate_limit_audits where outcome = 'blocked' and user_id is not null`, 60_000, range, least),
+      bursts(
+        `rate_limit_audits where outcome = 'blocked' and user_id is not null`,
+        60_000,
+        range,
+        least,
+        `union all
+         select user_id, sum(1 + repeats) from rate_limit_audits
+         where outcome = 'blocked' and user_id is not null and created_at >= :from and created_at < :to
+         group by user_id, date_trunc('minute', created_at, 'UTC') having max(repeats) > 0`
+      ),
 
     /** Users with so many wrong passwords within ten minutes. */
     failedLogins: (range: Range, least: number) => bursts('failed_logins where true', 600_000, range, least),

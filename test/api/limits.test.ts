@@ -36,7 +36,10 @@ function endpoints(): Endpoint[] {
       body: z.strictObject({}),
       responses: {},
       async handler() {
-        throw new AppError('budget_exceeded', 'The budget is used up', { headers: { 'Retry-After': '60' } })
+        throw new AppError('budget_exceeded', 'The budget is used up', {
+          headers: { 'Retry-After': '60' },
+          members: { 'violated-policies': ['budget'] }
+        })
       }
     }),
     endpoint({
@@ -259,6 +262,30 @@ test('the decision that travels with a submission is the one in its audit', asyn
   await gate.close()
   const decision = (await waitingDecisions(redis, own.prefix)).find(({ id }) => id === body.decision)
   t.like(decision, { action: 'chat_completion', outcome: 'allowed' })
+})
+
+test('what a budget refuses is one decision that says so, and so is a guess too many at the own password', async (t) => {
+  const { send, token, id, redis, place: own } = await start(t, { limits: slow('login_failed', 1) })
+  t.is((await send('POST', '/api/v1/refused', { token, body: {} })).status, 429)
+  const change = { current: 'not the password', next: 'another password' }
+  const guess = () => send('POST', '/api/v1/auth/password', { token, body: change })
+  t.is((await guess()).status, 422)
+  t.is((await guess()).status, 429)
+  const written = (await waitingDecisions(redis, own.prefix)).filter(({ userId }) => userId === id)
+  t.deepEqual(
+    written
+      .toSorted((a, b) => a.at - b.at)
+      .map(({ action, outcome, limits }) => [
+        action,
+        outcome,
+        ...limits.flatMap((one) => (one.refused ? [one.name] : []))
+      ]),
+    [
+      ['chat_completion', 'blocked', 'budget'],
+      ['api_call', 'allowed'],
+      ['api_call', 'blocked', 'login_failed']
+    ]
+  )
 })
 
 test('a handler\u2019s own refusal keeps its Retry-After beside the limits', async (t) => {

@@ -2,9 +2,12 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { Redis } from 'ioredis'
+import { findSuspects } from '../../../lib/admin/suspicious.ts'
 import { createDecisionReader } from '../../../lib/gate/decision-reader.ts'
 import type { DecisionRecord } from '../../../lib/gate/decision.ts'
 import { newId } from '../../../lib/ids.ts'
+import { auditQuerySchema } from '../../../lib/schemas/admin.ts'
 import { JobError } from '../../../lib/jobs/job-error.ts'
 import { countTokens } from '../../../lib/models/tokens.ts'
 import { contextForFile, eventually, newUser } from '../../helpers/context.ts'
@@ -32,6 +35,7 @@ function decisionOf(userId: string | null, changes: Partial<DecisionRecord> = {}
     path: '/api/v1/chat',
     userAgent: 'test',
     limits: [{ name: 'chat_completion', capacity: 10, remaining: 9, refused: false }],
+    repeats: 0,
     ...changes
   }
 }
@@ -96,6 +100,125 @@ test('a degraded decision stays degraded, whichever of the two outcomes of one r
     const both = decisionOf(userId)
     await recordDecisions(order.map((outcome) => ({ ...both, outcome })))
     t.is((await rowsOf(both.id))[0].outcome, 'degraded')
+  }
+})
+
+test('a count only rises, in whichever order it comes, and its row keeps what it has of the first', async (t) => {
+  const { recordDecisions, figures, rollUps } = context().admin
+  const userId = await newUser(context())
+  const at = Date.now() - 5_000
+  const limits = [{ name: 'chat_completion', capacity: 10, remaining: 0, refused: true }]
+  const first = decisionOf(userId, { outcome: 'blocked', at, limits })
+  const counted = (repeats: number): DecisionRecord => ({ ...first, at: at + repeats, ip: '192.0.2.8', repeats })
+  const blocked = async () => {
+    const range = { from: new Date(at - 1), to: new Date() }
+    return (await figures.statistics(range, 'minute', userId)).totals
+  }
+  await recordDecisions([first])
+  for (const repeats of [7, 3, 40, 40, 12]) await recordDecisions([counted(repeats)])
+  await recordDecisions([counted(4), counted(41), first])
+  await Promise.all([60, 55, 59].map((repeats) => recordDecisions([counted(repeats)])))
+  const [row, ...more] = await rowsOf(first.id)
+  t.deepEqual(more, [])
+  t.like(row, { repeats: 60, ip: '192.0.2.7', outcome: 'blocked' })
+  t.is(row.created_at.getTime(), at)
+  t.like(await blocked(), { requests: 61, blocked: 61, allowed: 0 })
+  await rollUps.fold(10_000)
+  t.like(await blocked(), { requests: 61, blocked: 61, blockedRate: 1 })
+})
+
+test.serial(
+  'every figure counts a flood of 5,000 refusals, of which 61 rows are kept, whoever writes them how often',
+  async (t) => {
+    const { isolation, admin } = context()
+    const redis = new Redis(isolation.redisUrl)
+    t.teardown(() => redis.disconnect())
+    const place = { redis, prefix: `${isolation.prefix}_flood` }
+    // A minute of its own, so that the flood is in one whenever the test runs.
+    const at = Math.floor(Date.now() / 60_000) * 60_000 - 120_000
+    const gate = gateFor({ ...place, timeoutMs: 60_000, now: () => at * 1_000 })
+    const userId = await newUser(context())
+    const readers = [1, 2].map((times) =>
+      createDecisionReader({
+        ...place,
+        idleMs: 20,
+        log: quiet,
+        setAside: async () => t.fail('nothing here is bad'),
+        async onBatch(batch) {
+          for (let n = 0; n < times; n++) await admin.recordDecisions(batch)
+        }
+      })
+    )
+    for (const reader of readers) {
+      reader.start()
+      t.teardown(() => reader.stop())
+    }
+    for (let n = 0; n < 5_010; n += 167) {
+      await Promise.all(
+        Array.from({ length: 167 }, () =>
+          gate.take({
+            subject: user(userId),
+            buckets: ['chat_completion', 'api_call'],
+            request: facts(userId, { action: 'chat_completion' })
+          })
+        )
+      )
+    }
+    const range = { from: new Date(at - 60_000), to: new Date(at + 60_000) }
+    const statistics = async () => await admin.figures.statistics(range, 'minute', userId)
+    await eventually(async () => (await statistics()).totals.requests === 5_010, 60_000)
+    const expected = { requests: 5_010, allowed: 10, blocked: 5_000, degraded: 0 }
+    const { totals, byAction, timeline } = await statistics()
+    t.like(totals, expected)
+    t.like(byAction, [{ action: 'chat_completion', ...expected }])
+    t.like(timeline, [{ requests: 5_010, blocked: 5_000 }])
+    const { knex } = context()
+    t.is((await knex('rate_limit_audits').where({ user_id: userId, outcome: 'blocked' })).length, 61)
+
+    const all = async () => {
+      const [consumers, shares, burst, hours] = [
+        await admin.figures.topConsumers(range, 'blocked', 100),
+        await admin.figures.oftenBlocked(range, { requests: 20, share: 0.5 }),
+        await findSuspects(admin.rules, range),
+        await admin.figures.statistics({ from: new Date(at - 86_400_000), to: new Date(at + 60_000) }, 'hour', userId)
+      ]
+      t.like(
+        consumers.find((one) => one.userId === userId),
+        { requests: 5_010, blocked: 5_000 }
+      )
+      t.is(shares.find((one) => one.userId === userId)?.share, 5_000 / 5_010)
+      const reasons = burst.find((one) => one.userId === userId)?.reasons ?? []
+      t.is(reasons.find(({ code }) => code === 'blocked_burst')?.observed, 5_000)
+      t.is(hours.totals.blocked, 5_000)
+    }
+    await all()
+    while (await admin.rollUps.fold(50_000));
+    await all()
+    const rows = await admin.auditQueries.list(auditQuerySchema.parse({ userId, outcome: 'blocked', limit: 100 }))
+    t.deepEqual(
+      rows.flatMap(({ audit }) => (audit.repeats > 0 ? [[audit.repeats, ...audit.refusedBy]] : [])),
+      [[4_939, 'chat_completion']]
+    )
+    t.true(rows.every(({ audit }) => audit.refusedBy.join() === 'chat_completion'))
+  }
+)
+
+test('a request that was let in and then refused is one row, which says by what', async (t) => {
+  const { recordDecisions, auditQueries } = context().admin
+  const refusedBy = [{ name: 'budget', capacity: 0, remaining: 0, refused: true }]
+  for (const order of [
+    ['allowed', 'blocked'],
+    ['blocked', 'allowed']
+  ] as const) {
+    const userId = await newUser(context())
+    const decision = decisionOf(userId)
+    for (const outcome of order) {
+      await recordDecisions([{ ...decision, outcome, ...(outcome === 'blocked' ? { limits: refusedBy } : {}) }])
+    }
+    const list = await auditQueries.list(auditQuerySchema.parse({ userId }))
+    t.is(list.length, 1)
+    t.like(list[0]?.audit, { outcome: 'blocked', repeats: 0 })
+    t.deepEqual(list[0]?.audit.refusedBy, ['budget'])
   }
 })
 

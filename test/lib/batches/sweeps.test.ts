@@ -154,7 +154,8 @@ test.serial('a decision that PostgreSQL refuses is kept with all it says, and st
     method: 'GET',
     path: '/api/v1/goals',
     userAgent: 'a NUL: \u0000',
-    limits: []
+    limits: [],
+    repeats: 0
   }
   const error = (await t.throwsAsync(admin.recordDecisions([decision]))) as Error
   await deadLetters.setAside({ kind: 'audits', key: decision.id, payload: { decision }, error })
