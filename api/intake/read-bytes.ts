@@ -56,6 +56,7 @@ export async function readBytes(req: Request, res: Response, options: ReadOption
     // Nothing more is taken from the connection before it has been answered.
     req.socket.pause()
     res.once('finish', () => {
+      if (!res.shouldKeepAlive) return
       req.socket.resume()
       req.resume()
     })
