@@ -1,24 +1,33 @@
-/** Version of the binary format (PostgreSQL source, `jsonb_recv` in src/backend/utils/adt/jsonb.c). */
-const jsonbVersion = 1
+/** What a database client copies at once; ten megabytes of fresh memory would keep an event loop for too long. */
+const pieceBytes = 512 * 1024
 
 /**
- * JSON that is serialised already, to be stored in a `jsonb` column as it is. It may be made on a thread and move to
- * another as its bytes, so that nobody parses or writes ten megabytes on an event loop.
+ * JSON that is serialised already, to be stored as it is. It may be made on a thread and move to another as its bytes,
+ * so that nobody parses or writes ten megabytes on an event loop.
  */
 export class JsonText {
-  /** what is bound to a `jsonb` column: its binary format, the version and the text in UTF-8 */
-  readonly jsonb: Buffer
+  /** in UTF-8 */
+  readonly bytes: Buffer
 
   constructor(bytes: Uint8Array<ArrayBuffer>) {
-    this.jsonb = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   /** The bytes that another thread makes a `JsonText` of, alone in their memory. */
   static bytesOf(value: unknown): Uint8Array<ArrayBuffer> {
     const text = JSON.stringify(value)
-    const bytes = Buffer.from(new ArrayBuffer(1 + Buffer.byteLength(text)))
-    bytes[0] = jsonbVersion
-    bytes.write(text, 1)
+    const bytes = Buffer.from(new ArrayBuffer(Buffer.byteLength(text)))
+    bytes.write(text)
     return bytes
+  }
+
+  /** The bytes in pieces, each of whole characters. */
+  *pieces(): Generator<Buffer> {
+    for (let start = 0; start < this.bytes.length; ) {
+      let end = Math.min(start + pieceBytes, this.bytes.length)
+      while (end < this.bytes.length && ((this.bytes[end] as number) & 0xc0) === 0x80) end--
+      yield this.bytes.subarray(start, end)
+      start = end
+    }
   }
 }

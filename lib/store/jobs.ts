@@ -1,8 +1,8 @@
 import type { Knex } from 'knex'
-import { JsonText } from '../json-text.ts'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobStatus, JobView } from '../schemas/job.ts'
 import type { SourceType } from '../schemas/sources.ts'
+import { jsonInput } from './json-input.ts'
 import { listColumns, toJobView, usageJoin, viewColumns } from './job-view.ts'
 import { createOpenJobs } from './open-jobs.ts'
 
@@ -85,14 +85,16 @@ export function createJobStore({ knex }: { knex: Knex }) {
      * @returns the ids of those that were inserted
      */
     async insert(trx: Knex.Transaction, ...jobs: NewJob[]): Promise<string[]> {
+      const inputs: Awaited<ReturnType<typeof jsonInput>>[] = []
+      for (const { id, input } of jobs) inputs.push(await jsonInput(trx, id, input))
       const rows = await trx('jobs')
         .insert(
-          jobs.map((job) => ({
+          jobs.map((job, index) => ({
             id: job.id,
             user_id: job.userId,
             action: job.action,
             origin: job.origin,
-            input: job.input instanceof JsonText ? job.input.jsonb : JSON.stringify(job.input),
+            input: inputs[index]?.(),
             max_attempts: job.maxAttempts,
             run_at: job.runAt ?? trx.fn.now(),
             retry_of: job.retryOf ?? null,

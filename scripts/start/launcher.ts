@@ -90,6 +90,7 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
   const port = config.port === 0 ? await anyPort(config.host) : config.port
   const childEnv = () => ({
     NODE_COMPILE_CACHE: join(dataDir, 'cache'),
+    ...memoryGivenBack,
     ...env,
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
@@ -143,6 +144,16 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
     step,
     notes: join(dataDir, 'restart.jsonl')
   })
+}
+
+/**
+ * Has glibc give memory back after a crowd of large bodies, which it otherwise keeps in an arena for each thread, for
+ * ever (mallopt(3)). Others than glibc do not read these.
+ */
+const memoryGivenBack = {
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_MMAP_THRESHOLD_: String(1024 * 1024),
+  MALLOC_TRIM_THRESHOLD_: String(4 * 1024 * 1024)
 }
 
 /** The mode given at creation does not change that of a file that is there already. */

@@ -47,7 +47,7 @@ const endpoints = [
     responses: { 200: { description: 'What reached it' } },
     handler: async ({ body, bodyHash }) => {
       const given: unknown = body
-      const bytes = given instanceof JsonText ? given.jsonb.length - 1 : 0
+      const bytes = given instanceof JsonText ? given.bytes.length : 0
       return { status: 200, body: { bytes, hash: bodyHash() } }
     }
   })
