@@ -1,9 +1,11 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
+import { describeError } from './describe-error.ts'
 
 export type { Logger } from 'pino'
 
 /**
  * The log of one process: JSON lines, constant messages, facts as fields.
+ * Errors are logged without what they may quote (`describe-error.ts`).
  * Credentials are cut out by name as a last line of defence; nothing should put them there in the first place.
  */
 export function createLogger(
@@ -13,6 +15,7 @@ export function createLogger(
   const options = {
     name,
     level,
+    serializers: { err: describeError },
     redact: {
       paths: ['req.headers.authorization', 'req.headers.cookie', 'authorization', 'password', 'token', 'ticket', 'key'],
       censor: '[removed]'

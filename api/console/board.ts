@@ -5,7 +5,6 @@ import type { Queue } from 'bullmq'
 import type { RequestHandler } from 'express'
 import type { Logger } from '../../lib/logger.ts'
 import { isOutage } from '../../lib/outage.ts'
-import { describeError } from '../middleware/describe-error.ts'
 
 /** Bull Board over the queues, for looking only: jobs are retried and cancelled through the API, where the row is. */
 export function queueBoard({
@@ -33,7 +32,7 @@ export function queueBoard({
   })
   // Its own handler would show the error's message and stack.
   adapter.setErrorHandler((error) => {
-    log.warn({ err: describeError(error) }, 'the queue monitor could not answer')
+    log.warn({ err: error }, 'the queue monitor could not answer')
     const away = isOutage(error)
     return { status: (away ? 503 : 400) as 500, body: { error: away ? 'Redis is away' : 'This cannot be shown' } }
   })

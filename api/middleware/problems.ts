@@ -2,7 +2,6 @@ import type { ErrorRequestHandler, Request, Response } from 'express'
 import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { isOutage } from '../../lib/outage.ts'
-import { describeError } from './describe-error.ts'
 
 const retryAfterOutageSeconds = '2'
 
@@ -54,12 +53,12 @@ export function problemHandler({ log }: { log: Logger }): ErrorRequestHandler {
     const problem = toAppError(error)
     if (problem.status >= 500) {
       log.error(
-        { requestId: req.id, code: problem.code, err: describeError(problem.cause ?? problem) },
+        { requestId: req.id, code: problem.code, err: problem.cause ?? problem },
         'request failed'
       )
     } else if (problem.cause && problem !== error) {
       log.warn(
-        { requestId: req.id, code: problem.code, err: describeError(problem.cause) },
+        { requestId: req.id, code: problem.code, err: problem.cause },
         'request refused by a store'
       )
     }
