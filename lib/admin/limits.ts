@@ -1,18 +1,18 @@
 import { notFound } from '../errors.ts'
 import type { Gate } from '../gate/gate.ts'
 import { type BucketLimit, bucketCapacity, type GateLimits } from '../gate/limits.ts'
-import { addressBuckets, type GateAction, gateActions } from '../schemas/actions.ts'
+import { type GateAction, gateActions } from '../schemas/actions.ts'
 import type { LiveOverrides } from './limit-overrides.ts'
 import type { MustExist } from './people.ts'
 
 export type LimitAdmin = ReturnType<typeof createLimitAdmin>
 
-const numbersOf = (limit: BucketLimit) => ({
+const toView = (action: GateAction, limit: BucketLimit) => ({
+  action,
   limitPerMinute: limit.limitPerMinute,
   burst: limit.burst,
   capacity: bucketCapacity(limit)
 })
-const toView = (action: GateAction, limit: BucketLimit) => ({ action, ...numbersOf(limit) })
 
 /** What administrators may see and do with the limits of the six actions. Unknown users are a 404. */
 export function createLimitAdmin({
@@ -28,10 +28,7 @@ export function createLimitAdmin({
   mustExist: MustExist
 }) {
   return {
-    config: () => ({
-      actions: gateActions.map((action) => toView(action, configured[action])),
-      addresses: addressBuckets.map((bucket) => ({ bucket, ...numbersOf(configured[bucket]) }))
-    }),
+    config: () => ({ actions: gateActions.map((action) => toView(action, configured[action])) }),
 
     /** Looks without taking: what the user's next request would find. */
     async status(userId: string) {

@@ -15,6 +15,3 @@ export type AiAction = z.infer<typeof aiActionSchema>
 export const gateActions = ['api_call', ...aiActions] as const
 export const gateActionSchema = z.enum(gateActions)
 export type GateAction = z.infer<typeof gateActionSchema>
-
-/** The gate's buckets of addresses: without a credential, token and register routes, wrong passwords, all AI actions. */
-export const addressBuckets = ['address', 'auth', 'login_failed', 'address_ai'] as const

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseUsd } from '../usage/money.ts'
-import { addressBuckets, gateActionSchema } from './actions.ts'
+import { gateActionSchema } from './actions.ts'
 import { idFilterSchema, limitOf, limitSchema } from './page.ts'
 import { suspiciousCodes } from './suspicious.ts'
 import { textSchema, timeSchema } from './text.ts'
@@ -140,12 +140,7 @@ export const limitStatusSchema = z.object({
   userId: z.uuid(),
   limits: z.array(limitViewSchema.extend({ remaining: z.int(), retryAfterMs: z.int() }))
 })
-export const limitConfigSchema = z.object({
-  actions: z.array(limitViewSchema),
-  addresses: z
-    .array(z.object({ bucket: z.enum(addressBuckets), ...limitNumbers, capacity: z.int() }))
-    .describe('limits by address, whoever asks')
-})
+export const limitConfigSchema = z.object({ actions: z.array(limitViewSchema) })
 export const limitResetSchema = z.strictObject({ action: gateActionSchema.optional() })
 export const limitResetResultSchema = z.object({ userId: z.uuid(), reset: z.array(gateActionSchema) })
 

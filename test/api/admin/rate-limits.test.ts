@@ -65,12 +65,6 @@ test('the configuration shows the limits of everyone', async (t) => {
       { action: 'code_validation', limitPerMinute: 30, burst: 1.3, capacity: 39 },
       { action: 'rag_search', limitPerMinute: 50, burst: 1.5, capacity: 75 },
       { action: 'bulk_create', limitPerMinute: 5, burst: 1, capacity: 5 }
-    ],
-    addresses: [
-      { bucket: 'address', limitPerMinute: 100_000, burst: 1, capacity: 100_000 },
-      { bucket: 'auth', limitPerMinute: 100_000, burst: 1, capacity: 100_000 },
-      { bucket: 'login_failed', limitPerMinute: 100_000, burst: 1, capacity: 100_000 },
-      { bucket: 'address_ai', limitPerMinute: 100_000, burst: 1, capacity: 100_000 }
     ]
   })
 })
