@@ -52,15 +52,9 @@ export function problemHandler({ log }: { log: Logger }): ErrorRequestHandler {
   return (error: unknown, req, res, _next) => {
     const problem = toAppError(error)
     if (problem.status >= 500) {
-      log.error(
-        { requestId: req.id, code: problem.code, err: problem.cause ?? problem },
-        'request failed'
-      )
+      log.error({ requestId: req.id, code: problem.code, err: problem.cause ?? problem }, 'request failed')
     } else if (problem.cause && problem !== error) {
-      log.warn(
-        { requestId: req.id, code: problem.code, err: problem.cause },
-        'request refused by a store'
-      )
+      log.warn({ requestId: req.id, code: problem.code, err: problem.cause }, 'request refused by a store')
     }
     if (res.headersSent) res.destroy()
     else sendProblem(req, res, problem)

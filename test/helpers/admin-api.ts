@@ -25,7 +25,9 @@ import { createIsolation, type Isolation } from './services.ts'
 export type AdminApi = Awaited<ReturnType<typeof openProcess>>
 
 /** Limits of addresses that no test reaches; those of users are the contract's. */
-const roomy = Object.fromEntries(['address', 'auth', 'login_failed', 'address_ai'].map((name) => [name, { limitPerMinute: 100_000 }]))
+const roomy = Object.fromEntries(
+  ['address', 'auth', 'login_failed', 'address_ai'].map((name) => [name, { limitPerMinute: 100_000 }])
+)
 
 /**
  * The administrators' routes over HTTP, as the app mounts them, on a schema of the file's own.
