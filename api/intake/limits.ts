@@ -18,7 +18,7 @@ export const smallBodyBytes = 32 * kib
 export const inlineBytes = 64 * kib
 
 /** Large bodies that are held in memory at once, in all and of one person, each at most as large as its route allows. */
-export const largeBodies = { atOnce: 6, ofOwner: 2, waitingOfOwner: 20, longestWaitMs: 10_000, longestMs: 120_000 }
+export const largeBodies = { atOnce: 6, ofOwner: 2, waitingOfOwner: 20, longestWaitMs: 20_000, longestMs: 120_000 }
 
 /** What may come of a body that nobody reads any more, before its connection is cut: a client reads its answer then. */
 export const unreadBytes = 16 * mib
