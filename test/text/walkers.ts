@@ -289,7 +289,8 @@ export const rooms: Record<string, Room> = {
       tokenPieces: tokens.tokenPieces,
       decodeTokens: (text) => tokens.decodeTokens(Array.from(text.slice(0, 100_000), (sign) => sign.charCodeAt(0))),
       vocabularyRank: (text) => tokens.vocabularyRank(text.slice(0, 40))
-    }
+    },
+    once: [['', '`']]
   },
   'lib/models/offline/words.ts': {
     exports: words,
@@ -337,6 +338,7 @@ export const rooms: Record<string, Room> = {
     exports: titles,
     walkers: { ...titles },
     once: [
+      ['x', ' '],
       ['- ', ' '],
       ['', 'to ']
     ]

@@ -119,9 +119,9 @@ export function withoutAfterthought(text: string): string {
 }
 
 const AFTERTHOUGHTS = [
-  /,?\s+(?:and|then)\s+(?:then\s+)?(?:save|store|create|add|make|break|split|turn|put|plan|write)\b/i,
-  /,?\s+y\s+(?:luego\s+|despues\s+)?(?:guarda|guardalo|crea|anade|agrega|haz|divide|dividelo|desglosa|desglosalo|pon|escribe)\b/i,
-  /,?\s+(?:with|con)\s+(?:[a-z0-9]+\s+){0,3}(?:tasks?|steps?|tareas?|pasos?)\b/i,
-  /,?\s+(?:from|out of|based on)\s+(?:this|the|these)\s+(?:page|document|passage|material|text|lesson|course)s?\b/i,
-  /,?\s+(?:de|a partir de|desde|segun)\s+(?:esta|este|estos|estas|el|la)\s+(?:paginas?|documentos?|materiales|material|textos?|leccion|curso)\b/i
+  /(?:,|(?<![\s,]))\s+(?:and|then)\s+(?:then\s+)?(?:save|store|create|add|make|break|split|turn|put|plan|write)\b/i,
+  /(?:,|(?<![\s,]))\s+y\s+(?:luego\s+|despues\s+)?(?:guarda|guardalo|crea|anade|agrega|haz|divide|dividelo|desglosa|desglosalo|pon|escribe)\b/i,
+  /(?:,|(?<![\s,]))\s+(?:with|con)\s+(?:[a-z0-9]+\s+){0,3}(?:tasks?|steps?|tareas?|pasos?)\b/i,
+  /(?:,|(?<![\s,]))\s+(?:from|out of|based on)\s+(?:this|the|these)\s+(?:page|document|passage|material|text|lesson|course)s?\b/i,
+  /(?:,|(?<![\s,]))\s+(?:de|a partir de|desde|segun)\s+(?:esta|este|estos|estas|el|la)\s+(?:paginas?|documentos?|materiales|material|textos?|leccion|curso)\b/i
 ]

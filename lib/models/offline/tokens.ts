@@ -11,6 +11,8 @@ const MAX_RUN = 512
 /** Characters counted exactly; what follows is estimated from the density of what was counted. */
 const EXACT_CHARS = 262_144
 const BLOCK_CHARS = 4_096
+/** Bytes that make no character are gathered in more than linear time, so tokens are decoded a few at a time. */
+const DECODED_AT_ONCE = 256
 const options = { disallowedSpecial: new Set<string>() }
 const load = createRequire(import.meta.url)
 
@@ -35,7 +37,12 @@ export function encodeTokens(text: string): number[] {
 /** The text of tokens; bytes that make no UTF-8 become U+FFFD, numbers that are no tokens become nothing. */
 export function decodeTokens(tokens: readonly number[]): string {
   const known = tokens.filter((token) => token >= 0 && token < 199_998)
-  return o200k().decode(known)
+  let text = ''
+  for (let start = 0; start < known.length; start += DECODED_AT_ONCE) {
+    // A character that ends in the next part is kept until then by the decoder, which reads a stream.
+    text += o200k().decode(known.slice(start, start + DECODED_AT_ONCE))
+  }
+  return text
 }
 
 /**
