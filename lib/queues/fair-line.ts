@@ -15,8 +15,8 @@ const systemStep = 4
 const placedAtOnce = 500
 /** One more than there can be places' holders at the front. */
 const lookedAt = 50
-/** Jobs whose delay is over enter the line without a place: within this time of a delivery they have one. */
-const placeWithinMs = 10
+/** Between two calls that give places on behalf of who adds or takes: what comes in a burst shares one. */
+const placeEveryMs = 5
 
 export type FairLine = {
   /**
@@ -24,7 +24,7 @@ export type FairLine = {
    * whoever makes it: until then the jobs wait behind those that have a place.
    */
   place(): Promise<void>
-  /** As `place`, a moment later, once for all who ask in between. */
+  /** As `place`: at once, or a few milliseconds after the last time. To be called when a job was added or taken. */
   placeSoon(): void
   /** Puts a job that BullMQ took back behind those whose turn has come. */
   putBack(jobId: string): Promise<void>
@@ -60,6 +60,7 @@ export function createFairLine({ redis, queue }: { redis: Redis; queue: Queue })
   let current: Promise<void> | undefined
   let next: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
+  let lastAt = 0
 
   async function placeAll(): Promise<void> {
     let placed: number
@@ -90,10 +91,15 @@ export function createFairLine({ redis, queue }: { redis: Redis; queue: Queue })
   return {
     place,
     placeSoon() {
-      timer ??= setTimeout(() => {
+      if (timer) return
+      const waitMs = lastAt + placeEveryMs - performance.now()
+      const go = () => {
         timer = undefined
+        lastAt = performance.now()
         void place()
-      }, placeWithinMs)
+      }
+      if (waitMs <= 0) go()
+      else timer = setTimeout(go, waitMs)
     },
     async putBack(jobId) {
       await commands.goals_fair_put_back(line, state, jobId)
@@ -102,7 +108,10 @@ export function createFairLine({ redis, queue }: { redis: Redis; queue: Queue })
       return [...new Set(await commands.goals_fair_waiting(wait, line, delayed, jobKeys, Date.now(), lookedAt))]
     },
     async close() {
-      clearTimeout(timer)
+      if (timer) {
+        clearTimeout(timer)
+        await place()
+      }
       await (next ?? current)
     }
   }

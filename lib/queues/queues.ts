@@ -1,6 +1,7 @@
 import { Queue, type QueueOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { type AiAction, aiActions } from '../schemas/actions.ts'
+import { type Added, type Adder, createAdder } from './adder.ts'
 import { createFairLine, type FairLine, noPlaceYet } from './fair-line.ts'
 import { knowsItsVersion } from './known-version.ts'
 
@@ -47,6 +48,7 @@ export function createQueues({ redis, redisPrefix }: { redis: Redis; redisPrefix
   const lines = new Map<AiAction, FairLine>(
     [...queues].map(([action, queue]) => [action, createFairLine({ redis, queue })])
   )
+  const adders = new Map([...queues].map(([action, queue]) => [action, createAdder(queue)]))
   const of = (action: AiAction): Queue<QueuedJob> => queues.get(action) as Queue<QueuedJob>
   const line = (action: AiAction): FairLine => lines.get(action) as FairLine
   return {
@@ -55,21 +57,21 @@ export function createQueues({ redis, redisPrefix }: { redis: Redis; redisPrefix
     /** The order in which the jobs of a queue are served. */
     line,
     /**
-     * Adds under the row's id, in the line of who waits, owner by owner: adding twice is harmless. A delayed job gets its
-     * place when its delay is over.
+     * Adds under the row's id, in the line of who waits, owner by owner: adding twice is harmless. It gets its place some
+     * milliseconds later, and a delayed one when its delay is over.
      */
     async add(action: AiAction, jobId: string, { delayMs = 0, owner, origin, first = false }: QueuedAs): Promise<void> {
-      await of(action).add(
-        action,
-        { jobId, owner, ...(origin === 'system' ? { origin } : {}) },
-        {
+      const added: Added = {
+        data: { jobId, owner, ...(origin === 'system' ? { origin } : {}) },
+        opts: {
           jobId,
           ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}),
           // BullMQ serves what has no priority before the line.
           ...(first ? { lifo: true } : { priority: noPlaceYet })
         }
-      )
-      if (!first && delayMs <= 0) await line(action).place()
+      }
+      await (adders.get(action) as Adder)(added)
+      if (!first && delayMs <= 0) line(action).placeSoon()
     },
     async close(): Promise<void> {
       await Promise.all([...lines.values()].map((it) => it.close()))

@@ -35,6 +35,7 @@ function serve(t: { teardown(end: () => Promise<unknown>): void }, action: AiAct
     },
     async add(owner: string, count = 1, as: { origin?: 'user' | 'system'; delayMs?: number } = {}) {
       for (let n = 0; n < count; n++) await queues.add(action, newId(), { origin: 'user', ...as, owner })
+      await queues.line(action).place()
     }
   }
 }
@@ -209,7 +210,7 @@ test.serial('a long busy period with many people keeps no more of them than wait
   await line.add('A', 400)
   for (let n = 0; n < 1_500; n += 100) {
     await Promise.all(Array.from({ length: 100 }, (_, at) => line.add(`person ${n + at}`)))
-    await line.take(104)
+    await redis.zpopmin(queues.of('chat_completion').toKey('prioritized'), 104)
   }
   const kept = await redis.hlen(queues.of('chat_completion').toKey('fair-ends'))
   t.true(kept < 1_200, `${kept} flows`)

@@ -16,6 +16,8 @@ test('what a person waits for is run before what the platform has queued for its
   await queues.add('embedding_generation', delayed, { owner: 'somebody', origin: 'system', delayMs: 1 })
   await queues.add('embedding_generation', wanted, { owner: 'somebody', origin: 'user' })
 
+  await queues.line('embedding_generation').place()
+
   const order: string[] = []
   const worker = new Worker<QueuedJob>(
     'embedding_generation',
@@ -36,6 +38,21 @@ test('adding a job twice makes one', async (t) => {
   await queues.add('rag_search', id, { owner: 'somebody', origin: 'system' })
   t.deepEqual(await queues.of('rag_search').getJobCounts('waiting', 'prioritized'), { waiting: 0, prioritized: 1 })
   t.is(await queues.of('rag_search').getJobState(id), 'prioritized')
+})
+
+test('jobs that are added at once are each added once, also by a Redis that has forgotten its scripts', async (t) => {
+  const { queues, redis } = context()
+  const ids = Array.from({ length: 50 }, () => newId())
+  const add = (id: string) => queues.add('code_validation', id, { owner: 'somebody', origin: 'user' })
+  await Promise.all(ids.slice(0, 25).map(add))
+  await redis.script('FLUSH')
+  await Promise.all(ids.map(add))
+  await queues.line('code_validation').place()
+  const waiting = await queues.of('code_validation').getPrioritized()
+  t.deepEqual(
+    waiting.map(({ id }) => id),
+    ids
+  )
 })
 
 test('queues made while Redis is away work when it is back', async (t) => {
