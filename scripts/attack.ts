@@ -7,6 +7,7 @@ import { attacks } from './attack/attacks/index.ts'
 import { createInnocents } from './attack/innocents.ts'
 import { judge, quietOf, type Result, showResults } from './attack/results.ts'
 import { openStage, type Stage } from './attack/stage.ts'
+import { untilSignal } from './start/until-signal.ts'
 
 const help = `Attacks a platform of its own, as a stranger and as an ordinary user, while innocent users go on using it.
 
@@ -60,6 +61,11 @@ async function main(): Promise<number> {
   }
   const random = seededRandom(Number(values.seed))
   const stage = await openStage({ onLine: say })
+  // What was started goes with who started it.
+  void untilSignal(() => process.exit(130)).then(async () => {
+    await stage.stop()
+    process.exit(130)
+  })
   try {
     const innocents = await createInnocents(stage, values.short ? 3 : 8)
     say(`${innocents.count} innocent users are there`)
@@ -67,13 +73,15 @@ async function main(): Promise<number> {
     const quiet = quietOf(await innocents.use(AbortSignal.timeout(values.short ? 3_000 : quietMs)))
     const results: Result[] = []
     for (const attack of list) {
+      const scale = { share: values.short ? shortShare : 1, random }
+      const prepared = attack.prepare?.(scale)
       const before = await memory(stage)
       const brokenBefore = stage.tally.broken.length
       const requestsBefore = stage.tally.requests
       const stop = new AbortController()
       const using = innocents.use(stop.signal)
       const began = performance.now()
-      const findings = await attack.run(stage, { share: values.short ? shortShare : 1, random })
+      const findings = await attack.run(stage, scale, prepared)
       const tookMs = performance.now() - began
       stop.abort()
       const watch = await using
@@ -115,4 +123,4 @@ async function memoryAfter(stage: Stage, before: { api: number; workers: number 
 }
 
 if (values.help) console.log(help)
-else process.exitCode = await main()
+else process.exit(await main())

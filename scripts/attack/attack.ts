@@ -14,11 +14,14 @@ export type Attack = {
   name: string
   /** one line for `--help` */
   about: string
+  /** Makes what takes long to make, before anybody's wait is measured. */
+  prepare?(scale: Scale): unknown
   /**
    * Carries it out.
+   * @param prepared what `prepare` made
    * @returns what did not hold, apart from the wait of others, memory and wrong answers, which are watched beside it
    */
-  run(stage: Stage, scale: Scale): Promise<Finding[]>
+  run(stage: Stage, scale: Scale, prepared: unknown): Promise<Finding[]>
 }
 
 export const times = ({ share }: Scale, whole: number): number => Math.max(1, Math.ceil(whole * share))

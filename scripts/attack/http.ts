@@ -44,50 +44,54 @@ export function createClient({ url, address, tally }: { url: string; address: st
 
   return {
     address,
-    send(path, { method, token, headers = {}, body, timeoutMs = 60_000, signal } = {}) {
+    send(path, sent = {}) {
+      const { token, headers = {}, body, timeoutMs = 60_000, signal } = sent
       const isRaw = typeof body === 'string' || body instanceof Uint8Array
       const bytes = body === undefined ? undefined : isRaw ? body : JSON.stringify(body)
-      const verb = method ?? (bytes === undefined ? 'GET' : 'POST')
+      const method = sent.method ?? (bytes === undefined ? 'GET' : 'POST')
       const startedAt = performance.now()
       const timeout = AbortSignal.timeout(timeoutMs)
-      return new Promise((resolve) => {
-        const none = () => {
-          if (!signal?.aborted) count(0, verb, path)
-          resolve({ status: 0, headers: {}, text: '', tookMs: performance.now() - startedAt })
+      const options = {
+        hostname,
+        port,
+        path,
+        agent,
+        method,
+        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+        headers: {
+          ...(token ? { authorization: `Bearer ${token}` } : {}),
+          ...(bytes === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(bytes)) }),
+          ...headers
         }
-        const outgoing = httpRequest(
-          {
-            hostname,
-            port,
-            path,
-            agent,
-            method: verb,
-            signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-            headers: {
-              ...(token ? { authorization: `Bearer ${token}` } : {}),
-              ...(bytes === undefined ? {} : { 'content-type': 'application/json' }),
-              ...(bytes === undefined ? {} : { 'content-length': String(Buffer.byteLength(bytes)) }),
-              ...headers
-            }
-          },
-          (response) => {
+      }
+      return new Promise((resolve) => {
+        const end = (status: number, fields: IncomingHttpHeaders, text: string) => {
+          count(status, method, path)
+          resolve({ status, headers: fields, text, tookMs: performance.now() - startedAt })
+        }
+        const nothing = () => {
+          if (signal?.aborted) resolve({ status: 0, headers: {}, text: '', tookMs: performance.now() - startedAt })
+          else end(0, {}, '')
+        }
+        function attempt(): void {
+          const outgoing = httpRequest(options, (response) => {
             const chunks: Buffer[] = []
             response.on('data', (chunk: Buffer) => chunks.push(chunk))
-            response.on('error', none)
+            response.on('error', nothing)
             response.on('end', () => {
-              const status = response.statusCode ?? 0
-              count(status, verb, path)
-              resolve({
-                status,
-                headers: response.headers,
-                text: Buffer.concat(chunks).toString(),
-                tookMs: performance.now() - startedAt
-              })
+              end(response.statusCode ?? 0, response.headers, Buffer.concat(chunks).toString())
             })
-          }
-        )
-        outgoing.on('error', none)
-        outgoing.end(bytes)
+          })
+          outgoing.on('error', (error: NodeJS.ErrnoException) => {
+            // A connection that was kept may be closed by the other side in the same moment (Node.js: `reusedSocket`).
+            if (outgoing.reusedSocket && error.code === 'ECONNRESET') attempt()
+            else nothing()
+          })
+          outgoing.end(bytes)
+        }
+        attempt()
       })
     },
     open() {
