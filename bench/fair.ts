@@ -28,7 +28,7 @@ const { values } = parseArgs({
 })
 
 const places = 16
-const addedAtOnce = 50
+const addedAtOnce = 200
 const action = 'rag_search'
 const log = createLogger({ level: 'silent', name: 'bench' })
 

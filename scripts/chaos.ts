@@ -165,6 +165,7 @@ async function showStuck({ knex, redis }: Stage): Promise<void> {
     const key = `{goals}:${action}`
     const places = await Promise.all([
       redis.lpos(`${key}:wait`, id),
+      redis.zscore(`${key}:prioritized`, id),
       redis.lpos(`${key}:active`, id),
       redis.zscore(`${key}:delayed`, id),
       redis.exists(`${key}:${id}:lock`)
@@ -179,7 +180,7 @@ async function showStuck({ knex, redis }: Stage): Promise<void> {
       crashes,
       error,
       run_at,
-      'wait, active, delayed, lock': places
+      'wait, line, active, delayed, lock': places
     })
   }
   console.log(await knex('workers').select('id', 'seen_at', knex.raw('now() as now')))

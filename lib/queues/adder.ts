@@ -1,48 +1,44 @@
 import type { JobsOptions, Queue } from 'bullmq'
+import { isOutage } from '../outage.ts'
 import type { QueuedJob } from './queues.ts'
 
 export type Added = { data: QueuedJob; opts: JobsOptions }
 
-/** @throws when the add that the job was part of failed, whether or not it was added: adding twice is harmless */
+/** @throws what kept this job from being added, or what may have: adding twice is harmless */
 export type Adder = (job: Added) => Promise<void>
 
+type Waiting = { job: Added; resolve: () => void; reject: (error: unknown) => void }
+
 /**
- * Adds to a queue for many at once: what comes while an add is under way goes together with the next one, so nobody
- * waits for company and a burst takes few round trips.
+ * Adds to a queue for many at once: what comes in one turn of the event loop goes together, so nobody waits for company
+ * and a burst takes few round trips. One that cannot be added fails alone.
  */
 export function createAdder(queue: Queue<QueuedJob>): Adder {
-  let next: Added[] = []
-  let adding: Promise<void> | undefined
-  let following: Promise<void> | undefined
+  let waiting: Waiting[] = []
 
-  async function addAll(): Promise<void> {
-    const jobs = next.map((job) => ({ name: queue.name, ...job }))
-    next = []
-    const [first] = jobs
-    if (first && jobs.length === 1) await queue.add(first.name, first.data, first.opts)
-    else await queue.addBulk(jobs)
+  async function addAlone({ job, resolve, reject }: Waiting): Promise<void> {
+    await queue.add(queue.name, job.data, job.opts).then(resolve, reject)
   }
 
-  function start(): Promise<void> {
-    const done = addAll()
-    const over = done
-      .catch(() => {
-        // those who wait for it are told
-      })
-      .finally(() => {
-        if (adding === over) adding = undefined
-      })
-    adding = over
-    return done
+  async function addTogether(members: Waiting[]): Promise<void> {
+    try {
+      await queue.addBulk(members.map(({ job }) => ({ name: queue.name, ...job })))
+      for (const { resolve } of members) resolve()
+    } catch (error) {
+      if (!isOutage(error)) await Promise.all(members.map(addAlone))
+      else for (const { reject } of members) reject(error)
+    }
   }
 
-  return (job) => {
-    next.push(job)
-    if (!adding) return start()
-    following ??= adding.then(() => {
-      following = undefined
-      return start()
+  function flush(): void {
+    const members = waiting
+    waiting = []
+    const [first] = members
+    void (first && members.length === 1 ? addAlone(first) : addTogether(members))
+  }
+
+  return (job) =>
+    new Promise((resolve, reject) => {
+      if (waiting.push({ job, resolve, reject }) === 1) setImmediate(flush)
     })
-    return following
-  }
 }

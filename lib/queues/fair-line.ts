@@ -16,7 +16,7 @@ const placedAtOnce = 500
 /** One more than there can be places' holders at the front. */
 const lookedAt = 50
 /** Between two calls that give places on behalf of who adds or takes: what comes in a burst shares one. */
-const placeEveryMs = 5
+const placeEveryMs = 20
 
 export type FairLine = {
   /**

@@ -7,6 +7,6 @@ local tag = top
 if first[2] and tonumber(first[2]) <= top then
   tag = tonumber(first[2]) + 0.5
 end
-if redis.call('ZADD', KEYS[1], 'XX', 'CH', string.format('%.17g', tag), ARGV[1]) == 1 and tag > top then
-  redis.call('HSET', KEYS[2], 'top', string.format('%.17g', tag))
+if redis.call('ZADD', KEYS[1], 'XX', 'CH', tag, ARGV[1]) == 1 and tag > top then
+  redis.call('HSET', KEYS[2], 'top', tag)
 end

@@ -11,7 +11,7 @@ for _, jobs in ipairs({
   redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', (tonumber(ARGV[2]) + 1) * 4096 - 1, 'LIMIT', 0, many)
 }) do
   for _, id in ipairs(jobs) do
-    local read, data = pcall(cjson.decode, redis.call('HGET', ARGV[1] .. id, 'data') or '{}')
+    local read, data = pcall(cjson.decode, redis.pcall('HGET', ARGV[1] .. id, 'data'))
     if read and type(data) == 'table' and type(data.owner) == 'string' then
       found[#found + 1] = data.owner
     end

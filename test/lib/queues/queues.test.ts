@@ -1,6 +1,7 @@
 import test from 'ava'
 import { Worker } from 'bullmq'
 import { newId } from '../../../lib/ids.ts'
+import { noPlaceYet } from '../../../lib/queues/fair-line.ts'
 import { createQueues, type QueuedJob, queuePrefix } from '../../../lib/queues/queues.ts'
 import { createRedis } from '../../../lib/redis.ts'
 import { contextForFile, eventually } from '../../helpers/context.ts'
@@ -53,6 +54,26 @@ test('jobs that are added at once are each added once, also by a Redis that has 
     waiting.map(({ id }) => id),
     ids
   )
+})
+
+test('a job that Redis cannot take, or cannot read, keeps none of the others away', async (t) => {
+  const { queues, redis } = context()
+  const queue = queues.of('chat_completion')
+  const ids = Array.from({ length: 20 }, () => newId())
+  const [poison, odd] = [ids[7] as string, newId()]
+  await redis.set(queue.toKey(poison), 'no hash')
+  await redis.zadd(queue.toKey('prioritized'), noPlaceYet * 2 ** 32, odd)
+  await redis.set(queue.toKey(odd), 'no hash')
+  const added = await Promise.allSettled(
+    ids.map((id) => queues.add('chat_completion', id, { owner: 'somebody', origin: 'user' }))
+  )
+  const failed = added.flatMap(({ status }, at) => (status === 'rejected' ? [ids[at]] : []))
+  t.true(failed.every((id) => id === poison))
+  await queues.line('chat_completion').place()
+  for (const id of ids) {
+    if (id !== poison) t.true(Number(await redis.zscore(queue.toKey('prioritized'), id)) < noPlaceYet, id)
+  }
+  t.true((await queues.line('chat_completion').nextOwners()).includes('somebody'))
 })
 
 test('queues made while Redis is away work when it is back', async (t) => {
