@@ -82,7 +82,7 @@ export async function createInnocents(stage: Stage, count: number): Promise<Inno
           do {
             const n = turn++
             const startedAt = performance.now()
-            const answer = await does[activity](person(n), n)
+            const answer = await patiently(() => does[activity](person(n), n))
             const tookMs = answer === 'late' ? patienceMs : performance.now() - startedAt
             const ok = answer !== 'late' && answer.status >= 200 && answer.status < 300
             if (!ok) {
@@ -99,6 +99,16 @@ export async function createInnocents(stage: Stage, count: number): Promise<Inno
       )
       return watch
     }
+  }
+}
+
+/** Comes again when it is told to, as clients should: the whole wait counts. */
+async function patiently(use: () => Promise<Answer | 'late'>): Promise<Answer | 'late'> {
+  const deadline = performance.now() + patienceMs
+  for (;;) {
+    const answer = await use()
+    if (answer === 'late' || answer.status !== 503 || performance.now() > deadline) return answer
+    await delay(1_000 * Number(answer.headers['retry-after'] ?? 1))
   }
 }
 
