@@ -14,7 +14,8 @@ test('capacities are those of the table', (t) => {
       ['bulk_create', 5],
       ['address', 60],
       ['auth', 30],
-      ['login_failed', 10]
+      ['login_failed', 10],
+      ['address_ai', 600]
     ]
   )
   t.is(bucketCapacity({ limitPerMinute: 10, burst: 1.1 }), 11)
