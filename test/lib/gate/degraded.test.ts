@@ -103,7 +103,10 @@ test.serial(
     t.true(after.every(({ degraded }) => !degraded))
     t.true(allowed(decisions) + allowed(after) <= 10 + refilledSince(begun))
 
-    await eventually('all decisions are in Redis', async () => decisionsIn(await waitingDecisions(redis, prefix)) === 320)
+    await eventually(
+      'all decisions are in Redis',
+      async () => decisionsIn(await waitingDecisions(redis, prefix)) === 320
+    )
     const written = await waitingDecisions(redis, prefix)
     t.is(decisionsIn(written.filter(({ outcome }) => outcome === 'degraded')), 300)
     const record = written.find((decision) => decision.id === refused?.id)
