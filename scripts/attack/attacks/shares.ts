@@ -106,21 +106,27 @@ export const connections: Attack = {
         `GET /api/v1/jobs/${id}/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\naccept: text/event-stream\r\n\r\n`
       )
       stop.signal.addEventListener('abort', () => socket.destroy())
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 10_000)
-        socket.once('data', (head: Buffer) => {
-          if (head.toString('latin1').startsWith('HTTP/1.1 200')) {
-            mostOpen = Math.max(mostOpen, ++open)
-            socket.once('close', () => open--)
-          }
-          clearTimeout(timer)
-          resolve()
-        })
-        socket.once('close', () => {
-          clearTimeout(timer)
-          resolve()
-        })
+      let isOpen = false
+      const end = () => {
+        if (isOpen) open--
+        isOpen = false
+      }
+      const answered = Promise.withResolvers<void>()
+      socket.on('data', (piece: Buffer) => {
+        const text = piece.toString('latin1')
+        if (text.startsWith('HTTP/1.1 200')) {
+          isOpen = true
+          mostOpen = Math.max(mostOpen, ++open)
+        }
+        // the last chunk of a body (RFC 9112, 7.1): the stream has ended, the connection is kept
+        if (text.endsWith('0\r\n\r\n')) end()
+        answered.resolve()
       })
+      socket.on('close', () => {
+        end()
+        answered.resolve()
+      })
+      await Promise.race([answered.promise, delay(10_000)])
     })
     const floods = many(times(scale, 10), 10, async () => {
       const socket = new WebSocket(`${stage.url.replace('http', 'ws')}/ws`, {
