@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises'
+import { constants, setPriority } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { seededRandom } from '../lib/models/offline/faults.ts'
 import type { Attack } from './attack/attack.ts'
 import { attacks } from './attack/attacks/index.ts'
-import { createInnocents } from './attack/innocents.ts'
+import { startInnocents } from './attack/innocents-apart.ts'
 import { judge, quietOf, type Result, showResults } from './attack/results.ts'
 import { openStage, type Stage } from './attack/stage.ts'
 import { untilSignal } from './start/until-signal.ts'
@@ -60,17 +61,20 @@ async function main(): Promise<number> {
     return 2
   }
   const random = seededRandom(Number(values.seed))
-  const stage = await openStage({ onLine: say })
+  const innocents = await startInnocents()
+  const stage = await openStage({ otherReceivers: [innocents.receiverUrl], onLine: say })
+  giveWay()
   // What was started goes with who started it.
   void untilSignal(() => process.exit(130)).then(async () => {
     await stage.stop()
     process.exit(130)
   })
   try {
-    const innocents = await createInnocents(stage, values.short ? 3 : 8)
-    say(`${innocents.count} innocent users are there`)
+    const count = values.short ? 3 : 8
+    await innocents.enter(stage.url, count)
+    say(`${count} innocent users are there`)
     await innocents.use(AbortSignal.timeout(values.short ? 1_000 : 5_000)) // what is loaded late is loaded by now
-    const quiet = quietOf(await innocents.use(AbortSignal.timeout(values.short ? 3_000 : quietMs)))
+    const quiet = quietOf((await innocents.use(AbortSignal.timeout(values.short ? 3_000 : quietMs))).watch)
     const results: Result[] = []
     for (const attack of list) {
       const scale = { share: values.short ? shortShare : 1, random }
@@ -84,15 +88,15 @@ async function main(): Promise<number> {
       const findings = await attack.run(stage, scale, prepared)
       const tookMs = performance.now() - began
       stop.abort()
-      const watch = await using
+      const { watch, tally } = await using
       const after = await memoryAfter(stage, before)
       results.push(
         judge({
           name: attack.name,
           findings,
           tookMs,
-          requests: stage.tally.requests - requestsBefore,
-          broken: stage.tally.broken.slice(brokenBefore),
+          requests: stage.tally.requests - requestsBefore + tally.requests,
+          broken: [...stage.tally.broken.slice(brokenBefore), ...tally.broken],
           quiet,
           watch,
           before,
@@ -106,8 +110,17 @@ async function main(): Promise<number> {
     if (values.json) await writeFile(values.json, `${JSON.stringify({ quiet, results }, null, 2)}\n`)
     return results.some(({ findings }) => findings.length > 0) ? 1 : 0
   } finally {
+    await innocents.end()
     await stage.stop()
   }
+}
+
+/**
+ * Attackers have processors of their own; here they share those of the platform, which must not count as its slowness.
+ * Linux alone gives each thread a priority (setpriority(2)): elsewhere the innocent users would give way too.
+ */
+function giveWay(): void {
+  if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 }
 
 const memory = async (stage: Stage) => ({ api: await stage.rssOf('api'), workers: await stage.rssOf('workers') })

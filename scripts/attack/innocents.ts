@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Answer, json } from './http.ts'
-import type { Person, Stage } from './stage.ts'
+import type { People, Person } from './people.ts'
+import type { Receiver } from './receiver.ts'
 
 /** What an innocent user does while others attack; each is timed from asking to having it. */
 export const activities = ['live', 'read', 'search', 'review', 'login', 'delivery'] as const
@@ -18,7 +19,6 @@ const patienceMs = 60_000
 const pauseMs = 400
 
 export type Innocents = {
-  count: number
   /** Uses the platform as people do until the signal, and a little longer, to finish what has begun. */
   use(signal: AbortSignal): Promise<Watch>
 }
@@ -27,13 +27,17 @@ export type Innocents = {
  * People with addresses of their own who stay far below every limit. Each activity has its own loop, so that one that
  * hangs hides no other.
  */
-export async function createInnocents(stage: Stage, count: number): Promise<Innocents> {
+export async function createInnocents(
+  { client: clientAt, newPerson }: Pick<People, 'client' | 'newPerson'>,
+  receiver: Receiver,
+  count: number
+): Promise<Innocents> {
   const people: Person[] = []
   for (let n = 0; n < count; n++) {
-    const person = await stage.newPerson(stage.client(`127.2.0.${n + 1}`))
+    const person = await newPerson()
     const answer = await person.client.send('/api/v1/webhooks', {
       token: person.token,
-      body: { url: `${stage.receiver.url}/answer/${person.id}`, events: ['goal.created'] }
+      body: { url: `${receiver.url}/answer/${person.id}`, events: ['goal.created'] }
     })
     if (answer.status !== 201) throw new Error(`a webhook was answered ${answer.status}: ${answer.text.slice(0, 200)}`)
     people.push(person)
@@ -48,7 +52,7 @@ export async function createInnocents(stage: Stage, count: number): Promise<Inno
     review: (who, n) =>
       untilEnded(who, '/api/v1/code-validations', { language: 'javascript', source: `export const a${n} = ${n}\n` }),
     login: ({ email, password }, n) => {
-      const client = stage.client(`127.3.${(n >> 7) & 255}.${(n & 127) + 1}`)
+      const client = clientAt(`127.3.${(n >> 7) & 255}.${(n & 127) + 1}`)
       return client
         .send('/api/v1/auth/token', { body: { email, password }, timeoutMs: patienceMs })
         .finally(() => client.close())
@@ -63,7 +67,7 @@ export async function createInnocents(stage: Stage, count: number): Promise<Inno
       if (answer.status !== 201) return answer
       const deadline = performance.now() + patienceMs
       while (performance.now() < deadline) {
-        if (stage.receiver.got.some(({ path, body }) => path.endsWith(who.id) && body.includes(title))) return answer
+        if (receiver.got(who.id, title)) return answer
         await delay(20)
       }
       return 'late'
@@ -71,7 +75,6 @@ export async function createInnocents(stage: Stage, count: number): Promise<Inno
   }
 
   return {
-    count,
     async use(signal) {
       const watch: Watch = {
         waits: { live: [], read: [], search: [], review: [], login: [], delivery: [] },

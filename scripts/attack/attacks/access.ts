@@ -1,6 +1,7 @@
 import { type Attack, type Finding, many, times, unless } from '../attack.ts'
 import { json } from '../http.ts'
-import type { Person, Stage } from '../stage.ts'
+import type { Person } from '../people.ts'
+import type { Stage } from '../stage.ts'
 
 type Operation = { method: string; path: string; isPublic: boolean; isAdmin: boolean }
 

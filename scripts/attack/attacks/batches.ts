@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Attack, type Finding, many, times, unless } from '../attack.ts'
 import { json } from '../http.ts'
-import type { Person } from '../stage.ts'
+import type { Person } from '../people.ts'
 
 const patienceMs = 90_000
 
@@ -37,7 +37,7 @@ export const batches: Attack = {
     })
     await other.client.send('/api/v1/goals', { token: other.token, body: { title: 'After the storm' } })
     const deadline = performance.now() + patienceMs
-    const arrived = () => stage.receiver.got.some(({ path }) => path.endsWith(other.id))
+    const arrived = () => stage.receiver.got(other.id)
     while (!arrived() && performance.now() < deadline) await delay(100)
     findings.push(...unless(arrived(), `nothing of another person was delivered within ${patienceMs / 1000} s`))
     const health = json<{ status?: string }>(await other.client.send('/health'))

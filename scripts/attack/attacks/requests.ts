@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Attack, type Finding, many, times, unless } from '../attack.ts'
 import { json } from '../http.ts'
-import type { Person } from '../stage.ts'
+import type { Person } from '../people.ts'
 
 /** Addresses that a webhook must never reach, in the spellings that parsers disagree about. */
 const inside = [

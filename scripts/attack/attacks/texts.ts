@@ -1,6 +1,6 @@
 import { type Attack, type Finding, many, times, unless } from '../attack.ts'
 import { type Answer, json } from '../http.ts'
-import type { Person } from '../stage.ts'
+import type { Person } from '../people.ts'
 
 const kib = 1024
 
