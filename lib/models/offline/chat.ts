@@ -12,6 +12,7 @@ import {
 } from './chat-wire.ts'
 import type { Json } from './check.ts'
 import { type Completion, completionOf } from './completion.ts'
+import type { Manner } from './manners/manner.ts'
 import { readConversation } from './conversation.ts'
 import { wireId } from './ids.ts'
 import type { InvoiceLine } from './invoice.ts'
@@ -37,10 +38,17 @@ export function prepareChat(body: Json): PreparedChat {
 /**
  * Decides the whole answer; it costs nothing until its pieces are produced.
  * @param draft what is said when no script has another
+ * @param change what becomes of it
  */
-export function envelopeFor({ call, prompt }: PreparedChat, draft: Draft, scripts: ScriptBox, now: number): Envelope {
+export function envelopeFor(
+  { call, prompt }: PreparedChat,
+  draft: Draft,
+  scripts: ScriptBox,
+  now: number,
+  change: NonNullable<Manner['draft']> = (said) => said
+): Envelope {
   const scripted = scripts.list().length > 0 ? scripts.take(readConversation(call)) : undefined
-  const completion = completionOf(scripted ?? draft, call, prompt.length)
+  const completion = completionOf(change(scripted ?? draft), call, prompt.length)
   return { id: wireId('chatcmpl-', 29), created: Math.floor(now / 1_000), call, completion }
 }
 

@@ -9,6 +9,9 @@ import type { Fault, FaultBox } from './faults.ts'
 import { requestIdOf } from './ids.ts'
 import type { Invoice, InvoiceLine } from './invoice.ts'
 import type { Limiter } from './limits.ts'
+import type { Manner } from './manners/manner.ts'
+import { manners } from './manners/manners.ts'
+import { spoken, spokenStream } from './manners/speak.ts'
 import { findModel, modelObject, offlineModels } from './models.ts'
 import type { PromptCache } from './prompt-cache.ts'
 import type { ScriptBox } from './scripts.ts'
@@ -110,10 +113,13 @@ async function answer(needs: Needs, request: WireRequest, line: InvoiceLine): Pr
   const fault = needs.faults.strike({ path: request.path, model: line.model ?? '', body: request.body })
   if (fault?.kind === 'status') throw faultRefusal(fault.status, line.model ?? '', fault.retryAfterMs)
   const kind = request.path === CHAT ? 'chat' : 'embeddings'
-  const computed = await needs.computing.compute({ kind, body }, request.body.length, request.signal)
+  const manner: Manner | undefined = fault?.kind === 'manner' ? manners[fault.name] : undefined
+  line.manner = fault?.kind === 'manner' ? fault.name : null
+  const read = manner?.request?.(body) ?? body
+  const computed = await needs.computing.compute({ kind, body: read }, request.body.length, request.signal)
   const { latencyMs, tokenMs, limits } = needs.settings()
   const wanted =
-    computed.kind === 'chat' ? computed.prepared.prompt.length + askedFor(body) : computed.call.promptTokens
+    computed.kind === 'chat' ? computed.prepared.prompt.length + askedFor(read) : computed.call.promptTokens
   const limitHeaders = needs.limiter.take(line.model ?? '', wanted, limits)
   const work: Work = {
     line,
@@ -121,11 +127,13 @@ async function answer(needs: Needs, request: WireRequest, line: InvoiceLine): Pr
     clock: needs.clock,
     latencyMs,
     pace: createPace(needs.clock, tokenMs, request.signal),
-    fault
+    fault,
+    manner
   }
   await breakBefore(fault, work)
   const reply = computed.kind === 'chat' ? await chat(needs, computed, work) : await embeddings(needs, computed, work)
-  return { ...reply, headers: { ...limitHeaders, ...reply.headers } }
+  const sent = manner?.reply?.(reply, work) ?? reply
+  return { ...sent, headers: { ...limitHeaders, ...sent.headers } }
 }
 
 function parseBody(text: string): Json {
@@ -154,17 +162,18 @@ async function breakAfter({ fault, signal }: Work): Promise<void> {
 }
 
 async function chat(needs: Needs, { prepared, draft }: Chat, work: Work): Promise<WireReply> {
-  const { line, fault, clock } = work
+  const { line, fault, manner, clock } = work
   line.promptTokens = prepared.prompt.length
   line.cachedTokens = needs.promptCache.look(prepared.call.model.id, prepared.prompt)
-  const envelope = envelopeFor(prepared, draft, needs.scripts, clock.now())
+  const envelope = envelopeFor(prepared, draft, needs.scripts, clock.now(), manner?.draft)
   await clock.sleep(work.latencyMs, work.signal)
   if (prepared.call.stream && fault?.kind !== 'reset' && fault?.kind !== 'hang') {
     const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' }
-    const events = fault?.kind === 'malformed' ? brokenEvents() : streamedChat(envelope, work)
+    const usual = fault?.kind === 'malformed' ? brokenEvents() : streamedChat(envelope, work)
+    const events = manner ? spokenStream(usual, manner, work) : usual
     return { status: 200, headers, body: billed(events, needs.invoice, work) }
   }
-  const text = await wholeChat(envelope, work)
+  const text = spoken(await wholeChat(envelope, work), manner?.whole, work)
   await breakAfter(work)
   return finished(text, needs.invoice, work)
 }
@@ -173,7 +182,7 @@ async function embeddings(needs: Needs, { call, text }: Embeddings, work: Work):
   work.line.promptTokens = call.promptTokens
   await work.clock.sleep(work.latencyMs, work.signal)
   await breakAfter(work)
-  return finished(text, needs.invoice, work)
+  return finished(spoken(text, work.manner?.embeddings, work), needs.invoice, work)
 }
 
 function finished(text: string, invoice: Invoice, work: Work): WireReply {

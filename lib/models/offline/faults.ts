@@ -1,3 +1,5 @@
+import type { MannerName } from './manners/manners.ts'
+
 /** Something that goes wrong on purpose. It strikes the requests that match all of `path`, `model` and `contains`. */
 export type Fault = FaultMatch &
   (
@@ -34,6 +36,11 @@ export type Fault = FaultMatch &
     | {
         /** Status 200 with a body (or a first event) that is no JSON. The work is billed. */
         kind: 'malformed'
+      }
+    | {
+        /** The request is served as some servers do it that are compatible with the API in their own way. */
+        kind: 'manner'
+        name: MannerName
       }
   )
 

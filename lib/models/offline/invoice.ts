@@ -26,6 +26,8 @@ export type InvoiceLine = {
   requestId: string
   /** What the client sent as `x-client-request-id`. */
   clientRequestId: string | null
+  /** The manner in which it was served, when it was not the usual one. */
+  manner: string | null
   /** The request's `user`. */
   user: string | null
   /** RFC 3339, or null while the request is under way. */
@@ -61,6 +63,7 @@ export function createInvoice(now: () => number) {
         costUsd: usd(0n),
         aborted: false,
         cut: false,
+        manner: null,
         user: null,
         finishedAt: null,
         ...request

@@ -1,6 +1,7 @@
 import { isObject, type Json } from './check.ts'
 import type { Fault } from './faults.ts'
 import type { Limits } from './limits.ts'
+import { mannerNames } from './manners/manners.ts'
 import type { ScriptedCompletion } from './scripts.ts'
 
 export type OfflineSettings = {
@@ -47,7 +48,7 @@ const number = (value: unknown) =>
 const nullableNumber = (value: unknown) => (value === null ? undefined : number(value))
 const objects = (value: unknown) =>
   Array.isArray(value) && value.every(isObject) ? undefined : 'must be an array of objects'
-const FAULT_KINDS = ['status', 'reset', 'hang', 'cut', 'no-finish', 'malformed']
+const FAULT_KINDS = ['status', 'reset', 'hang', 'cut', 'no-finish', 'malformed', 'manner']
 
 const checkers: Record<string, (value: unknown) => string | undefined> = {
   latencyMs: number,
@@ -55,12 +56,16 @@ const checkers: Record<string, (value: unknown) => string | undefined> = {
   seed: number,
   apiKey: (value) => (value === null || typeof value === 'string' ? undefined : 'must be a string or null'),
   limits: (value) => (isObject(value) ? limitsProblem(value) : 'must be an object'),
-  faults: (value) =>
-    objects(value) ??
-    ((value as Json[]).every(({ kind }) => FAULT_KINDS.includes(String(kind)))
-      ? undefined
-      : `must each have a kind of ${FAULT_KINDS.join(', ')}`),
+  faults: (value) => objects(value) ?? faultsProblem(value as Json[]),
   scripts: objects
+}
+
+function faultsProblem(faults: readonly Json[]): string | undefined {
+  if (!faults.every(({ kind }) => FAULT_KINDS.includes(String(kind)))) {
+    return `must each have a kind of ${FAULT_KINDS.join(', ')}`
+  }
+  const unknown = faults.find(({ kind, name }) => kind === 'manner' && !mannerNames.some((known) => known === name))
+  return unknown && `of the kind manner must have a name of ${mannerNames.join(', ')}`
 }
 
 function limitsProblem(limits: Json): string | undefined {

@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts'
 import type { Fault } from './faults.ts'
 import type { InvoiceLine } from './invoice.ts'
+import type { Manner } from './manners/manner.ts'
 
 /** What producing one answer needs to know. */
 export type Work = {
@@ -10,6 +11,7 @@ export type Work = {
   latencyMs: number
   pace: Pace
   fault: Fault | undefined
+  manner: Manner | undefined
 }
 
 export type Pace = { wait(tokens: number): Promise<void> }

@@ -1,0 +1,12 @@
+import type { Manner } from './manner.ts'
+import { thinkingManners } from './thinking.ts'
+import { usageManners } from './usage.ts'
+
+const all = { ...thinkingManners, ...usageManners }
+
+export type MannerName = keyof typeof all
+
+/** Everything that servers are known to do in their own way, by name. */
+export const manners: Record<MannerName, Manner> = all
+
+export const mannerNames = Object.keys(all) as MannerName[]
