@@ -220,6 +220,11 @@ const variables = {
   ],
   JOB_ATTEMPTS: [integer(1, 20).default(5), 'attempts of a job before it fails', '5'],
   JOB_BACKOFF_MS: [integer(10, 3_600_000).default(2000), 'wait before the second attempt; doubles each time', '2000'],
+  JOB_WAIT_MINUTES: [
+    integer(1, 1440).default(120),
+    'how long a job waits in all, as the provider asks, before waiting uses up attempts',
+    '120'
+  ],
   MODEL_TIMEOUT_SECONDS: [integer(1, 3600).default(120), 'longest time one provider request may take', '120'],
   RECONCILE_SECONDS: [integer(1, 30).default(5), 'how often open jobs are compared with the queues', '5'],
   REGISTRATION: [
@@ -331,6 +336,7 @@ function toConfig(v: Variables, offline: boolean) {
     providerLimits: v.PROVIDER_LIMITS ?? {},
     jobAttempts: v.JOB_ATTEMPTS,
     jobBackoffMs: v.JOB_BACKOFF_MS,
+    jobWaitMs: v.JOB_WAIT_MINUTES * 60_000,
     modelTimeoutMs: v.MODEL_TIMEOUT_SECONDS * 1000,
     reconcileMs: v.RECONCILE_SECONDS * 1000,
     registration: v.REGISTRATION,

@@ -149,7 +149,8 @@ function build({
     endJob,
     news,
     budgets,
-    backoffBaseMs: config.jobBackoffMs
+    backoffBaseMs: config.jobBackoffMs,
+    longestWaitMs: config.jobWaitMs
   })
   const admission = createAdmission({
     store: jobStore,

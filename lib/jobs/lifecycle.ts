@@ -38,7 +38,8 @@ export function createLifecycle({
   endJob,
   news,
   budgets,
-  backoffBaseMs
+  backoffBaseMs,
+  longestWaitMs
 }: {
   store: JobStore
   transaction: Transaction
@@ -46,6 +47,8 @@ export function createLifecycle({
   news: JobNews
   budgets: Budgets
   backoffBaseMs: number
+  /** how long a job may wait in all without using up an attempt */
+  longestWaitMs: number
 }) {
   const { transact } = transaction
 
@@ -119,19 +122,35 @@ export function createLifecycle({
 
     /**
      * After a failure: back to waiting with a growing delay while attempts are left and another can help, else failed.
+     * A wait that the provider asked for takes no attempt until the job has waited for `longestWaitMs` in all.
      * @returns the delay before the next attempt, `'failed'`, or `'lost'` when the run was no longer in charge
      */
     async fail(
-      job: Pick<StartedJob, 'id' | 'run' | 'attempts' | 'maxAttempts'>,
+      job: Pick<StartedJob, 'id' | 'run' | 'attempts' | 'maxAttempts'> & { waitedMs?: number },
       error: JobError,
       progress: Progress
     ): Promise<{ delayMs: number } | 'failed' | 'lost'> {
       const shown = { code: error.code, message: error.message, retryable: error.retryable }
-      if (error.retryable && (!error.takesAttempt || job.attempts < job.maxAttempts)) {
-        const delayMs = backoffMs({ attempt: job.attempts, baseMs: backoffBaseMs, atLeastMs: error.retryAfterMs })
+      const { waitedMs = 0 } = job
+      const delayMs = backoffMs({
+        attempt: job.attempts,
+        baseMs: backoffBaseMs,
+        atLeastMs: error.retryAfterMs,
+        waitedMs: error.takesAttempt ? 0 : waitedMs
+      })
+      // Its turn in limits that an operator set always comes: however long the line, waiting for it is no failure.
+      const isTurn = error.code === 'provider_limit'
+      const countsAsAttempt = error.takesAttempt || (!isTurn && waitedMs + delayMs > longestWaitMs)
+      if (error.retryable && (!countsAsAttempt || job.attempts < job.maxAttempts)) {
+        if (!error.takesAttempt) shown.message += `; it goes on at ${new Date(Date.now() + delayMs).toISOString()}`
         try {
           const moved = await transact((trx) =>
-            store.requeue(trx, job.id, job.run, { delayMs, error: shown, countsAsAttempt: error.takesAttempt })
+            store.requeue(trx, job.id, job.run, {
+              delayMs,
+              error: shown,
+              countsAsAttempt,
+              waitedMs: isTurn || countsAsAttempt ? 0 : delayMs
+            })
           )
           return moved ? { delayMs } : 'lost'
         } catch (failure) {

@@ -6,7 +6,7 @@ import type { UsageTracker } from '../usage/tracker.ts'
 import { beginCall } from './begin-call.ts'
 import { type Bookings, emptySettlement } from './booking.ts'
 import { inputHash } from './input-hash.ts'
-import { providerFailure } from './provider-error.ts'
+import { brokenOff, providerFailure } from './provider-error.ts'
 import type { ProviderGuard } from './provider-guard.ts'
 import { countTokensInTurns } from './tokens.ts'
 
@@ -198,7 +198,7 @@ async function streamed(
     if (choice.finish_reason) finishReason = choice.finish_reason
   }
   options.signal.throwIfAborted()
-  if (finishReason === undefined) throw new Error('the stream ended without a finish reason')
+  if (finishReason === undefined) throw brokenOff()
   return {
     answer: { content: partial.text, toolCalls: toolCalls.filter(Boolean), finishReason, refusal },
     usage,

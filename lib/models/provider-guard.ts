@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import { JobError } from '../jobs/job-error.ts'
 import type { Logger } from '../logger.ts'
 import type { ProviderFailure } from './provider-error.ts'
+import { longestPauseMs } from './wait-time.ts'
 
 export type ProviderGuard = {
   /**
@@ -107,15 +108,8 @@ export function createProviderGuard({
     },
 
     async report(model, failure) {
-      const pauseMs = failure?.error.retryable ? failure.error.retryAfterMs : undefined
-      const outcome =
-        failure === undefined
-          ? 'ok'
-          : pauseMs !== undefined
-            ? 'pause'
-            : failure.charge === 'unknown' || failure.error.code === 'provider_unavailable'
-              ? 'down'
-              : 'refused'
+      const outcome = failure === undefined ? 'ok' : failure.says === 'nothing' ? 'refused' : failure.says
+      const pauseMs = Math.min(failure?.error.retryAfterMs ?? 0, longestPauseMs)
       const change = await tell(model, outcome, pauseMs)
       if (change === 'opened') log.warn({ model }, 'the model provider is down: calls fail fast until it is back')
       if (change === 'closed') log.info({ model }, 'the model provider is back')

@@ -17,6 +17,8 @@ export type StartedJob = {
   attempts: number
   maxAttempts: number
   crashes: number
+  /** how long it has waited in all without using up an attempt */
+  waitedMs: number
   threadId: string | null
 }
 
@@ -66,6 +68,7 @@ function toStarted(row: JobRow): StartedJob {
     attempts: row.attempts as number,
     maxAttempts: row.max_attempts as number,
     crashes: row.crashes as number,
+    waitedMs: Number(row.waited_ms),
     threadId: row.thread_id as string | null
   }
 }
@@ -227,12 +230,20 @@ export function createJobStore({ knex }: { knex: Knex }) {
       return count === 1
     },
 
-    /** Puts a run back to waiting. `countsAsAttempt: false` gives the attempt back (a drain, a pause of the provider). */
+    /**
+     * Puts a run back to waiting. `countsAsAttempt: false` gives the attempt back (a drain, a pause of the provider);
+     * `waitedMs` is added to what the job has waited without attempts.
+     */
     async requeue(
       trx: Knex.Transaction,
       id: string,
       run: number,
-      { delayMs, error, countsAsAttempt }: { delayMs: number; error: JobEnd['error']; countsAsAttempt: boolean }
+      {
+        delayMs,
+        error,
+        countsAsAttempt,
+        waitedMs = 0
+      }: { delayMs: number; error: JobEnd['error']; countsAsAttempt: boolean; waitedMs?: number }
     ): Promise<boolean> {
       const count = await trx('jobs')
         .where({ id, run, status: 'active' })
@@ -241,6 +252,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
           run_at: trx.raw(`now() + ? * interval '1 ms'`, [delayMs]),
           error: error ? JSON.stringify(error) : null,
           attempts: trx.raw('greatest(attempts - ?, 0)', [countsAsAttempt ? 0 : 1]),
+          waited_ms: trx.raw('waited_ms + ?', [Math.ceil(waitedMs)]),
           worker: null
         })
       return count === 1

@@ -60,8 +60,10 @@ export function createCore(needs: Needs): Handler {
     } catch (error) {
       if (line) closeLine(needs.invoice, line, error, request.signal)
       if (!(error instanceof Refusal)) throw error
-      const headers = { ...error.headers, ...common(), 'content-type': 'application/json' }
-      return { status: error.status, headers, body: wholeBody(JSON.stringify({ error: error.body }, null, 2)) }
+      const headers = { ...common(), 'content-type': 'application/json', ...error.headers }
+      const { raw } = error
+      const text = typeof raw === 'string' ? raw : JSON.stringify(raw ?? { error: error.body }, null, 2)
+      return { status: error.status, headers, body: wholeBody(text) }
     }
   }
 }
@@ -111,7 +113,7 @@ async function answer(needs: Needs, request: WireRequest, line: InvoiceLine): Pr
   if (typeof body['user'] === 'string') line.user = body['user']
   line.stream = body['stream'] === true
   const fault = needs.faults.strike({ path: request.path, model: line.model ?? '', body: request.body })
-  if (fault?.kind === 'status') throw faultRefusal(fault.status, line.model ?? '', fault.retryAfterMs)
+  if (fault?.kind === 'status') throw faultRefusal(fault, line.model ?? '')
   const kind = request.path === CHAT ? 'chat' : 'embeddings'
   const manner: Manner | undefined = fault?.kind === 'manner' ? manners[fault.name] : undefined
   line.manner = fault?.kind === 'manner' ? fault.name : null

@@ -1,3 +1,5 @@
+import type { Fault } from './faults.ts'
+
 /** The `error` object of the wire format. */
 export type ErrorBody = { message: string; type: string; param: string | null; code: string | null }
 
@@ -9,13 +11,16 @@ export class Refusal extends Error {
   readonly status: number
   readonly body: ErrorBody
   readonly headers: Record<string, string>
+  /** the whole answer, as another server would write it */
+  readonly raw: unknown
 
-  constructor(status: number, body: ErrorBody, headers: Record<string, string> = {}) {
+  constructor(status: number, body: ErrorBody, headers: Record<string, string> = {}, raw?: unknown) {
     super(body.message)
     this.name = 'Refusal'
     this.status = status
     this.body = body
     this.headers = headers
+    this.raw = raw
   }
 }
 
@@ -78,8 +83,16 @@ export function unauthorized(key: string | undefined): Refusal {
   return new Refusal(401, { message, type: INVALID, param: null, code: 'invalid_api_key' })
 }
 
-/** Wordings of the statuses a fault may answer with. */
-export function faultRefusal(status: number, model: string, retryAfterMs?: number): Refusal {
+/** What a fault answers: in the words of the API, with headers or a body of its own when it has any. */
+export function faultRefusal(
+  { status, retryAfterMs, headers: own, body: raw }: Extract<Fault, { kind: 'status' }>,
+  model: string
+): Refusal {
+  const usual = wordedRefusal(status, model, retryAfterMs)
+  return new Refusal(status, usual.body, own ?? usual.headers, raw)
+}
+
+function wordedRefusal(status: number, model: string, retryAfterMs?: number): Refusal {
   const headers = retryAfterMs === undefined ? {} : retryAfterHeaders(retryAfterMs)
   const body = (message: string, type: string, code: string | null = null): Refusal =>
     new Refusal(status, { message, type, param: null, code }, headers)

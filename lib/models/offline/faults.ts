@@ -4,10 +4,14 @@ import type { MannerName } from './manners/manners.ts'
 export type Fault = FaultMatch &
   (
     | {
-        /** An error answer in the API's words. Nothing is billed. */
+        /** An error answer in the API's words, or with `body` in another server's. Nothing is billed. */
         kind: 'status'
-        status: 400 | 401 | 408 | 409 | 429 | 500 | 502 | 503
+        status: number
         retryAfterMs?: number
+        /** instead of those that say when to come again */
+        headers?: Record<string, string>
+        /** a text is sent as it is, anything else as JSON */
+        body?: unknown
       }
     | {
         /** The connection is reset before anything is answered; with `billed` after the work was done. */

@@ -33,6 +33,33 @@ test('a pause that the provider asked for holds for every worker and takes no at
   t.is((await readModelState(context().redis, guardPrefix, model)).state, 'paused')
 })
 
+test('a provider that asks for a day, or for nothing, pauses nobody for longer than minutes', async (t) => {
+  const guardPrefix = `${context().prefix}:day`
+  const faults = ['86400', '0', '-1', '1e15', '1796040000'].map((wait) => ({
+    kind: 'status' as const,
+    status: 429,
+    headers: { 'retry-after': wait }
+  }))
+  const { ask } = await asker({ guardPrefix, provider: { faults } })
+  t.like(await t.throwsAsync<JobError>(ask()), { retryAfterMs: 300_000, takesAttempt: false })
+  const { state, retryAfterMs } = await readModelState(context().redis, guardPrefix, model)
+  t.is(state, 'paused')
+  t.true(retryAfterMs <= 300_000)
+  await context().redis.del(`${guardPrefix}:model:${model}`)
+  for (let n = 0; n < 4; n++) {
+    t.like(await t.throwsAsync<JobError>(ask()), { code: 'provider_unavailable', takesAttempt: true })
+  }
+})
+
+test('refusals of requests and keys keep no circuit open and open none', async (t) => {
+  const guardPrefix = `${context().prefix}:refusals`
+  const faults = [401, 403, 400, 422, 404, 401, 401].map((status) => ({ kind: 'status' as const, status }))
+  const { ask } = await asker({ guardPrefix, provider: { faults } })
+  for (let n = 0; n < faults.length; n++) t.like(await t.throwsAsync(ask()), { code: 'provider_refused' })
+  t.is((await readModelState(context().redis, guardPrefix, model)).state, 'closed')
+  await ask()
+})
+
 test('a provider that is down is not asked again until one request has found it back', async (t) => {
   const guardPrefix = `${context().prefix}:circuit`
   const { provider, ask } = await asker({
