@@ -40,7 +40,7 @@ export async function openStage({
   const dataDir = await mkdtemp(join(tmpdir(), 'goals-attack-'))
   const tally = newTally()
   const receiver = await openReceiver({ keepsBodies: false })
-  let people: People | undefined
+  let people: People | undefined = undefined
   let launcher: ChildProcess | undefined
 
   async function stop(): Promise<void> {
