@@ -7,6 +7,7 @@ import type { Logger } from '../lib/logger.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
 import type { JobStore, StartedJob } from '../lib/store/jobs.ts'
 import type { UsageTracker } from '../lib/usage/tracker.ts'
+import { createLargeCommits } from './large-commits.ts'
 import type { Processor } from './processor.ts'
 import { RunAborted, type RunningJobs } from './running-jobs.ts'
 
@@ -48,6 +49,8 @@ export function createRunJob({
   worker: string
   log: Logger
 }): RunJob {
+  const commitInTurn = createLargeCommits()
+
   return async (jobId) => {
     // A second delivery of what this process still runs (Redis lost its lock): look again when it is done.
     if (running.has(jobId)) return { kind: 'later', delayMs: 1_000 }
@@ -100,7 +103,9 @@ export function createRunJob({
           })
       )
       signal.throwIfAborted()
-      const committed = await lifecycle.complete(job.id, job.run, effect, reporter.last())
+      const committed = await commitInTurn(job.userId, effect.isLarge === true, signal, () =>
+        lifecycle.complete(job.id, job.run, effect, reporter.last())
+      )
       return { kind: 'done', status: committed ? 'completed' : 'over' }
     } catch (error) {
       if (signal.aborted) return await aborted(job, signal.reason, partial)

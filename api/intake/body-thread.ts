@@ -11,14 +11,17 @@ const schemas = {
 }
 
 /** Entry of a thread that parses large bodies. */
-answerInThread(async ({ pieces, checkAs, hash }: BodyQuestion): Promise<BodyAnswer | Moved<BodyAnswer>> => {
-  const parsed = parseBody(pieces)
-  if ('problem' in parsed) return parsed
-  const { value } = parsed
-  const hashed = hash ? { hash: inputHash(value) } : {}
-  if (checkAs === undefined) return { value, ...hashed }
-  const checked = checkBody(await schemas[checkAs](), value)
-  if ('errors' in checked) return { errors: checked.errors }
-  const json = JsonText.bytesOf(checked.value)
-  return new Moved({ json, ...hashed }, [json.buffer])
-})
+answerInThread(
+  async ({ pieces, checkAs, hash }: BodyQuestion): Promise<BodyAnswer | Moved<BodyAnswer>> => {
+    const parsed = parseBody(pieces)
+    if ('problem' in parsed) return parsed
+    const { value } = parsed
+    const hashed = hash ? { hash: inputHash(value) } : {}
+    if (checkAs === undefined) return { value, ...hashed }
+    const checked = checkBody(await schemas[checkAs](), value)
+    if ('errors' in checked) return { errors: checked.errors }
+    const json = JsonText.bytesOf(checked.value)
+    return new Moved({ json, ...hashed }, [json.buffer])
+  },
+  { givesWay: true }
+)

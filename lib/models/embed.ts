@@ -1,6 +1,7 @@
 import OpenAI from 'openai'
 import { isAboutMember } from '../batches/about-member.ts'
 import { JobError } from '../jobs/job-error.ts'
+import { estimateTokens } from '../rag/token-estimate.ts'
 import { createTurns } from '../sharing/turns.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { TokenUsage } from '../usage/money.ts'
@@ -12,7 +13,6 @@ import { gather } from './gather.ts'
 import { inputHash } from './input-hash.ts'
 import { providerFailure } from './provider-error.ts'
 import type { ProviderGuard } from './provider-guard.ts'
-import { countTokensInTurns } from './tokens.ts'
 import { decodeVector, encodeVector } from './vectors.ts'
 
 /** The width of the `embedding` column: a model of other dimensions needs its migration first. */
@@ -90,7 +90,8 @@ export function createEmbed({
     const stored = (await ledger.findResponse(scope.jobId, step, hash)) as string[] | undefined
     if (stored) return { model, vectors: stored.map(decodeVector), reused: stored.length }
     signal.throwIfAborted()
-    const tokens = (await countTokensInTurns(texts, signal)).reduce((sum, count) => sum + count, 0)
+    // Enough to share a request and its cost by: counting 5 MiB takes seconds, and the provider says what it took.
+    const tokens = texts.reduce((sum, text) => sum + estimateTokens(text), 0)
     const vectors = await new Promise<number[][]>((resolve, reject) => {
       const member: Member = {
         scope,

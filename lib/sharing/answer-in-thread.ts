@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import type { ThreadAnswer, ThreadQuestion } from './thread-pool.ts'
 
@@ -14,10 +15,18 @@ export class Moved<Answer> {
 /**
  * The loop of a pool's thread: answers one question at a time, in order. To be called once, by the thread's entry file.
  * @param answer its error's name, message and code reach whoever asked
+ * @param givesWay whether event loops and the database go before this thread when processors are scarce: right for long
+ *   work that nobody waits at, wrong for short work with a deadline
  */
-export function answerInThread<Question>(answer: (question: Question) => unknown): void {
+export function answerInThread<Question>(
+  answer: (question: Question) => unknown,
+  { givesWay = false }: { givesWay?: boolean } = {}
+): void {
   const port = parentPort
   if (!port) throw new Error('this file is the entry of a thread')
+  // Linux keeps a priority for each thread (setpriority(2), "C library/kernel differences"); elsewhere this would be
+  // the whole process's.
+  if (givesWay && process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
   port.on('message', ({ id, question }: ThreadQuestion) => {
     void (async () => answer(question as Question))().then(
       (result) => {

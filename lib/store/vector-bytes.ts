@@ -5,6 +5,7 @@
 export function vectorBytes(vector: ArrayLike<number>): Buffer {
   const bytes = Buffer.alloc(4 + vector.length * 4)
   bytes.writeUInt16BE(vector.length, 0)
-  for (let index = 0; index < vector.length; index++) bytes.writeFloatBE(vector[index] as number, 4 + index * 4)
+  const numbers = new DataView(bytes.buffer, bytes.byteOffset + 4)
+  for (let index = 0; index < vector.length; index++) numbers.setFloat32(index * 4, vector[index] as number)
   return bytes
 }

@@ -26,6 +26,9 @@ type Needs = {
   enqueue(trx: Knex.Transaction, wanted: { userId: string; source: SourceKey }): Promise<void>
 }
 
+/** Rows that are written within a few hundred milliseconds: about 5 ms each in the index (HNSW). */
+const fewRows = 64
+
 /** What OpenAI's embedding models take in one text (its API reference). */
 const usualTokens = 8_192
 
@@ -80,7 +83,7 @@ async function embedRecord(needs: Needs, run: JobRun, key: SourceKey): Promise<E
     signal: run.signal,
     onProgress: (done, total) => run.progress(done, total)
   })
-  return write(needs, run, source, rows, reused)
+  return Object.assign(write(needs, run, source, rows, reused), { isLarge: rows.length > fewRows })
 }
 
 /** Jobs of the platform's own are for whatever was written; a person's for what they see. */
