@@ -1,14 +1,19 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { Language, Parser, type Tree } from 'web-tree-sitter'
-import { errorPlaces, layoutProblem } from './python-layout.ts'
-import { type LogicalLine, logicalLines } from './python-lines.ts'
-import type { SyntaxProblem } from './syntax-checker.ts'
+import { layoutProblem } from './python-layout.ts'
+import { type LogicalLine, logicalLines, rowFinder } from './python-lines.ts'
+import { type PythonFault, provenFault } from './python-proof.ts'
+import type { SyntaxAnswer, SyntaxProblem } from './syntax-checker.ts'
 
 const grammar = import.meta.resolve('@vscode/tree-sitter-wasm/wasm/tree-sitter-python.wasm')
 
-/** Loads the grammar and returns a function that finds the first syntax error of a source. */
-export async function createPythonParser(): Promise<(source: string) => SyntaxProblem | undefined> {
+/**
+ * Loads the grammar and returns a function that finds the first syntax error of a source.
+ * The grammar lags behind the language, and an objection of its own proves nothing: an error is what it objects to and
+ * what is one by rules of every Python besides (strings, brackets, layout, `provenFault`). The rest is `unsure`.
+ */
+export async function createPythonParser(): Promise<(source: string) => SyntaxAnswer> {
   await Parser.init()
   const parser = new Parser()
   parser.setLanguage(await Language.load(await readFile(fileURLToPath(grammar))))
@@ -24,18 +29,23 @@ export async function createPythonParser(): Promise<(source: string) => SyntaxPr
   }
   return (source) => {
     const text = source.replace(/\r\n?/g, '\n')
-    const clean = parsed(text, (tree) => (tree.rootNode.hasError ? undefined : { layout: layoutProblem(tree, text) }))
-    if (clean) return clean.layout
     const { lines, problem } = logicalLines(text)
+    const fault = provenFault(lines)
+    const clean = parsed(text, (tree) => (tree.rootNode.hasError ? undefined : { layout: layoutProblem(tree, text) }))
+    if (clean) return { problem: clean.layout ?? (fault && problemOf(fault, text)) }
     const beginning = (count: number) => beginningOf(text, lines, count)
     const isClean = (count: number) => parsed(beginning(count), (tree) => !tree.rootNode.hasError)
     const good = goodLines(lines.length, isClean)
     // Indentation that is off may be what the parser stumbled over later.
     const layout = parsed(beginning(good), (tree) => layoutProblem(tree, beginning(good)))
-    if (layout) return layout
-    const bad = lines[good]
-    return bad ? invalidSyntax(bad, parsed(beginning(good + 1), errorPlaces)) : (problem ?? endOf(text))
+    const found = layout ?? (fault && problemOf(fault, text)) ?? problem
+    return found ? { problem: found } : { unsure: true }
   }
+}
+
+function problemOf({ at, message }: PythonFault, text: string): SyntaxProblem {
+  const { row, column } = rowFinder(text)(at)
+  return { line: row + 1, column: column + 1, message }
 }
 
 /**
@@ -53,17 +63,6 @@ function goodLines(count: number, isClean: (count: number) => boolean): number {
   }
   return good
 }
-
-function invalidSyntax(line: LogicalLine, places: { row: number; column: number }[]): SyntaxProblem {
-  const place = places.find(({ row }) => row >= line.firstRow && row <= line.lastRow)
-  return { line: (place?.row ?? line.firstRow) + 1, column: (place?.column ?? 0) + 1, message: 'invalid syntax' }
-}
-
-const endOf = (text: string): SyntaxProblem => ({
-  line: text.trimEnd().split('\n').length,
-  column: 1,
-  message: 'invalid syntax'
-})
 
 /** The first lines of a source, made complete: handlers for open `try` blocks, a body, something to decorate. */
 function beginningOf(text: string, lines: LogicalLine[], count: number): string {

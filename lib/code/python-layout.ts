@@ -22,6 +22,8 @@ function problemOf(cursor: TreeCursor, place: Place, rows: string[]): SyntaxProb
   if (clauses.has(type)) return clauseProblem(cursor, place, rows)
   if (type === 'module' || type === 'block') return blockProblem(cursor.currentNode, place, rows)
   if (type !== 'print_statement' && type !== 'exec_statement') return undefined
+  // `print >>file, x` of Python 2 is a tuple with a shift in Python 3.
+  if (cursor.currentNode.namedChildren.some((child) => child?.type === 'chevron')) return undefined
   const { row, column } = cursor.startPosition
   return at(row, column, `missing parentheses in call to '${type.replace('_statement', '')}'`)
 }
@@ -67,7 +69,7 @@ function emptyBody(header: number, rows: string[]): SyntaxProblem {
 }
 
 /** Width of a line's indentation; tabs reach to the next multiple of eight (reference manual, 2.1.8). */
-function widthOf(text: string): number {
+export function widthOf(text: string): number {
   let width = 0
   for (const char of text) {
     if (char === ' ') width++
@@ -76,15 +78,6 @@ function widthOf(text: string): number {
     else break
   }
   return width
-}
-
-/** Where the parser had to leave something out or to make something up, in order. */
-export function errorPlaces(tree: Tree): { row: number; column: number }[] {
-  const places: { row: number; column: number }[] = []
-  walk(tree, (cursor) => {
-    if (cursor.nodeType === 'ERROR' || cursor.nodeIsMissing) places.push(cursor.startPosition)
-  })
-  return places
 }
 
 /** `headerRow`: where what stands before a node among its siblings ends (comments aside), which for a block is a colon. */

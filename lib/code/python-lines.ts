@@ -1,11 +1,26 @@
 import type { SyntaxProblem } from './syntax-checker.ts'
 
+/** `text` of a string is empty: nothing in it matters to what may stand beside it. */
+export type Token = { kind: 'name' | 'number' | 'string' | 'operator' | 'unknown'; text: string; at: number }
+
 /** A logical line of Python: one statement or header, over as many rows as its brackets and strings take. */
-export type LogicalLine = { start: number; end: number; firstRow: number; lastRow: number; indent: string }
+export type LogicalLine = {
+  start: number
+  end: number
+  firstRow: number
+  lastRow: number
+  indent: string
+  tokens: Token[]
+}
 
 const closers: Record<string, string> = { ')': '(', ']': '[', '}': '{' }
 const stringStart = /([rbuft]{0,2})("""|'''|"|')/iy
-const word = /[\p{L}\p{N}_]+/uy
+/** Literals and names of the reference manual, 2.4 and 2.6; no alternative can begin in the middle of another. */
+const number =
+  /0(?:x(?:_?[\da-f])+|o(?:_?[0-7])+|b(?:_?[01])+)|(?:\d(?:_?\d)*(?:\.(?:\d(?:_?\d)*)?)?|\.\d(?:_?\d)*)(?:e[+-]?\d(?:_?\d)*)?j?/iy
+const word = /[\p{XIDS}_][\p{XIDC}]*/uy
+const operator =
+  /\*\*=|\/\/=|>>=|<<=|\.\.\.|\*\*|\/\/|>>|<<|<=|>=|==|!=|->|:=|\+=|-=|\*=|\/=|%=|&=|\|=|\^=|@=|[-+*/%@&|^~<>=.,:;()[\]{}]/y
 
 /**
  * Splits a source into logical lines as Python's tokenizer does (reference manual, 2.1), and tells where strings or
@@ -21,6 +36,11 @@ export function logicalLines(source: string): { lines: LogicalLine[]; problem: S
   }
   let lineStart = 0
   let at = 0
+  let tokens: Token[] = []
+  const take = (kind: Token['kind'], text: string) => {
+    tokens.push({ kind, text, at })
+    at += text.length
+  }
   const endLine = (end: number) => {
     const text = source.slice(lineStart, end)
     if (/^\s*(?:#|$)/.test(text) === false) {
@@ -29,10 +49,20 @@ export function logicalLines(source: string): { lines: LogicalLine[]; problem: S
         end,
         firstRow: rowOf(lineStart + (/^\s*/.exec(text)?.[0].length ?? 0)).row,
         lastRow: rowOf(end).row,
-        indent: /^[ \t\f]*/.exec(text)?.[0] ?? ''
+        indent: /^[ \t\f]*/.exec(text)?.[0] ?? '',
+        tokens
       })
     }
+    tokens = []
     lineStart = end + 1
+  }
+  const takeWord = () => {
+    const name = matchAt(word, source, at)?.[0]
+    if (name) return take('name', name)
+    const digits = matchAt(number, source, at)?.[0]
+    if (digits) return take('number', digits)
+    const sign = matchAt(operator, source, at)?.[0]
+    take(sign ? 'operator' : 'unknown', sign ?? String.fromCodePoint(source.codePointAt(at) as number))
   }
   while (at < source.length) {
     const char = source[at] as string
@@ -43,28 +73,26 @@ export function logicalLines(source: string): { lines: LogicalLine[]; problem: S
       at++
     } else if ('([{'.includes(char)) {
       open.push({ bracket: char, at })
-      at++
+      take('operator', char)
     } else if (closers[char]) {
       const opener = open.pop()
       if (!opener) return { lines, problem: problemAt(at, `unmatched '${char}'`) }
       if (opener.bracket !== closers[char]) {
         return { lines, problem: problemAt(at, `'${char}' does not match the opening '${opener.bracket}'`) }
       }
-      at++
+      take('operator', char)
     } else {
-      stringStart.lastIndex = at
-      const match = stringStart.exec(source)
+      const match = matchAt(stringStart, source, at)
       if (match) {
         const end = endOfString(source, at + match[0].length, match[2] as string, match[1] as string)
         if (end === undefined) {
           const kind = match[2]?.length === 3 ? 'triple-quoted string' : 'string'
           return { lines, problem: problemAt(at, `unterminated ${kind} literal`) }
         }
+        tokens.push({ kind: 'string', text: '', at })
         at = end
-      } else {
-        word.lastIndex = at
-        at += word.exec(source)?.[0].length ?? 1
-      }
+      } else if (/\s|\uFEFF/.test(char)) at++
+      else takeWord()
     }
   }
   const last = open.at(-1)
@@ -73,28 +101,72 @@ export function logicalLines(source: string): { lines: LogicalLine[]; problem: S
   return { lines, problem: undefined }
 }
 
-/** Where a string ends, quotes included. Expressions in f-strings may hold strings with the same quotes (PEP 701). */
+function matchAt(pattern: RegExp, source: string, at: number): RegExpExecArray | null {
+  pattern.lastIndex = at
+  return pattern.exec(source)
+}
+
+/** The longest name of a Unicode character has 88 letters. */
+const longestName = 100
+
+/** `field`: the expression of an f-string's braces; `spec`: what says how it is formatted, which is text again. */
+type Frame =
+  | { kind: 'text'; quote: string; formatted: boolean }
+  | { kind: 'field'; brackets: number }
+  | { kind: 'spec'; quote: string; formatted: true }
+
+/**
+ * Where a string ends, quotes included. Expressions in f-strings may hold strings with the same quotes, line ends and
+ * comments (PEP 701). Without recursion: a source chooses how deep its strings are.
+ */
 function endOfString(source: string, from: number, quote: string, prefix: string): number | undefined {
-  const formatted = /[ft]/i.test(prefix)
-  let depth = 0
-  for (let at = from; at < source.length; at++) {
-    const char = source[at]
-    if (char === '\\') at++
-    else if (char === '\n' && quote.length === 1) return undefined
-    else if (depth === 0 && source.startsWith(quote, at)) return at + quote.length
-    else if (formatted && char === '{') {
-      if (depth === 0 && source[at + 1] === '{') at++
-      else depth++
-    } else if (formatted && char === '}' && depth > 0) depth--
-    else if (depth > 0 && (char === '"' || char === "'")) {
-      const inner = source.startsWith(char.repeat(3), at) ? char.repeat(3) : char
-      const end = endOfString(source, at + inner.length, inner, '')
-      // Before PEP 701 the same quote ended the string whatever its braces said.
-      if (end === undefined) return inner === quote ? at + quote.length : undefined
-      at = end - 1
+  const frames: Frame[] = [textFrame(quote, prefix)]
+  let at = from
+  while (at < source.length) {
+    const frame = frames.at(-1) as Frame
+    const char = source[at] as string
+    if (frame.kind === 'field') {
+      at = inField(source, at, char, frames, frame)
+    } else if (char === '\\') {
+      const named = frame.formatted && source.startsWith('N{', at + 1)
+      at += named ? 3 : frame.formatted && '{}'.includes(source[at + 1] ?? ' ') ? 1 : 2
+      if (named) at += source.slice(at, at + longestName).indexOf('}') + 1
+    } else if (char === '\n' && frame.quote.length === 1) {
+      return undefined
+    } else if (source.startsWith(frame.quote, at)) {
+      at += frame.quote.length
+      while (frames.pop()?.kind !== 'text');
+      if (frames.length === 0) return at
+    } else if (char === '{' && frame.formatted) {
+      const escaped = frame.kind === 'text' && source[at + 1] === '{'
+      if (!escaped) frames.push({ kind: 'field', brackets: 0 })
+      at += escaped ? 2 : 1
+    } else {
+      if (char === '}' && frame.kind === 'spec') frames.splice(-2)
+      at++
     }
   }
   return undefined
+}
+
+const textFrame = (quote: string, prefix: string): Frame => ({ kind: 'text', quote, formatted: /[ft]/i.test(prefix) })
+
+/** Goes on by one token of a field's expression, and returns where the next begins. */
+function inField(source: string, at: number, char: string, frames: Frame[], field: { brackets: number }): number {
+  if (char === '#') return endOfRow(source, at)
+  const string = matchAt(stringStart, source, at)
+  if (string) {
+    frames.push(textFrame(string[2] as string, string[1] as string))
+    return at + string[0].length
+  }
+  if ('([{'.includes(char)) field.brackets++
+  else if (')]'.includes(char) || (char === '}' && field.brackets > 0)) field.brackets--
+  else if (char === '}') frames.pop()
+  else if (char === ':' && field.brackets === 0) {
+    const around = frames.at(-2) as Extract<Frame, { kind: 'text' | 'spec' }>
+    frames.push({ kind: 'spec', quote: around.quote, formatted: true })
+  }
+  return at + (matchAt(word, source, at)?.[0].length ?? 1)
 }
 
 function endOfRow(source: string, at: number): number {
@@ -103,7 +175,7 @@ function endOfRow(source: string, at: number): number {
 }
 
 /** Row and column, both from 0, of an offset. */
-function rowFinder(source: string): (at: number) => { row: number; column: number } {
+export function rowFinder(source: string): (at: number) => { row: number; column: number } {
   const starts = [0]
   for (let at = source.indexOf('\n'); at >= 0; at = source.indexOf('\n', at + 1)) starts.push(at + 1)
   return (at) => {

@@ -7,12 +7,13 @@ export type SyntaxProblem = { line: number; column: number; message: string }
 
 export type ParsedLanguage = 'javascript' | 'typescript' | 'python'
 export type SyntaxQuestion = { language: ParsedLanguage; source: string }
-export type SyntaxAnswer = { problem: SyntaxProblem | undefined }
+/** `unsure`: the parser objects to what may be newer than the parser. */
+export type SyntaxAnswer = { problem: SyntaxProblem | undefined } | { unsure: true }
 
-/** `unchecked`: no parser for the language, or the parser did not come to an end. */
+/** Not checked: no parser for the language, one that cannot tell, or one that did not come to an end. */
 export type SyntaxVerdict =
   | { checked: true; problem: SyntaxProblem | undefined }
-  | { checked: false; reason: 'language' | 'time' | 'failure' }
+  | { checked: false; reason: 'language' | 'unsure' | 'time' | 'failure' }
 
 export type SyntaxChecker = {
   /**
@@ -59,8 +60,8 @@ export function createSyntaxChecker({
       const question = { language: language as ParsedLanguage, source }
       const deadlineMs = baseMs + Math.ceil(source.length / 1_024) * perKibMs
       try {
-        const { problem } = await threads.ask(owner, question, { deadlineMs, ...(signal ? { signal } : {}) })
-        return { checked: true, problem }
+        const answer = await threads.ask(owner, question, { deadlineMs, ...(signal ? { signal } : {}) })
+        return 'unsure' in answer ? { checked: false, reason: 'unsure' } : { checked: true, problem: answer.problem }
       } catch (error) {
         if (error instanceof TooComplex) return { checked: false, reason: 'time' }
         if (error instanceof ThreadFailure) return { checked: false, reason: 'failure' }

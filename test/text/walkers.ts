@@ -1,6 +1,7 @@
 import * as detect from '../../lib/code/detect.ts'
 import * as languages from '../../lib/code/languages.ts'
 import * as pythonLines from '../../lib/code/python-lines.ts'
+import * as pythonProof from '../../lib/code/python-proof.ts'
 import { openDeltaWriter } from '../../lib/events/delta-writer.ts'
 import * as answer from '../../lib/models/offline/answer.ts'
 import type { ChatCall } from '../../lib/models/offline/chat-types.ts'
@@ -244,7 +245,24 @@ export const rooms: Record<string, Room> = {
     exports: languages,
     walkers: { normalLanguage: languages.normalLanguage, languageOfPath: languages.languageOfPath }
   },
-  'lib/code/python-lines.ts': { exports: pythonLines, walkers: { logicalLines: pythonLines.logicalLines } },
+  'lib/code/python-lines.ts': {
+    exports: pythonLines,
+    walkers: { logicalLines: pythonLines.logicalLines, rowFinder: (text) => pythonLines.rowFinder(text)(text.length) },
+    once: [
+      ['', 'f"{'],
+      ['f"', '{x:'],
+      ['f"', '\\N{'],
+      ['', '0x_']
+    ]
+  },
+  'lib/code/python-proof.ts': {
+    exports: pythonProof,
+    walkers: { provenFault: (text) => pythonProof.provenFault(pythonLines.logicalLines(text).lines) },
+    once: [
+      ['', 'x\n '],
+      ['', 'if x:\n']
+    ]
+  },
   'lib/threads/title.ts': { exports: threadTitle, walkers: { titleOf: threadTitle.titleOf } },
   'lib/webhooks/pattern.ts': {
     exports: webhookPattern,

@@ -62,6 +62,18 @@ for (const [language, line, source] of [
   })
 }
 
+for (const [language, source] of [
+  ['python', 'class Box[T = str]: ...\n'],
+  ['typescript', 'import j from "./j.json" assert { type: "json" }\n'],
+  ['typescript', 'let a: typeof b.#c\n']
+] as const) {
+  test(`code in ${language} that a parser does not know is judged by the model: ${source.trim()}`, async (t) => {
+    const { result } = await validate(t.context, { language, source })
+    t.notRegex(result.summary, /syntax error/)
+    t.is(t.context.stage.provider.invoice().length, 1)
+  })
+}
+
 test('the language is found out when it was not said', async (t) => {
   const { result } = await validate(t.context, { language: 'auto', source: 'def f(x)\n    return x\nprint(f(1))\n' })
   t.like(result.issues[0], { line: 1, severity: 'error' })
