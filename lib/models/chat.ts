@@ -1,54 +1,36 @@
 import type OpenAI from 'openai'
+import { isAboutMember } from '../batches/about-member.ts'
 import { JobError } from '../jobs/job-error.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { PicoUsd, TokenUsage } from '../usage/money.ts'
 import type { UsageTracker } from '../usage/tracker.ts'
 import { beginCall } from './begin-call.ts'
-import { type Bookings, emptySettlement } from './booking.ts'
+import { type Booking, type Bookings, emptySettlement } from './booking.ts'
+import { asStream, type ChatCall, type ChatRequest, toRequest } from './chat-request.ts'
 import { inputHash } from './input-hash.ts'
-import { brokenOff, providerFailure } from './provider-error.ts'
+import { type ProviderFailure, providerFailure } from './provider-error.ts'
 import type { ProviderGuard } from './provider-guard.ts'
+import { type Answer, type ChatReading, createChatReading } from './reading/chat-reading.ts'
+import { type Outcome, readChat } from './reading/read-chat.ts'
+import { completed, isComplete } from './reading/usage.ts'
 import { countTokensInTurns } from './tokens.ts'
 
-export type ChatMessage = OpenAI.Chat.Completions.ChatCompletionMessageParam
-type ChatTool = OpenAI.Chat.Completions.ChatCompletionTool
-type ToolCall = { id: string; name: string; arguments: string }
-
-export type ChatCall = {
-  /** stable name of the call within its job, for example `respond:2` */
-  step: string
-  messages: ChatMessage[]
-  tools?: ChatTool[] | undefined
-  toolChoice?: OpenAI.Chat.Completions.ChatCompletionToolChoiceOption | undefined
-  parallelToolCalls?: boolean | undefined
-  /** strict JSON schema of the answer */
-  responseFormat?: { name: string; schema: Record<string, unknown> } | undefined
-  maxOutputTokens?: number | undefined
-  signal: AbortSignal
-  /** given: the answer is streamed, and each piece of text is told as it comes */
-  onDelta?: ((text: string) => void) | undefined
-}
-
-export type ChatAnswer = {
-  content: string
-  toolCalls: ToolCall[]
-  finishReason: string
-  refusal: string | null
+export type ChatAnswer = Answer & {
   usage: TokenUsage
   costPico: PicoUsd
   /** true when the answer had been paid for by an earlier run of the job */
   reused: boolean
 }
 
-type Answer = Pick<ChatAnswer, 'content' | 'toolCalls' | 'finishReason' | 'refusal'>
-type Received = { answer: Answer; usage: TokenUsage | undefined; requestId: string | undefined }
-
-const defaultMaxOutputTokens = 4_096
+/** A body that cannot be read is taken for text of so many bytes a token. */
+const bytesOfToken = 4
+const longestRequestId = 200
 
 /**
  * Chat through the ledger: an answer that this job has already paid for is given back; otherwise one intent, one
  * request, one settlement.
- * @throws JobError for what the provider refused or broke off, the signal's reason when aborted
+ * @throws JobError for what the provider refused, broke off or wrote so that nobody can read it, the signal's reason
+ *   when aborted
  */
 export function createChat({
   openai,
@@ -67,6 +49,9 @@ export function createChat({
   guard: ProviderGuard
   timeoutMs: number
 }) {
+  /** Whether the model was seen to end thoughts that it did not begin: its text waits for their end from then on. */
+  let thinksUnopened = false
+
   return async function chat(call: ChatCall): Promise<ChatAnswer> {
     const scope = tracker.current()
     const request = toRequest(model, call)
@@ -90,142 +75,133 @@ export function createChat({
       shares: [{ scope, step: call.step, inputHash: hash, inputBytes }],
       signal: call.signal
     })
-    const affordable = { ...request, max_completion_tokens: booking.maxOutputTokens }
     const timeout = AbortSignal.timeout(timeoutMs)
-    const options = {
-      signal: AbortSignal.any([call.signal, timeout]),
-      headers: { 'x-client-request-id': booking.id }
-    }
-    const partial = { text: '', requestId: undefined as string | undefined }
-    let received: Received
+    const limit = new AbortController()
+    const listener = tellingOf(call)
+    const grantedTokens = booking.maxOutputTokens
+    let response: Response
     try {
-      received = call.onDelta
-        ? await streamed(openai, affordable, options, call.onDelta, partial)
-        : await whole(openai, affordable, options)
+      response = await openai.chat.completions
+        .create(asStream({ ...request, max_completion_tokens: grantedTokens }), {
+          signal: AbortSignal.any([call.signal, timeout, limit.signal]),
+          headers: { 'x-client-request-id': booking.id }
+        })
+        .asResponse()
     } catch (error) {
       const failure = providerFailure(error)
-      if (failure.charge === 'unknown' && partial.requestId !== undefined) {
-        await booking.settle(await cutSettlement(call, partial.text, partial.requestId, failure.error.code))
-      } else await booking.settle(emptySettlement(failure.charge, failure.error.code, 1))
-      await (call.signal.aborted ? guard.leave(model) : guard.report(model, failure))
-      call.signal.throwIfAborted()
-      throw timeout.aborted ? timedOut(timeoutMs) : failure.error
+      await booking.settle(emptySettlement(failure.charge, failure.error.code, 1))
+      throw await failed(failure, call.signal, timeout)
     }
-    const { answer, requestId } = received
-    const usage = received.usage ?? (await estimatedUsage(call, answer.content))
-    const costPico = await booking.settle({
-      state: received.usage ? 'settled' : 'estimated',
-      usage,
-      requestId,
-      shares: [{ usage, response: { ...answer, usage } }]
+
+    const requestId = response.headers.get('x-request-id')?.slice(0, longestRequestId)
+    const reading = createChatReading({
+      step: call.step,
+      isJson: call.responseFormat !== undefined,
+      grantedTokens,
+      thinksUnopened,
+      onText: listener.tell
     })
+    let outcome: Outcome
+    try {
+      outcome = await readChat(response.body, reading, { grantedTokens, abort: () => limit.abort() })
+    } catch (error) {
+      // A mistake of ours: what came is paid for, and nobody hears that the provider made one.
+      await booking.settle({ ...(await partly(reading, request, 0)), requestId, error: 'internal' })
+      await guard.leave(model)
+      throw error
+    }
+    thinksUnopened ||= reading.unsaid()
+    if (!outcome.ok) {
+      const failure = providerFailure(outcome.error)
+      // An error in the place of an answer costs what one with its status would.
+      const isRefused = failure.charge === 'refused' && !reading.hasReceived()
+      await booking.settle(
+        isRefused
+          ? { ...emptySettlement('refused', failure.error.code, 1), requestId }
+          : {
+              ...(await partly(reading, request, Math.min(outcome.bytes / bytesOfToken, grantedTokens))),
+              requestId,
+              error: failure.error.code
+            }
+      )
+      throw await failed(failure, call.signal, timeout)
+    }
+
+    const { state, usage } = await partly(reading, request, 0)
+    const { answer } = outcome
+    const costPico = await settleAnswer(booking, { state, usage, requestId, answer })
     await guard.report(model, undefined)
+    listener.throwIfFailed()
     return { ...answer, usage, costPico, reused: false }
+
+    /** What a failure is for the job, when others have heard of it. */
+    async function failed(failure: ProviderFailure, signal: AbortSignal, timedOutBy: AbortSignal): Promise<unknown> {
+      await (signal.aborted ? guard.leave(model) : guard.report(model, failure))
+      if (signal.aborted) return signal.reason
+      if (timedOutBy.aborted) return timedOut(timeoutMs)
+      return failure.error.code === malformedCode ? await oncePerJob(failure.error) : failure.error
+    }
+  }
+
+  /** What cannot be understood is asked for once more in a job, and not again: each time is paid for. */
+  async function oncePerJob(error: JobError): Promise<JobError> {
+    const failures = await ledger.failuresOf(tracker.current().jobId, malformedCode)
+    return new JobError(error.code, error.message, { retryable: failures <= 1, cause: error.cause })
   }
 }
 
-function toRequest(model: string, call: ChatCall) {
-  return {
-    model,
-    messages: call.messages,
-    max_completion_tokens: call.maxOutputTokens ?? defaultMaxOutputTokens,
-    ...(call.tools && call.tools.length > 0
-      ? {
-          tools: call.tools,
-          ...(call.toolChoice ? { tool_choice: call.toolChoice } : {}),
-          ...(call.parallelToolCalls === undefined ? {} : { parallel_tool_calls: call.parallelToolCalls })
-        }
-      : {}),
-    ...(call.responseFormat
-      ? { response_format: { type: 'json_schema' as const, json_schema: { ...call.responseFormat, strict: true } } }
-      : {})
+const malformedCode = 'provider_malformed'
+
+/** What an answer, or a part of one, took: as it says itself, else an estimate from what was sent and received. */
+async function partly(reading: ChatReading, request: ChatRequest, unreadTokens: number) {
+  const told = reading.told()
+  const state = isComplete(told) ? ('settled' as const) : ('estimated' as const)
+  const usage = isComplete(told) ? told : completed(told, await estimate())
+  return { state, usage, shares: [{ usage }] }
+
+  async function estimate() {
+    const received = reading.received()
+    // Without the call's signal: what was received has to be booked, whether or not the job goes on.
+    const [promptTokens = 0] = await countTokensInTurns([JSON.stringify(promptOf(request))])
+    return { promptTokens, completionTokens: received === 0 ? Math.ceil(unreadTokens) : received }
   }
 }
 
-type Request = ReturnType<typeof toRequest>
-type Options = { signal: AbortSignal; headers: Record<string, string> }
+const promptOf = ({ messages, tools, response_format }: ChatRequest) => ({ messages, tools, response_format })
 
-async function whole(openai: OpenAI, request: Request, options: Options): Promise<Received> {
-  const { data, request_id } = await openai.chat.completions.create(request, options).withResponse()
-  const choice = data.choices?.[0]
-  if (!choice) throw new JobError('provider_malformed', 'the model provider sent no answer', { retryable: true })
+/** The money is spent and the answer is here: when it cannot be kept, it is used all the same. */
+async function settleAnswer(
+  booking: Booking,
+  {
+    answer,
+    ...settled
+  }: { answer: Answer; state: 'settled' | 'estimated'; usage: TokenUsage; requestId?: string | undefined }
+): Promise<PicoUsd> {
+  const { usage } = settled
+  return await booking
+    .settle({ ...settled, shares: [{ usage, response: { ...answer, usage } }] })
+    .catch(async (error: unknown) => {
+      if (!isAboutMember(error)) throw error
+      return await booking.settle({ ...settled, shares: [{ usage }] })
+    })
+}
+
+/** Tells a call its text. An error in whoever listens waits until the answer is paid for and kept. */
+function tellingOf({ onDelta }: ChatCall) {
+  let problem: { error: unknown } | undefined
   return {
-    answer: {
-      content: choice.message.content ?? '',
-      toolCalls: (choice.message.tool_calls ?? []).flatMap((item) =>
-        item.type === 'function' ? [{ id: item.id, name: item.function.name, arguments: item.function.arguments }] : []
-      ),
-      finishReason: choice.finish_reason,
-      refusal: choice.message.refusal ?? null
+    tell(text: string): void {
+      if (problem) return
+      try {
+        onDelta?.(text)
+      } catch (error) {
+        problem = { error }
+      }
     },
-    usage: data.usage && toUsage(data.usage),
-    requestId: request_id ?? undefined
-  }
-}
-
-/** Reads a stream to its end. One that ends without a finish reason was cut, though the SDK ends it silently. */
-async function streamed(
-  openai: OpenAI,
-  request: Request,
-  options: Options,
-  onDelta: (text: string) => void,
-  partial: { text: string; requestId: string | undefined }
-): Promise<Received> {
-  const { data: stream, request_id } = await openai.chat.completions
-    .create({ ...request, stream: true, stream_options: { include_usage: true } }, options)
-    .withResponse()
-  partial.requestId = request_id ?? ''
-  const toolCalls: ToolCall[] = []
-  let finishReason: string | undefined
-  let refusal: string | null = null
-  let usage: TokenUsage | undefined
-  for await (const chunk of stream) {
-    if (chunk.usage) usage = toUsage(chunk.usage)
-    const choice = chunk.choices?.[0]
-    if (!choice) continue
-    const { delta } = choice
-    if (delta.refusal) refusal = (refusal ?? '') + delta.refusal
-    for (const piece of delta.tool_calls ?? []) {
-      const item = (toolCalls[piece.index] ??= { id: '', name: '', arguments: '' })
-      item.id ||= piece.id ?? ''
-      item.name += piece.function?.name ?? ''
-      item.arguments += piece.function?.arguments ?? ''
+    throwIfFailed(): void {
+      if (problem) throw problem.error
     }
-    if (delta.content) {
-      partial.text += delta.content
-      onDelta(delta.content)
-    }
-    if (choice.finish_reason) finishReason = choice.finish_reason
   }
-  options.signal.throwIfAborted()
-  if (finishReason === undefined) throw brokenOff()
-  return {
-    answer: { content: partial.text, toolCalls: toolCalls.filter(Boolean), finishReason, refusal },
-    usage,
-    requestId: request_id ?? undefined
-  }
-}
-
-function toUsage(usage: OpenAI.CompletionUsage): TokenUsage {
-  return {
-    promptTokens: usage.prompt_tokens,
-    cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
-    completionTokens: usage.completion_tokens,
-    reasoningTokens: usage.completion_tokens_details?.reasoning_tokens ?? 0
-  }
-}
-
-/** What a stream that was cut before its usage most likely cost. */
-async function estimatedUsage(call: ChatCall, text: string): Promise<TokenUsage> {
-  // Without the call's signal: what was received has to be booked, whether or not the job goes on.
-  const texts = [JSON.stringify(call.messages), text]
-  const [promptTokens = 0, completionTokens = 0] = await countTokensInTurns(texts)
-  return { promptTokens, cachedTokens: 0, completionTokens, reasoningTokens: 0 }
-}
-
-async function cutSettlement(call: ChatCall, text: string, requestId: string, error: string) {
-  const usage = await estimatedUsage(call, text)
-  return { state: 'estimated' as const, usage, requestId, error, shares: [{ usage }] }
 }
 
 function timedOut(timeoutMs: number): JobError {

@@ -5,11 +5,13 @@ import type { Logger } from '../logger.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { UsageTracker } from '../usage/tracker.ts'
 import { createBookings } from './booking.ts'
-import { type ChatAnswer, type ChatCall, createChat } from './chat.ts'
+import { type ChatAnswer, createChat } from './chat.ts'
+import type { ChatCall } from './chat-request.ts'
 import type { ProviderGuard } from './provider-guard.ts'
 import { createEmbed, type EmbedAnswer, type EmbedCall } from './embed.ts'
 
-export type { ChatAnswer, ChatCall, ChatMessage } from './chat.ts'
+export type { ChatAnswer } from './chat.ts'
+export type { ChatCall, ChatMessage } from './chat-request.ts'
 export type { EmbedAnswer, EmbedCall } from './embed.ts'
 
 /** The one way to a model: tracked, priced, paid once. */

@@ -51,7 +51,7 @@ export function brokenOff(cause?: unknown): JobError {
 }
 
 /** An answer that cannot be understood. It is not asked for again: whoever reads it has done so already. */
-function malformed(what: string, cause?: unknown): JobError {
+export function malformed(what: string, cause?: unknown): JobError {
   return new JobError('provider_malformed', `the model provider sent ${what}`, { retryable: false, cause })
 }
 

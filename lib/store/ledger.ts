@@ -60,6 +60,15 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
       return row?.response
     },
 
+    /** How many calls of a job have failed with this code. */
+    async failuresOf(jobId: string, code: string): Promise<number> {
+      const row = await knex('model_calls as c')
+        .join('model_call_shares as s', 's.call_id', 'c.id')
+        .where({ 's.job_id': jobId, 'c.error': code })
+        .first(knex.raw('count(*)::int as n'))
+      return (row as { n: number } | undefined)?.n ?? 0
+    },
+
     /**
      * Commits that a call is about to be made.
      * @throws JobError `run_lost` when a share's run is no longer in charge of its job: it has nothing to call for

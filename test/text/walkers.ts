@@ -3,6 +3,15 @@ import * as languages from '../../lib/code/languages.ts'
 import * as pythonLines from '../../lib/code/python-lines.ts'
 import * as pythonProof from '../../lib/code/python-proof.ts'
 import { openDeltaWriter } from '../../lib/events/delta-writer.ts'
+import * as chatReading from '../../lib/models/reading/chat-reading.ts'
+import * as readingContent from '../../lib/models/reading/content.ts'
+import * as wireEvents from '../../lib/models/reading/events.ts'
+import * as wireFeed from '../../lib/models/reading/feed.ts'
+import * as jsonEnd from '../../lib/models/reading/json-end.ts'
+import * as meter from '../../lib/models/reading/meter.ts'
+import * as readingText from '../../lib/models/reading/text.ts'
+import * as thinking from '../../lib/models/reading/thinking.ts'
+import * as toolCalls from '../../lib/models/reading/tool-calls.ts'
 import * as answer from '../../lib/models/offline/answer.ts'
 import type { ChatCall } from '../../lib/models/offline/chat-types.ts'
 import * as commands from '../../lib/models/offline/commands.ts'
@@ -74,6 +83,36 @@ type Room = {
   others?: string[]
   /** texts that took too long once: a beginning, and a piece that follows it again and again */
   once?: [beginning: string, piece: string][]
+}
+
+/** As a text comes that is streamed. */
+function* piecesOf(text: string): Generator<string> {
+  for (let from = 0; from < text.length; from += 16) yield text.slice(from, from + 16)
+}
+
+function divided(text: string, options: Parameters<typeof thinking.createThinkingFilter>[0]) {
+  const filter = thinking.createThinkingFilter(options)
+  for (const piece of piecesOf(text)) filter.push(piece)
+  return filter.end()
+}
+
+const reading = () =>
+  chatReading.createChatReading({
+    step: 'a',
+    isJson: false,
+    grantedTokens: 1_000_000,
+    thinksUnopened: false,
+    onText: () => undefined
+  })
+
+function fed(text: string): void {
+  const feed = wireFeed.createFeed(reading())
+  try {
+    for (const piece of piecesOf(text)) feed.push(piece)
+    feed.end()
+  } catch {
+    // what cannot be understood took time as well
+  }
 }
 
 const chunking = chunker.createChunker()
@@ -575,6 +614,105 @@ export const rooms: Record<string, Room> = {
       historyMessages: (text) => memory.historyMessages([stored(text)]),
       summaryRequest: (text) => memory.summaryRequest(text, [stored(text)])
     }
+  },
+  'lib/models/reading/text.ts': {
+    exports: readingText,
+    walkers: {
+      storable: readingText.storable,
+      storableJson: readingText.storableJson,
+      createTextCleaner: (text) => {
+        const cleaner = readingText.createTextCleaner()
+        for (const piece of piecesOf(text)) cleaner.push(piece)
+        return cleaner.end()
+      }
+    },
+    once: [
+      ['', '\\u'],
+      ['', '\\ud83d']
+    ]
+  },
+  'lib/models/reading/thinking.ts': {
+    exports: thinking,
+    walkers: {
+      createThinkingFilter: (text) => divided(text, {}),
+      'createThinkingFilter, a thought': (text) => divided(`<think>${text}`, {}),
+      'createThinkingFilter, not begun': (text) => divided(text, { isUnopened: true })
+    },
+    once: [
+      ['', '<think>'],
+      ['', '</think>'],
+      ['', '`</think>'],
+      ['a', '\n</think>'],
+      ['', '<think></think>\n']
+    ]
+  },
+  'lib/models/reading/content.ts': {
+    exports: readingContent,
+    walkers: {
+      readContent: (text) =>
+        readingContent.readContent([...piecesOf(text)].map((piece) => ({ type: 'text', text: piece }))),
+      thoughtsBeside: (text) => readingContent.thoughtsBeside({ reasoning: text })
+    }
+  },
+  'lib/models/reading/events.ts': {
+    exports: wireEvents,
+    walkers: {
+      createEventReader: (text) => {
+        const events = wireEvents.createEventReader(Number.MAX_SAFE_INTEGER)
+        for (const piece of piecesOf(`data: ${text}`)) for (const event of events.push(piece)) void event
+        return [...events.end()]
+      }
+    },
+    once: [
+      ['', 'data:\n'],
+      ['', '\r'],
+      ['', 'data:x\n']
+    ]
+  },
+  'lib/models/reading/feed.ts': {
+    exports: wireFeed,
+    walkers: {
+      createFeed: (text) => fed(text),
+      'createFeed, whole': (text) => fed(JSON.stringify({ choices: [{ message: { content: text } }] })),
+      'createFeed, events': (text) => {
+        const chunks = [...piecesOf(text)].map(
+          (content) => `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}`
+        )
+        return fed(chunks.join('\n\n'))
+      }
+    }
+  },
+  'lib/models/reading/chat-reading.ts': {
+    exports: chatReading,
+    walkers: { createChatReading: (text) => reading().take({ choices: [{ delta: { refusal: text } }] }) }
+  },
+  'lib/models/reading/json-end.ts': {
+    exports: jsonEnd,
+    walkers: { createJsonEnd: (text) => jsonEnd.createJsonEnd().push(text) }
+  },
+  'lib/models/reading/meter.ts': {
+    exports: meter,
+    walkers: {
+      createTokenMeter: (text) => {
+        const tokens = meter.createTokenMeter()
+        for (const piece of piecesOf(text)) {
+          tokens.add(piece)
+          tokens.exceeds(text.length)
+        }
+        return tokens.count()
+      }
+    }
+  },
+  'lib/models/reading/tool-calls.ts': {
+    exports: toolCalls,
+    walkers: {
+      createToolCalls: (text) => {
+        const calls = toolCalls.createToolCalls()
+        for (const piece of piecesOf(text)) calls.take([{ function: { name: 'a', arguments: piece } }])
+        return calls.done('a')
+      }
+    },
+    once: [['{', '}']]
   },
   'workers/agents/structured-answer.ts': {
     exports: structuredAnswer,

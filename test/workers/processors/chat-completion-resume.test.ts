@@ -243,7 +243,7 @@ test('the provider refusing to answer fails the job for good', async (t) => {
   const refusing = {
     content: '',
     toolCalls: [],
-    finishReason: 'stop',
+    finishReason: 'stop' as const,
     refusal: 'No.',
     usage: { promptTokens: 1, cachedTokens: 0, completionTokens: 1, reasoningTokens: 0 },
     costPico: 0n,
