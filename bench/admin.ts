@@ -31,8 +31,13 @@ const decisionsAMinute = 20_000
 const batch = 500
 const targetMs = 150
 
-const plainFigures = `count(*) as requests, count(*) filter (where outcome = 'blocked') as blocked,
-  coalesce(sum(total_tokens), 0) as tokens, coalesce(sum(cost_pico), 0) as cost`
+/** Requests of the audits and spending of the ledger, as plain rows. */
+const plainRows = `(
+  select created_at, user_id, action, outcome, 1 as requests, 0 as tokens, 0 as cost_pico from rate_limit_audits
+  union all
+  select created_at, user_id, action, null, 0, prompt_tokens + completion_tokens, cost_pico from model_call_shares) r`
+const plainFigures = `sum(requests) as requests, count(*) filter (where outcome = 'blocked') as blocked,
+  coalesce(sum(tokens), 0) as tokens, coalesce(sum(cost_pico), 0) as cost`
 type PlainRow = Record<'requests' | 'blocked' | 'tokens' | 'cost', string> & Record<string, unknown>
 const plain = (row: PlainRow) => [
   Number(row.requests),
@@ -67,7 +72,12 @@ async function fill(knex: Knex, until: Date): Promise<void> {
          from generate_series(1, :rows) g, who),
        calls as (
          insert into model_calls (id, kind, model, state, prompt_tokens, completion_tokens, cost_pico, created_at)
-         select gen_random_uuid(), 'chat', 'offline-chat-mini', 'settled', tokens, tokens / 4, tokens * 300000, created_at
+         select id, 'chat', 'offline-chat-mini', 'settled', tokens, tokens / 4, tokens * 300000, created_at
+         from made where action <> 'api_call' and outcome <> 'blocked'),
+       shares as (
+         insert into model_call_shares (call_id, ordinal, job_id, user_id, action, step, input_hash, run, prompt_tokens,
+           completion_tokens, cost_pico, created_at)
+         select id, 0, id, user_id, action, 'answer', '', 1, tokens, tokens / 4, tokens * 300000, created_at
          from made where action <> 'api_call' and outcome <> 'blocked')
        insert into rate_limit_audits (id, user_id, action, outcome, method, path, ip, user_agent, model, prompt_tokens,
          completion_tokens, total_tokens, cost_pico, latency_ms, created_at)
@@ -249,17 +259,17 @@ async function compare(database: Knex, figures: Figures, now: Date, heavy: strin
     const bindings = { ...range, bucket, ...(userId ? { userId } : {}) }
     const statistics = await figures.statistics(range, bucket, userId)
     const rowsOf = async (sql: string) => (await database.raw(sql, bindings)).rows as PlainRow[]
-    const total = await rowsOf(`select ${plainFigures} from rate_limit_audits where ${where}`)
+    const total = await rowsOf(`select ${plainFigures} from ${plainRows} where ${where}`)
     expect(shown(statistics.totals), plain(total[0] as PlainRow))
     const actions = await rowsOf(
-      `select action, ${plainFigures} from rate_limit_audits where ${where} group by action order by action`
+      `select action, ${plainFigures} from ${plainRows} where ${where} group by action order by action`
     )
     expect(
       statistics.byAction.map((row) => [row.action, ...shown(row)]),
       actions.map((row) => [row.action, ...plain(row)])
     )
     const buckets = await rowsOf(
-      `select date_trunc(:bucket, created_at, 'UTC') as at, ${plainFigures} from rate_limit_audits where ${where}
+      `select date_trunc(:bucket, created_at, 'UTC') as at, ${plainFigures} from ${plainRows} where ${where}
        group by 1 order by 1`
     )
     expect(
@@ -282,7 +292,7 @@ async function compare(database: Knex, figures: Figures, now: Date, heavy: strin
         ['blocked', 'blocked']
       ] as const) {
         const users = await rowsOf(
-          `select user_id, ${plainFigures} from rate_limit_audits where ${where} and user_id is not null
+          `select user_id, ${plainFigures} from ${plainRows} where ${where} and user_id is not null
            group by user_id order by ${column} desc, user_id limit 100`
         )
         expect(

@@ -21,9 +21,15 @@ const sums = [
 ]
 const summed = sums.map((name) => `sum(${name}) as ${name}`).join(', ')
 const stored = sums.join(', ')
-/** The same of a plain row. */
+/** The same of a plain audit: its requests, but not what they cost, which the ledger says. */
 const columnsOfOne = `1 + repeats as requests, (outcome = 'allowed')::int * (1 + repeats) as allowed,
-  (outcome = 'blocked')::int * (1 + repeats) as blocked, (outcome = 'degraded')::int * (1 + repeats) as degraded, prompt_tokens, completion_tokens, total_tokens, cost_pico`
+  (outcome = 'blocked')::int * (1 + repeats) as blocked, (outcome = 'degraded')::int * (1 + repeats) as degraded,
+  0::bigint as prompt_tokens, 0::bigint as completion_tokens, 0::bigint as total_tokens, 0::bigint as cost_pico`
+/** And of a plain share of a provider call. */
+const columnsOfShare = `0 as requests, 0 as allowed, 0 as blocked, 0 as degraded, prompt_tokens, completion_tokens,
+  prompt_tokens + completion_tokens as total_tokens, cost_pico`
+/** What was neither asked for nor spent is left out. */
+const isSomething = 'sum(requests) <> 0 or sum(total_tokens) <> 0 or sum(cost_pico) <> 0'
 
 /** A part of a union: columns of a table whose rows lie in a range of time. */
 type Part = { select: string; table: string; time: string; ranges: Range[]; where?: string }
@@ -78,6 +84,12 @@ export function createFigures({ knex }: { knex: Knex }) {
         table: 'rate_limit_audits',
         time: 'created_at',
         ranges: rest
+      },
+      {
+        select: `created_at as at, action, ${columnsOfShare}`,
+        table: 'model_call_shares',
+        time: 'created_at',
+        ranges: rest
       }
     ]
   }
@@ -107,6 +119,13 @@ export function createFigures({ knex }: { knex: Knex }) {
         time: 'created_at',
         ranges: rest,
         where
+      },
+      {
+        select: `created_at as at, action, ${columnsOfShare}`,
+        table: 'model_call_shares',
+        time: 'created_at',
+        ranges: rest,
+        where
       }
     ]
   }
@@ -120,8 +139,15 @@ export function createFigures({ knex }: { knex: Knex }) {
       { select, table: 'audit_user_hours', time: 'hour', ranges: units[1] as Range[] },
       { select, table: 'audit_deltas', time: 'minute', ranges: one(wholeUnits(range, hourMs)) },
       {
-        select: `user_id, 1 + repeats as requests, (outcome = 'blocked')::int * (1 + repeats) as blocked, total_tokens, cost_pico`,
+        select: `user_id, 1 + repeats as requests, (outcome = 'blocked')::int * (1 + repeats) as blocked,
+          0::bigint as total_tokens, 0::bigint as cost_pico`,
         table: 'rate_limit_audits',
+        time: 'created_at',
+        ranges: rest
+      },
+      {
+        select: `user_id, 0 as requests, 0 as blocked, prompt_tokens + completion_tokens as total_tokens, cost_pico`,
+        table: 'model_call_shares',
         time: 'created_at',
         ranges: rest
       }
@@ -164,7 +190,10 @@ export function createFigures({ knex }: { knex: Knex }) {
   }
 
   return {
-    /** In all, by action, by model (from the ledger) and along the time; buckets without requests are left out. */
+    /**
+     * In all, by action, by model and along the time: requests by the audits, tokens and cost by the ledger. Buckets in
+     * which nothing was asked for and nothing spent are left out.
+     */
     async statistics(
       range: Range,
       bucket: Bucket,
@@ -177,7 +206,7 @@ export function createFigures({ knex }: { knex: Knex }) {
         const { rows } = (await trx.raw(
           `select action, at, ${summed} from (
              select action, date_trunc(:bucket, at, 'UTC') as at, ${stored} from (${sql}) parts) p
-           group by grouping sets ((action), (at)) having sum(requests) > 0 order by action, at`,
+           group by grouping sets ((action), (at)) having ${isSomething} order by action, at`,
           bindings
         )) as { rows: (Row & { at: unknown })[] }
         const actions = rows.filter(({ action }) => action !== null)
@@ -215,7 +244,7 @@ export function createFigures({ knex }: { knex: Knex }) {
           `select p.*, u.email from (
              select user_id, sum(requests) as requests, sum(blocked) as blocked,
                coalesce(sum(total_tokens), 0) as total_tokens, coalesce(sum(cost_pico), 0) as cost_pico
-             from (${sql}) parts where user_id is not null group by user_id having sum(requests) > 0) p
+             from (${sql}) parts where user_id is not null group by user_id having ${isSomething}) p
            join users u on u.id = p.user_id order by p.${order} desc, p.user_id limit :limit`,
           bindings
         )) as { rows: Row[] }

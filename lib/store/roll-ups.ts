@@ -39,7 +39,8 @@ const foldAudits = (these: boolean) => `
   ${addTo('audit_hours', { hour: unit('hour'), action: 'action' }, auditSums)},
   ${addTo('audit_user_hours', { user_id: 'user_id', hour: unit('hour'), action: 'action' }, auditSums, 'user_id is not null')},
   ${addTo('audit_user_days', { user_id: 'user_id', day: unit('day') }, auditSums, 'user_id is not null')}
-  select count(*)::int as taken, coalesce(bool_or(requests < 0), false) as shrank from taken`
+  select count(*)::int as taken, coalesce(bool_or(requests < 0 or total_tokens < 0 or cost_pico < 0), false) as shrank
+  from taken`
 
 const foldCalls = (these: boolean) => `
   with ${take('ledger_deltas', these)},
@@ -58,7 +59,7 @@ export const rollUpKind = (table: DeltaTable): string => `roll_ups.${table}`
 
 export type RollUpStore = ReturnType<typeof createRollUpStore>
 
-/** Folds the deltas that triggers leave behind (`migrations/061`) into the roll-ups. */
+/** Folds the deltas that triggers leave behind (`migrations/061`, `099`) into the roll-ups. */
 export function createRollUpStore({ knex }: { knex: Knex }) {
   async function run(trx: Knex.Transaction, table: DeltaTable, which: { limit: number } | { ids: string[] }) {
     const { rows } = await trx.raw(statements[table]('ids' in which), which)

@@ -33,8 +33,43 @@ export function auditRow(changes: Partial<AuditRow> & { tokens?: number; costUsd
   }
 }
 
+/** Inserts audits, and for those with tokens or cost the settled call that they are the figures of. */
 export async function insertAudits(knex: Knex, rows: AuditRow[]): Promise<void> {
   await knex.batchInsert('rate_limit_audits', rows, 500)
+  await insertCalls(
+    knex,
+    rows.filter(({ prompt_tokens, cost_pico }) => prompt_tokens !== null || cost_pico !== null)
+  )
+}
+
+/** A settled call, with one share, for each of these audits: under the audit's id. */
+export async function insertCalls(knex: Knex, rows: AuditRow[]): Promise<void> {
+  const used = ({ prompt_tokens, completion_tokens, cost_pico, created_at }: AuditRow) => ({
+    prompt_tokens: prompt_tokens ?? 0,
+    completion_tokens: completion_tokens ?? 0,
+    cost_pico: cost_pico ?? '0',
+    created_at
+  })
+  await knex.batchInsert(
+    'model_calls',
+    rows.map((row) => ({ id: row.id, kind: 'chat', model: 'offline-chat-mini', state: 'settled', ...used(row) })),
+    500
+  )
+  await knex.batchInsert(
+    'model_call_shares',
+    rows.map((row) => ({
+      call_id: row.id,
+      ordinal: 0,
+      job_id: row.id,
+      user_id: row.user_id,
+      action: row.action,
+      step: 'answer',
+      input_hash: '',
+      run: 1,
+      ...used(row)
+    })),
+    500
+  )
 }
 
 const pick = <T>(list: readonly T[], random: () => number): T => list[Math.floor(random() * list.length)] as T

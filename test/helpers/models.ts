@@ -52,10 +52,15 @@ export function offlineModels(
 /** A job that is being run, for calls that are made without a worker. @returns the scope that books them to it */
 export async function runningJob(
   context: Context,
-  { userId, action = 'chat_completion', input = {} }: { userId?: string; action?: AiAction; input?: unknown } = {}
+  {
+    userId,
+    action = 'chat_completion',
+    input = {},
+    decision
+  }: { userId?: string; action?: AiAction; input?: unknown; decision?: { id: string; at: Date } } = {}
 ): Promise<UsageScope> {
   const owner = userId ?? (await newUser(context))
-  const { job } = await context.jobs.admit({ actor: { id: owner }, action, input })
+  const { job } = await context.jobs.admit({ actor: { id: owner }, action, input, ...(decision ? { decision } : {}) })
   const started = await context.lifecycle.start(job.id, `test-${job.id}`)
   if (started.kind !== 'started') throw new Error('the job could not be started')
   return { jobId: job.id, userId: owner, action, run: started.job.run }

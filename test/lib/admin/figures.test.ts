@@ -5,7 +5,7 @@ import { seededRandom } from '../../../lib/models/offline/faults.ts'
 import { type Bucket, createFigures } from '../../../lib/store/figures.ts'
 import { dayMs, hourMs, minuteMs, type Range } from '../../../lib/store/spans.ts'
 import { formatUsd } from '../../../lib/usage/money.ts'
-import { type AuditRow, auditRow, insertAudits, randomAudits } from '../../helpers/audits.ts'
+import { type AuditRow, auditRow, insertAudits, insertCalls, randomAudits } from '../../helpers/audits.ts'
 import { contextForFile, newUser } from '../../helpers/context.ts'
 import { rollUpsOver } from '../../helpers/roll-ups.ts'
 
@@ -100,25 +100,31 @@ test.serial('figures agree with a plain count whatever is rolled up, changed or 
     if (round % 2 === 0) while (await rollUps.fold(70));
     await agree()
 
-    // As jobs do when they end: the row gets its figures later.
+    // As calls do when they are settled: tokens and cost come later.
     for (const row of rows.filter(() => random() < 0.1)) {
+      const isNew = row.prompt_tokens === null
       Object.assign(row, { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10, cost_pico: '1500000' })
-      const { prompt_tokens, completion_tokens, total_tokens, cost_pico } = row
-      await knex('rate_limit_audits')
-        .where({ id: row.id })
-        .update({ prompt_tokens, completion_tokens, total_tokens, cost_pico })
+      const { prompt_tokens, completion_tokens, cost_pico } = row
+      if (isNew) await insertCalls(knex, [row])
+      else {
+        await knex('model_call_shares')
+          .where({ call_id: row.id })
+          .update({ prompt_tokens, completion_tokens, cost_pico })
+      }
     }
     const gone = new Set(rows.filter(() => random() < 0.15).map(({ id }) => id))
-    await knex('rate_limit_audits')
-      .whereIn('id', [...gone])
-      .delete()
+    for (const table of ['rate_limit_audits', 'model_calls']) {
+      await knex(table)
+        .whereIn('id', [...gone])
+        .delete()
+    }
     rows = rows.filter(({ id }) => !gone.has(id))
     await agree()
     await rollUps.fold(40)
     await agree()
   }
 
-  // People who go leave their audits without a name.
+  // People who go leave their audits without a name; their calls stay in the ledger.
   const leaving = users.pop() as string
   await knex('users').where({ id: leaving }).delete()
   rows = rows.map((row) => (row.user_id === leaving ? { ...row, user_id: null } : row))
@@ -127,6 +133,7 @@ test.serial('figures agree with a plain count whatever is rolled up, changed or 
   await agree()
 
   await knex('rate_limit_audits').delete()
+  await knex('model_calls').delete()
   rows = []
   while (await rollUps.fold(100));
   await agree()
@@ -135,15 +142,18 @@ test.serial('figures agree with a plain count whatever is rolled up, changed or 
   }
 })
 
-test.serial('truncating the audits empties their figures too', async (t) => {
+test.serial('truncating the audits empties their figures, and truncating the ledger what was spent', async (t) => {
   const { knex } = context()
   const userId = await newUser(context())
   const [figures, rollUps] = [createFigures({ knex }), rollUpsOver(knex)]
-  await insertAudits(knex, [auditRow({ user_id: userId }), auditRow({ user_id: userId })])
+  const range = { from: new Date(0), to: new Date('2100-01-01T00:00:00Z') }
+  const totals = async () => (await figures.statistics(range, 'day', undefined)).totals
+  await insertAudits(knex, [auditRow({ user_id: userId, tokens: 5 }), auditRow({ user_id: userId })])
   await rollUps.fold(1)
   await knex.raw('truncate rate_limit_audits')
-  const range = { from: new Date(0), to: new Date('2100-01-01T00:00:00Z') }
-  t.is((await figures.statistics(range, 'day', undefined)).totals.requests, 0)
+  t.like(await totals(), { requests: 0, totalTokens: 5 })
+  await knex.raw('truncate model_calls cascade')
+  t.like(await totals(), { requests: 0, totalTokens: 0 })
 })
 
 test('what is rolled back was never counted, and what is committed is counted at once', async (t) => {
