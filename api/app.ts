@@ -5,6 +5,7 @@ import type { Config } from '../lib/config.ts'
 import { notFound } from '../lib/errors.ts'
 import type { Gate } from '../lib/gate/gate.ts'
 import type { Logger } from '../lib/logger.ts'
+import type { OwnerScope } from '../lib/sharing/owner-scope.ts'
 import type { FailingWork } from '../lib/store/background-work.ts'
 import type { RelayLag } from '../lib/store/relay.ts'
 import { consoleRoutes } from './console/console.ts'
@@ -14,6 +15,7 @@ import type { Health } from './health/health.ts'
 import type { BodyReader } from './intake/body-reader.ts'
 import { unreadRest } from './intake/unread-rest.ts'
 import { addressLimit } from './middleware/address-limit.ts'
+import { asAddress } from './middleware/as-address.ts'
 import { createGuessGuard } from './middleware/guess-guard.ts'
 import { createMetrics } from './middleware/metrics.ts'
 import { problemHandler } from './middleware/problems.ts'
@@ -37,6 +39,8 @@ export type AppNeeds = {
   /** tells when the credential of a request ends before its answer */
   watch: Pick<CredentialWatch, 'add' | 'remove'>
   bodies: Pick<BodyReader, 'read'>
+  /** what a request shares with others (a connection to the database) it shares as its address */
+  owners: Pick<OwnerScope, 'run'>
   health: Health
   /** shown in the queue monitor and counted for metrics */
   queues: Queue[]
@@ -59,6 +63,7 @@ export function createApp({
   gate,
   watch,
   bodies,
+  owners,
   health,
   queues,
   endpoints,
@@ -84,7 +89,8 @@ export function createApp({
     metrics.observe,
     unreadRest(),
     securityHeaders(),
-    ...crossOrigin(config.corsOrigins)
+    ...crossOrigin(config.corsOrigins),
+    asAddress(owners)
   )
   app.use(
     apiBasePath,

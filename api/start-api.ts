@@ -100,6 +100,7 @@ export async function startApi({
     auth,
     gate,
     bodies,
+    owners: context.owners,
     watch: news.watch,
     health: createHealth({ probes, vital: 'postgres', restsOn }),
     queues: queues.all(),

@@ -19,6 +19,7 @@ import { createQueues } from './queues/queues.ts'
 import { createFreshness } from './rag/freshness.ts'
 import { createRecords } from './records/records.ts'
 import { createRedis } from './redis.ts'
+import { createOwnerScope } from './sharing/owner-scope.ts'
 import { createAuditStore } from './store/audits.ts'
 import { createBudgetStore } from './store/budgets.ts'
 import { createDeadLetterStore } from './store/dead-letters.ts'
@@ -87,11 +88,13 @@ function build({
   onClose: (closer: () => Promise<unknown>) => void
 }) {
   const { redisPrefix: prefix } = config
+  const owners = createOwnerScope()
   const knex: Knex = createKnex({
     databaseUrl: config.databaseUrl,
     schema: config.databaseSchema,
     applicationName: `goals-${name}`,
     statementMs: longestStatementMs,
+    ownerOf: owners.current,
     log
   })
   onClose(() => knex.destroy())
@@ -207,6 +210,8 @@ function build({
     config,
     log,
     prefix,
+    /** for whom what runs now is done */
+    owners,
     knex,
     redis,
     subscriber,

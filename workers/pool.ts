@@ -4,6 +4,7 @@ import type { Logger } from '../lib/logger.ts'
 import type { FairLine } from '../lib/queues/fair-line.ts'
 import { jobDefaults, type QueuedJob, queuePrefix } from '../lib/queues/queues.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
+import type { OwnerScope } from '../lib/sharing/owner-scope.ts'
 import type { Outcome, RunJob } from './run-job.ts'
 import type { Seats } from './seats.ts'
 
@@ -32,6 +33,7 @@ export function createPool({
   redisPrefix,
   line,
   seats,
+  owners,
   newcomersOnly = false,
   runJob,
   log
@@ -42,6 +44,7 @@ export function createPool({
   redisPrefix: string
   line: FairLine
   seats: Seats
+  owners: Pick<OwnerScope, 'run'>
   newcomersOnly?: boolean
   runJob: RunJob
   log: Logger
@@ -61,7 +64,7 @@ export function createPool({
     }
     seats.take(owner)
     try {
-      return await translate(job, token, await runJob(jobId))
+      return await translate(job, token, await owners.run(owner, () => runJob(jobId)))
     } finally {
       seats.free(owner, !newcomersOnly)
     }

@@ -3,6 +3,7 @@ import type { ReportWork } from '../lib/background/work-reports.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { Queues } from '../lib/queues/queues.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
+import type { OwnerScope } from '../lib/sharing/owner-scope.ts'
 import type { JobStore } from '../lib/store/jobs.ts'
 import { watchNewcomers } from './newcomers.ts'
 import { createPool, type Pool } from './pool.ts'
@@ -21,6 +22,7 @@ export function createPools({
   redisPrefix,
   queues,
   store,
+  owners,
   runJob,
   report,
   log
@@ -31,6 +33,7 @@ export function createPools({
   redisPrefix: string
   queues: Pick<Queues, 'of' | 'line'>
   store: Pick<JobStore, 'abandoned'>
+  owners: Pick<OwnerScope, 'run'>
   runJob: RunJob
   report?: ReportWork
   log: Logger
@@ -48,6 +51,7 @@ export function createPools({
       redisPrefix,
       line: queues.line(action),
       seats: seatsOf(action),
+      owners,
       newcomersOnly,
       runJob,
       log

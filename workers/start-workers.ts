@@ -125,6 +125,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
     redisPrefix: prefix,
     queues,
     store: jobStore,
+    owners: context.owners,
     runJob,
     report,
     log

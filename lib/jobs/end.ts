@@ -25,7 +25,7 @@ export function createEndJob({
   news: JobNews
 }): EndJob {
   return async (trx, id, status) => {
-    const job = await store.find(id, undefined, trx)
+    const job = await store.findForNews(trx, id)
     const row = await trx('jobs').where({ id }).first('user_id', 'decision_id', 'decision_at')
     if (!job || !row) return
     // Calls before their shares: the order in which settlements lock them.

@@ -25,7 +25,9 @@ export function createChunkPool({ deadlineMs = 60_000 }: { deadlineMs?: number }
     deadlineMs,
     // A job that waits here costs nothing but its place in the queue.
     longestWaitMs: 120_000,
-    memoryMb: 512
+    memoryMb: 512,
+    // A thread keeps what its largest text took.
+    idleMs: 20_000
   })
   return {
     async chunk(input, turn) {

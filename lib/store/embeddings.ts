@@ -17,8 +17,8 @@ export type EmbeddingRow = {
 /** One chunk as it is stored, without its vector. */
 export type StoredChunk = { id: string; chunk: number; heading: string; content: string; hash: Buffer }
 
-/** Rows of one insert: a vector is 6 KB, and a statement takes at most 65,535 parameters. */
-const insertBatch = 100
+/** Rows of one insert: a vector is 6 KB, and sending a megabyte holds up the event loop. */
+const insertBatch = 32
 
 /** Vectors of chunks. Searching them is `lib/store/embedding-search.ts`. */
 export function createEmbeddingStore(knex: Knex) {

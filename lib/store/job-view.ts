@@ -1,6 +1,7 @@
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobStatus, JobView } from '../schemas/job.ts'
 import { formatUsd } from '../usage/money.ts'
+import { unpackResult } from './packed-result.ts'
 
 const largeResultBytes = 64 * 1024
 
@@ -32,7 +33,7 @@ export function toJobView(row: Record<string, unknown>): JobView {
     origin: row.origin as 'user' | 'system',
     status: row.status as JobStatus,
     progress: row.progress as JobView['progress'],
-    result: row.result ?? null,
+    result: unpackResult(row.result ?? null),
     ...(row.is_large ? { resultOmitted: true } : {}),
     error: row.error as JobView['error'],
     attempts: row.attempts as number,

@@ -4,6 +4,7 @@ import type { JobStatus, JobView } from '../schemas/job.ts'
 import type { SourceType } from '../schemas/sources.ts'
 import { jsonInput } from './json-input.ts'
 import { listColumns, toJobView, usageJoin, viewColumns } from './job-view.ts'
+import { packResult } from './packed-result.ts'
 import { createOpenJobs } from './open-jobs.ts'
 
 /** What the worker needs of a started job. */
@@ -133,6 +134,12 @@ export function createJobStore({ knex }: { knex: Knex }) {
         `select ${viewColumns} from jobs j ${usageJoin} where j.id = :id ${userId ? 'and j.user_id = :userId' : ''}`,
         userId ? { id, userId } : { id }
       )
+      return rows[0] && toJobView(rows[0])
+    },
+
+    /** A job as news tell of it: without a result that takes over 64 KiB, which is not even read. */
+    async findForNews(trx: Knex.Transaction, id: string): Promise<JobView | undefined> {
+      const { rows } = await trx.raw(`select ${listColumns} from jobs j ${usageJoin} where j.id = ?`, [id])
       return rows[0] && toJobView(rows[0])
     },
 
@@ -307,7 +314,7 @@ export function createJobStore({ knex }: { knex: Knex }) {
 function endColumns(trx: Knex.Transaction, { status, result, error, progress }: JobEnd) {
   return {
     status,
-    result: result === undefined || result === null ? null : JSON.stringify(result),
+    result: result === undefined || result === null ? null : JSON.stringify(packResult(result)),
     error: error ? JSON.stringify(error) : null,
     ...(progress ? { progress: JSON.stringify(progress) } : {}),
     finished_at: trx.fn.now()

@@ -6,6 +6,7 @@ import pgvector from 'pgvector/pg'
 import type { Config } from '../config.ts'
 import type { Logger } from '../logger.ts'
 import { createTrust } from './read-only.ts'
+import { shareConnections } from './share-connections.ts'
 
 export type DatabaseSettings = {
   databaseUrl: string
@@ -17,7 +18,12 @@ export type DatabaseSettings = {
   statementMs?: number
   /** hears of lost connections; without it nobody does, and each query's caller still gets its failure */
   log?: Pick<Logger, 'debug'>
+  /** for whom a statement is about to run: who waits for a connection is served in turn; without it, who came first */
+  ownerOf?: () => string
 }
+
+const connectionsByDefault = 10
+const longestAcquireMs = 10_000
 
 /**
  * Our transactions never wait for anything but the database. One whose process says nothing for this long is frozen or
@@ -38,7 +44,7 @@ export const lookMs = 5_000
 export function knexSettings({
   databaseUrl,
   schema,
-  poolMax = 10,
+  poolMax = connectionsByDefault,
   applicationName = 'goals',
   statementMs,
   log
@@ -62,7 +68,7 @@ export function knexSettings({
     pool: {
       min: 0,
       max: poolMax,
-      acquireTimeoutMillis: 10_000,
+      acquireTimeoutMillis: longestAcquireMs,
       validate: trust.holds,
       // Without the registered type vectors come back as strings (pgvector-node's README); before the first migration
       // there is no vector type yet, and nothing that would need it.
@@ -97,7 +103,10 @@ function knexLog(log: DatabaseSettings['log']): NonNullable<Knex.Config['log']> 
 
 /** Opens a pool lazily: nothing connects before the first query. Close it with `destroy()`. */
 export function createKnex(settings: DatabaseSettings): Knex {
-  return knexFactory(knexSettings(settings))
+  const knex = knexFactory(knexSettings(settings))
+  const { poolMax: connections = connectionsByDefault, ownerOf } = settings
+  if (ownerOf) shareConnections(knex, { connections, longestWaitMs: longestAcquireMs, ownerOf })
+  return knex
 }
 
 /**

@@ -108,6 +108,7 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
     gate,
     watch: { add() {}, remove() {} },
     bodies,
+    owners: context.owners,
     health: createHealth({ probes: {}, vital: 'postgres' }),
     queues: context.queues.all(),
     relayLag: createRelayStore(context).lag,

@@ -16,6 +16,7 @@ import { gateRedisOptions } from '../../lib/gate/redis-options.ts'
 import { newId } from '../../lib/ids.ts'
 import { createLogger } from '../../lib/logger.ts'
 import { readModelState } from '../../lib/models/provider-guard.ts'
+import { createOwnerScope } from '../../lib/sharing/owner-scope.ts'
 import { createBackgroundWorkStore } from '../../lib/store/background-work.ts'
 import { createDeadLetterStore } from '../../lib/store/dead-letters.ts'
 import { createRelayStore } from '../../lib/store/relay.ts'
@@ -105,6 +106,7 @@ export async function startApi(t: Teardown, options: Options = {}) {
     auth: parts,
     gate,
     bodies,
+    owners: createOwnerScope(),
     watch: { add() {}, remove() {} },
     health: createHealth({ probes: probes ?? usual.probes, vital: 'postgres', restsOn }),
     queues,

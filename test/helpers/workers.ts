@@ -7,6 +7,7 @@ import { createRunWatch } from '../../workers/watch-runs.ts'
 import { newId } from '../../lib/ids.ts'
 import { createUsageTracker } from '../../lib/usage/tracker.ts'
 import type { AiAction } from '../../lib/schemas/actions.ts'
+import { createOwnerScope } from '../../lib/sharing/owner-scope.ts'
 import type { Processor } from '../../workers/processor.ts'
 import type { TestContext } from './context.ts'
 
@@ -67,6 +68,7 @@ export async function startTestWorker(
     redisPrefix: prefix,
     queues,
     store: jobStore,
+    owners: createOwnerScope(),
     runJob,
     log
   })

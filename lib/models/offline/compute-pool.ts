@@ -27,7 +27,9 @@ export function createComputePool({ ownerOf }: { ownerOf: () => string }): Compu
     threadsOfOwner: 1,
     deadlineMs,
     longestWaitMs: 60_000,
-    memoryMb: 512
+    memoryMb: 512,
+    // A thread keeps what its largest text took.
+    idleMs: 20_000
   })
 
   async function onThread(question: Question, signal: AbortSignal): Promise<Computed> {

@@ -1,0 +1,71 @@
+/** Places that are taken and left; whoever waits for one is served in turn, owner by owner. */
+export type Places = {
+  /**
+   * Takes a place.
+   * @returns nothing when one was free, else a promise that resolves when it has come
+   * @throws what `tooLate` makes, when the wait was too long
+   */
+  enter(owner: string): Promise<void> | undefined
+  /** Gives a place back; to be called once for each that was taken. */
+  leave(): void
+}
+
+type Line = { begin: () => void }[]
+
+/**
+ * The bare form of `createTurns`, for what is taken thousands of times a second: no deadline, no signal, and nothing
+ * but a number while there is room.
+ */
+export function createPlaces({
+  places,
+  longestWaitMs,
+  tooLate
+}: {
+  places: number
+  longestWaitMs: number
+  /** the error of a wait that took too long */
+  tooLate: () => Error
+}): Places {
+  /** who waits, in the order of service; a map keeps the order of insertion */
+  const lines = new Map<string, Line>()
+  let taken = 0
+
+  function wait(owner: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const line = lines.get(owner) ?? []
+      const waiting = {
+        begin() {
+          clearTimeout(timer)
+          resolve()
+        }
+      }
+      const timer = setTimeout(() => {
+        line.splice(line.indexOf(waiting), 1)
+        if (line.length === 0) lines.delete(owner)
+        reject(tooLate())
+      }, longestWaitMs)
+      line.push(waiting)
+      lines.set(owner, line)
+    })
+  }
+
+  return {
+    enter(owner) {
+      if (taken >= places) return wait(owner)
+      taken++
+      return undefined
+    },
+    leave() {
+      const [next] = lines
+      if (!next) {
+        taken--
+        return
+      }
+      const [owner, line] = next
+      const first = line.shift()
+      lines.delete(owner)
+      if (line.length > 0) lines.set(owner, line) // behind everybody else who waits
+      first?.begin()
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import knexFactory, { type Knex } from 'knex'
+import { createPlaces } from '../sharing/places.ts'
+
+/** The two methods through which everything of Knex takes and returns a connection. */
+type Client = { acquireConnection(): Promise<unknown>; releaseConnection(connection: unknown): Promise<void> }
+
+/**
+ * Has the connections of a pool served owner by owner. The pool itself serves whoever came first: sixteen jobs of one
+ * person, each with a dozen statements, would be before every statement of another's one job.
+ * @param connections how many the pool has
+ * @param ownerOf for whom a statement is about to run
+ */
+export function shareConnections(
+  knex: Knex,
+  { connections, longestWaitMs, ownerOf }: { connections: number; longestWaitMs: number; ownerOf: () => string }
+): void {
+  const client = knex.client as Client
+  const acquire = client.acquireConnection.bind(client)
+  const release = client.releaseConnection.bind(client)
+  const places = createPlaces({
+    places: connections,
+    longestWaitMs,
+    tooLate: () => new knexFactory.KnexTimeoutError('Timeout acquiring a connection: the pool is probably full')
+  })
+  const taken = new Set<unknown>()
+  client.acquireConnection = async () => {
+    await places.enter(ownerOf())
+    try {
+      const connection = await acquire()
+      taken.add(connection)
+      return connection
+    } catch (error) {
+      places.leave()
+      throw error
+    }
+  }
+  client.releaseConnection = async (connection) => {
+    await release(connection)
+    // Knex may return one twice.
+    if (taken.delete(connection)) places.leave()
+  }
+}

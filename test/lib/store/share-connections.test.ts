@@ -1,0 +1,33 @@
+import test from 'ava'
+import { createOwnerScope } from '../../../lib/sharing/owner-scope.ts'
+import { createKnex } from '../../../lib/store/knex.ts'
+import { isolated } from '../../helpers/services.ts'
+
+test('one whose many statements wait for a connection delays the first of another by one statement', async (t) => {
+  const { databaseUrl, schema } = await isolated(t)
+  const owners = createOwnerScope()
+  const knex = createKnex({ databaseUrl, schema, poolMax: 1, ownerOf: owners.current })
+  t.teardown(() => knex.destroy())
+  const order: string[] = []
+  const ask = (owner: string, n: number) =>
+    owners.run(owner, async () => {
+      await knex.transaction(async (trx) => {
+        await trx.raw('select 1')
+      })
+      order.push(`${owner}${n}`)
+    })
+  await Promise.all([...Array.from({ length: 20 }, (_, n) => ask('a', n)), ask('b', 0)])
+  t.true(order.indexOf('b0') <= 2, order.join(' '))
+  t.is(order.length, 21)
+})
+
+test('connections that were lost or never came give their places back', async (t) => {
+  const knex = createKnex({
+    databaseUrl: 'postgres://nobody@127.0.0.1:1/none',
+    schema: 'public',
+    poolMax: 2,
+    ownerOf: () => 'a'
+  })
+  t.teardown(() => knex.destroy())
+  for (let n = 0; n < 6; n++) await t.throwsAsync(knex.raw('select 1'), { code: 'ECONNREFUSED' })
+})
