@@ -7,7 +7,7 @@ export type Places = {
    */
   enter(owner: string): Promise<void> | undefined
   /** Gives a place back; to be called once for each that was taken. */
-  leave(): void
+  leave(owner: string): void
 }
 
 type Line = { begin: () => void }[]
@@ -18,17 +18,28 @@ type Line = { begin: () => void }[]
  */
 export function createPlaces({
   places,
+  placesOfOwner = places,
   longestWaitMs,
   tooLate
 }: {
   places: number
+  /** places of one owner at once; all unless given */
+  placesOfOwner?: number
   longestWaitMs: number
   /** the error of a wait that took too long */
   tooLate: () => Error
 }): Places {
   /** who waits, in the order of service; a map keeps the order of insertion */
   const lines = new Map<string, Line>()
+  const takenOf = new Map<string, number>()
   let taken = 0
+
+  const isFull = (owner: string) => (takenOf.get(owner) ?? 0) >= placesOfOwner
+
+  function take(owner: string): void {
+    taken++
+    takenOf.set(owner, (takenOf.get(owner) ?? 0) + 1)
+  }
 
   function wait(owner: string): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -49,23 +60,31 @@ export function createPlaces({
     })
   }
 
-  return {
-    enter(owner) {
-      if (taken >= places) return wait(owner)
-      taken++
-      return undefined
-    },
-    leave() {
-      const [next] = lines
-      if (!next) {
-        taken--
-        return
-      }
-      const [owner, line] = next
+  /** Gives a free place to whoever is next and may have one. */
+  function serve(): void {
+    for (const [owner, line] of lines) {
+      if (isFull(owner)) continue
       const first = line.shift()
       lines.delete(owner)
       if (line.length > 0) lines.set(owner, line) // behind everybody else who waits
+      take(owner)
       first?.begin()
+      return
+    }
+  }
+
+  return {
+    enter(owner) {
+      if (taken >= places || isFull(owner)) return wait(owner)
+      take(owner)
+      return undefined
+    },
+    leave(owner) {
+      taken--
+      const left = (takenOf.get(owner) ?? 1) - 1
+      if (left > 0) takenOf.set(owner, left)
+      else takenOf.delete(owner)
+      serve()
     }
   }
 }

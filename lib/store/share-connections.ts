@@ -4,6 +4,9 @@ import { createPlaces } from '../sharing/places.ts'
 /** The two methods through which everything of Knex takes and returns a connection. */
 type Client = { acquireConnection(): Promise<unknown>; releaseConnection(connection: unknown): Promise<void> }
 
+/** One person's statements never take all processors of the database, whether or not others wait. */
+const shareOfOwner = 0.4
+
 /**
  * Has the connections of a pool served owner by owner. The pool itself serves whoever came first: sixteen jobs of one
  * person, each with a dozen statements, would be before every statement of another's one job.
@@ -19,24 +22,29 @@ export function shareConnections(
   const release = client.releaseConnection.bind(client)
   const places = createPlaces({
     places: connections,
+    placesOfOwner: Math.ceil(connections * shareOfOwner),
     longestWaitMs,
     tooLate: () => new knexFactory.KnexTimeoutError('Timeout acquiring a connection: the pool is probably full')
   })
-  const taken = new Set<unknown>()
+  const ownerOfTaken = new Map<unknown, string>()
   client.acquireConnection = async () => {
-    await places.enter(ownerOf())
+    const owner = ownerOf()
+    await places.enter(owner)
     try {
       const connection = await acquire()
-      taken.add(connection)
+      ownerOfTaken.set(connection, owner)
       return connection
     } catch (error) {
-      places.leave()
+      places.leave(owner)
       throw error
     }
   }
   client.releaseConnection = async (connection) => {
     await release(connection)
     // Knex may return one twice.
-    if (taken.delete(connection)) places.leave()
+    const owner = ownerOfTaken.get(connection)
+    if (owner === undefined) return
+    ownerOfTaken.delete(connection)
+    places.leave(owner)
   }
 }
