@@ -61,7 +61,7 @@ async function main(): Promise<number> {
     const { knex, redis, prefix, transaction, ledger, budgets, jobStore, lifecycle, workerStore } = context
     const tracker = createUsageTracker()
     const guard = createProviderGuard({ redis, prefix, limits: config.providerLimits, log })
-    const models = await openModels({ config, tracker, ledger, budgets, guard, log })
+    const models = await openModels({ config, tracker, ledger, budgets, guard, redis, prefix, log })
     const worker = `reembed-${hostname()}-${process.pid}`
     const database = { databaseUrl: complete.databaseUrl, schema: config.databaseSchema }
     heartbeat = createHeartbeat({ store: workerStore, worker, queues: [], database, log })

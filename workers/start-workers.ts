@@ -40,7 +40,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
     context
   const tracker = createUsageTracker()
   const guard = createProviderGuard({ redis, prefix, limits: config.providerLimits, log })
-  const models = await openModels({ config, tracker, ledger, budgets, guard, log })
+  const models = await openModels({ config, tracker, ledger, budgets, guard, redis, prefix, log })
   const running = createRunningJobs()
   const handlers = createHandlers({ context, models })
   // It takes half a second of the main thread, which a running job would feel.

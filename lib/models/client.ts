@@ -7,6 +7,8 @@ import type { UsageTracker } from '../usage/tracker.ts'
 import { createBookings } from './booking.ts'
 import { type ChatAnswer, createChat } from './chat.ts'
 import type { ChatCall } from './chat-request.ts'
+import type { Dialect } from './dialect.ts'
+import { withErrorBodies } from './error-bodies.ts'
 import type { ProviderGuard } from './provider-guard.ts'
 import { createEmbed, type EmbedAnswer, type EmbedCall } from './embed.ts'
 
@@ -37,7 +39,7 @@ export function createOpenAi({
   return new OpenAI({
     apiKey: apiKey ?? 'none',
     ...(baseUrl ? { baseURL: baseUrl } : {}),
-    ...(fetch ? { fetch } : {}),
+    fetch: withErrorBodies(fetch ?? globalThis.fetch),
     maxRetries: 0,
     timeout: timeoutMs,
     // It would print the chunk of a stream that it cannot parse: users' text.
@@ -52,6 +54,7 @@ export function createModels({
   ledger,
   budgets,
   guard,
+  dialect,
   log,
   gatherMs
 }: {
@@ -61,6 +64,7 @@ export function createModels({
   ledger: Ledger
   budgets: Budgets
   guard: ProviderGuard
+  dialect: Dialect
   log: Logger
   /** how long an embedding call waits for others to share its request */
   gatherMs?: number
@@ -71,6 +75,7 @@ export function createModels({
     ledger,
     bookings: createBookings({ ledger, budgets, log }),
     guard,
+    dialect,
     timeoutMs: config.modelTimeoutMs
   }
   return {

@@ -7,12 +7,16 @@ import type { Ledger } from '../store/ledger.ts'
 import type { TokenUsage } from '../usage/money.ts'
 import type { UsageScope, UsageTracker } from '../usage/tracker.ts'
 import { apportion } from './apportion.ts'
+import { askEmbeddings, embeddingsRequest } from './ask-embeddings.ts'
 import { beginCall } from './begin-call.ts'
 import { type Bookings, emptySettlement } from './booking.ts'
+import type { Dialect } from './dialect.ts'
+import { type Dealt, deal, type EmbeddingsReply, toldTokens } from './embeddings-reply.ts'
 import { gather } from './gather.ts'
 import { inputHash } from './input-hash.ts'
-import { providerFailure } from './provider-error.ts'
+import { isAboutNumbers, malformed, providerFailure } from './provider-error.ts'
 import type { ProviderGuard } from './provider-guard.ts'
+import { andWithout, refusedParameters, type Without } from './refused-parameters.ts'
 import { decodeVector, encodeVector } from './vectors.ts'
 
 /** The width of the `embedding` column: a model of other dimensions needs its migration first. */
@@ -62,6 +66,7 @@ export function createEmbed({
   ledger,
   bookings,
   guard,
+  dialect,
   timeoutMs,
   gatherMs = defaultGatherMs
 }: {
@@ -71,6 +76,7 @@ export function createEmbed({
   ledger: Ledger
   bookings: Bookings
   guard: ProviderGuard
+  dialect: Dialect
   timeoutMs: number
   gatherMs?: number
 }) {
@@ -112,7 +118,7 @@ export function createEmbed({
   }
 
   function flush(): void {
-    const members = waiting.filter(({ signal }) => !signal.aborted)
+    const members = present(waiting)
     waiting = []
     for (const { calls, owner } of gather(members)) void (owner === undefined ? send(calls) : sendLarge(calls, owner))
   }
@@ -126,14 +132,23 @@ export function createEmbed({
       })
   }
 
-  /** One provider request for these members; settles each of their promises and never throws itself. */
-  async function send(members: Member[]): Promise<void> {
+  /**
+   * One provider request for these members; settles each of their promises and never throws itself.
+   * @param asked what it goes without, and whether it was asked before and not understood
+   */
+  async function send(members: Member[], asked?: { without: Without; isSecond: boolean }): Promise<void> {
     if (members.length === 0) return
     let paid = false
     try {
-      const texts = members.flatMap((member) => member.texts)
+      const { without, isSecond } = asked ?? { without: await dialect.known(model), isSecond: false }
       const signal = allAborted(members)
       const tokens = members.reduce((sum, member) => sum + member.tokens, 0)
+      const shares = members.map((member) => ({
+        scope: member.scope,
+        step: member.step,
+        inputHash: member.hash,
+        inputBytes: member.texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+      }))
       const booking = await beginCall({
         guard,
         bookings,
@@ -141,44 +156,72 @@ export function createEmbed({
         model,
         tokens,
         maxOutputTokens: 0,
-        shares: members.map((member) => ({
-          scope: member.scope,
-          step: member.step,
-          inputHash: member.hash,
-          inputBytes: member.texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
-        })),
+        shares,
         signal
       })
-      let reply: Awaited<ReturnType<typeof request>>
+      const texts = members.flatMap((member) => member.texts)
+      const body = embeddingsRequest(model, texts, without)
+      let reply: EmbeddingsReply
       try {
-        reply = await request(texts, signal, booking.id)
+        reply = await askEmbeddings(openai, body, {
+          signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+          id: booking.id
+        })
       } catch (error) {
         const failure = providerFailure(error)
         await booking.settle(emptySettlement(failure.charge, failure.error.code, members.length))
         await (signal.aborted ? guard.leave(model) : guard.report(model, failure))
+        const refused = refusedParameters(error, body).filter((name) => !without.has(name))
+        if (refused.length > 0) return await send(present(members), { without: andWithout(without, refused), isSecond })
         // One member's bad input must not fail the others.
         if (members.length > 1 && isAboutInput(error)) return await sendHalves(members)
         throw failure.error
       }
       paid = true
-      const parts = apportion(
-        reply.promptTokens,
-        members.map(({ tokens }) => tokens)
+      const told = toldTokens(
+        reply,
+        shares.reduce((sum, { inputBytes }) => sum + inputBytes, 0),
+        texts.length
       )
-      let next = 0
-      const answers = members.map((member) => reply.vectors.slice(next, (next += member.texts.length)))
-      const settled = { state: 'settled' as const, usage: inputTokens(reply.promptTokens), requestId: reply.requestId }
-      const shares = parts.map((part, index) => ({
-        usage: inputTokens(part),
-        response: (answers[index] as number[][]).map(encodeVector)
-      }))
-      await booking.settle({ ...settled, shares }).catch(async (error: unknown) => {
+      const promptTokens = told ?? tokens
+      const answers = deal(reply, members, embeddingDimensions)
+      const problem = answers.find((answer) => 'problem' in answer)
+      const settled = {
+        state: told === undefined ? ('estimated' as const) : ('settled' as const),
+        usage: inputTokens(promptTokens),
+        requestId: reply.requestId,
+        error: problem ? 'provider_malformed' : undefined
+      }
+      const parts = apportion(
+        promptTokens,
+        members.map((member) => member.tokens)
+      )
+      const booked = parts.map((part, index) => {
+        const answer = answers[index] as Dealt
+        return {
+          usage: inputTokens(part),
+          ...('vectors' in answer ? { response: answer.vectors.map(encodeVector) } : {})
+        }
+      })
+      await booking.settle({ ...settled, shares: booked }).catch(async (error: unknown) => {
         // The money is spent, and the answers are here: only a later run would have to ask again.
         if (!isAboutMember(error)) throw error
-        await booking.settle({ ...settled, shares: shares.map(({ usage }) => ({ usage })) })
+        await booking.settle({ ...settled, shares: booked.map(({ usage }) => ({ usage })) })
       })
       await guard.report(model, undefined)
-      members.forEach((member, index) => member.resolve(answers[index] as number[][]))
+      if (!problem) await dialect.helped(model, without)
+      const unlucky = members.filter((member, index) => {
+        const answer = answers[index] as Dealt
+        if ('vectors' in answer) member.resolve(answer.vectors)
+        return 'problem' in answer
+      })
+      if (!problem) return
+      // Once more, as plain numbers: some servers answer base64 with nothing, or with floats of another size. Nothing
+      // else can help a model of other dimensions.
+      if (!isSecond && !('isWidth' in problem && without.has('encoding_format'))) {
+        return await send(present(unlucky), { without: andWithout(without, ['encoding_format']), isSecond: true })
+      }
+      throw malformed(problem.problem)
     } catch (error) {
       // An empty budget and a lost run are one member's own, and so is what the database will not book for it.
       if (members.length > 1 && !paid && isOwnFailure(error)) return await sendHalves(members)
@@ -189,38 +232,20 @@ export function createEmbed({
   /** Down to the member that fails alone; each half is a request of its own, with its own intent and settlement. */
   async function sendHalves(members: Member[]): Promise<void> {
     const half = members.length >> 1
-    await Promise.all(
-      [members.slice(0, half), members.slice(half)].map((part) => send(part.filter(({ signal }) => !signal.aborted)))
-    )
-  }
-
-  async function request(texts: string[], signal: AbortSignal, id: string) {
-    const { data, request_id } = await openai.embeddings
-      .create(
-        { model, input: texts },
-        { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]), headers: { 'x-client-request-id': id } }
-      )
-      .withResponse()
-    const vectors = data.data.toSorted((a, b) => a.index - b.index).map(({ embedding }) => embedding)
-    if (vectors.length !== texts.length) {
-      throw new JobError('provider_malformed', 'the model provider sent another number of vectors than texts', {
-        retryable: true
-      })
-    }
-    if (vectors.some((vector) => vector.length !== embeddingDimensions)) {
-      throw new JobError('wrong_dimensions', `the embedding model must have ${embeddingDimensions} dimensions`, {
-        retryable: false
-      })
-    }
-    return { vectors, promptTokens: data.usage.prompt_tokens, requestId: request_id ?? undefined }
+    await Promise.all([members.slice(0, half), members.slice(half)].map((part) => send(present(part))))
   }
 
   return embed
 }
 
-/** Bad request, too large, unprocessable (RFC 9110, 15.5): a key or model that is refused would be so for each half too. */
+const present = (members: Member[]): Member[] => members.filter(({ signal }) => !signal.aborted)
+
+/**
+ * Bad request, too large, unprocessable (RFC 9110, 15.5), or a model without numbers for a text: a key or model that is
+ * refused would be so for each half too.
+ */
 const isAboutInput = (error: unknown): boolean =>
-  error instanceof OpenAI.APIError && [400, 413, 422].includes(error.status ?? 0)
+  error instanceof OpenAI.APIError && ([400, 413, 422].includes(error.status ?? 0) || isAboutNumbers(error))
 
 const isOwnFailure = (error: unknown): boolean =>
   (error instanceof JobError && ownFailures.has(error.code)) || isAboutMember(error)

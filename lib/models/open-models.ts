@@ -1,10 +1,12 @@
+import type { Redis } from 'ioredis'
 import type { Budgets } from '../budgets/budgets.ts'
 import type { Config } from '../config.ts'
 import type { Logger } from '../logger.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { UsageTracker } from '../usage/tracker.ts'
-import type { ProviderGuard } from './provider-guard.ts'
 import { createModels, createOpenAi, type Models } from './client.ts'
+import { createDialect } from './dialect.ts'
+import type { ProviderGuard } from './provider-guard.ts'
 
 /**
  * The model client of this process: against the configured provider, or with no key and no address against the offline
@@ -16,6 +18,8 @@ export async function openModels({
   ledger,
   budgets,
   guard,
+  redis,
+  prefix,
   log
 }: {
   config: Pick<Config, 'openai' | 'chatModel' | 'embeddingModel' | 'modelTimeoutMs'>
@@ -23,6 +27,9 @@ export async function openModels({
   ledger: Ledger
   budgets: Budgets
   guard: ProviderGuard
+  /** where what is learnt of the server is shared */
+  redis: Redis
+  prefix: string
   log: Logger
 }): Promise<Models> {
   const { apiKey, baseUrl, offline } = config.openai
@@ -36,5 +43,6 @@ export async function openModels({
     timeoutMs: config.modelTimeoutMs,
     fetch: provider?.fetch
   })
-  return createModels({ openai, config, tracker, ledger, budgets, guard, log })
+  const dialect = createDialect({ redis, prefix, baseUrl: openai.baseURL, log })
+  return createModels({ openai, config, tracker, ledger, budgets, guard, dialect, log })
 }

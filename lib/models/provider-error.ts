@@ -126,7 +126,7 @@ function statusInside(inside: unknown): number {
 }
 
 /** Servers whose model gives NaN for a text fail to write it as JSON, and answer 500 (Ollama): no word about the server. */
-function isAboutNumbers({ message }: Error): boolean {
+export function isAboutNumbers({ message }: Error): boolean {
   return /\bunsupported value: [+-]?(?:NaN|Inf)/i.test(message.slice(0, 1_000))
 }
 

@@ -65,6 +65,7 @@ export async function makeMixedCalls(
     budgets,
     // Pauses and the circuit breaker would keep most faults from being met.
     guard: { enter: async () => undefined, leave: async () => undefined, report: async () => undefined },
+    dialect: { known: async () => new Set(), helped: async () => undefined },
     log,
     ledger: {
       ...ledger,

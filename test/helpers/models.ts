@@ -1,6 +1,7 @@
 import type { Context } from '../../lib/context.ts'
 import { newId } from '../../lib/ids.ts'
 import { createModels, createOpenAi } from '../../lib/models/client.ts'
+import { createDialect } from '../../lib/models/dialect.ts'
 import { createOfflineProvider, type OfflineProviderOptions } from '../../lib/models/offline/provider.ts'
 import { createProviderGuard } from '../../lib/models/provider-guard.ts'
 import type { AiAction } from '../../lib/schemas/actions.ts'
@@ -30,11 +31,12 @@ export function offlineModels(
   } = {}
 ) {
   const provider = createOfflineProvider(options)
+  const baseUrl = `http://${newId()}.invalid/v1`
   const tracker = createUsageTracker()
   const models = createModels({
     openai: createOpenAi({
       apiKey: undefined,
-      baseUrl: 'http://offline.invalid/v1',
+      baseUrl,
       timeoutMs,
       fetch: provider.fetch
     }),
@@ -43,6 +45,7 @@ export function offlineModels(
     ledger,
     budgets,
     guard: createProviderGuard({ redis, prefix: guardPrefix, limits: providerLimits, log }),
+    dialect: createDialect({ redis, prefix: guardPrefix, baseUrl, log }),
     log,
     ...(gatherMs === undefined ? {} : { gatherMs })
   })

@@ -39,6 +39,7 @@ import * as tokens from '../../lib/models/offline/tokens.ts'
 import * as toolArguments from '../../lib/models/offline/tool-arguments.ts'
 import * as toolRules from '../../lib/models/offline/tool-rules.ts'
 import * as words from '../../lib/models/offline/words.ts'
+import * as readVectors from '../../lib/models/read-vectors.ts'
 import * as blocks from '../../lib/rag/block.ts'
 import * as chunk from '../../lib/rag/chunk.ts'
 import * as chunker from '../../lib/rag/chunker.ts'
@@ -335,6 +336,19 @@ export const rooms: Record<string, Room> = {
         inPieces(text, 3, writer.append)
         await writer.close()
       }
+    }
+  },
+  'lib/models/read-vectors.ts': {
+    exports: readVectors,
+    walkers: {
+      parseNumbers: (text) => {
+        try {
+          readVectors.parseNumbers(`{"data":[NaN, ${text}`)
+        } catch {
+          // most texts are no JSON
+        }
+      },
+      readVectors: (text) => readVectors.readVectors([{ embedding: text }], 1, 4)
     }
   },
   'lib/models/offline/tokens.ts': {

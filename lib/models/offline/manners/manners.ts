@@ -1,8 +1,10 @@
 import type { Manner } from './manner.ts'
+import { refusalManners } from './refusals.ts'
 import { thinkingManners } from './thinking.ts'
 import { usageManners } from './usage.ts'
+import { vectorManners } from './vectors.ts'
 
-const all = { ...thinkingManners, ...usageManners }
+const all = { ...refusalManners, ...thinkingManners, ...usageManners, ...vectorManners }
 
 export type MannerName = keyof typeof all
 
