@@ -4,15 +4,18 @@ import { JobError } from '../jobs/job-error.ts'
 import type { Ledger } from '../store/ledger.ts'
 import type { PicoUsd, TokenUsage } from '../usage/money.ts'
 import type { UsageTracker } from '../usage/tracker.ts'
+import { adaptRequest } from './adapt-request.ts'
 import { beginCall } from './begin-call.ts'
 import { type Booking, type Bookings, emptySettlement } from './booking.ts'
 import { asStream, type ChatCall, type ChatRequest, toRequest } from './chat-request.ts'
+import type { Dialect } from './dialect.ts'
 import { inputHash } from './input-hash.ts'
 import { type ProviderFailure, providerFailure } from './provider-error.ts'
 import type { ProviderGuard } from './provider-guard.ts'
 import { type Answer, type ChatReading, createChatReading } from './reading/chat-reading.ts'
 import { type Outcome, readChat } from './reading/read-chat.ts'
 import { completed, isComplete } from './reading/usage.ts'
+import { andWithout, refusedParameters, type Without } from './refused-parameters.ts'
 import { countTokensInTurns } from './tokens.ts'
 
 export type ChatAnswer = Answer & {
@@ -39,6 +42,7 @@ export function createChat({
   ledger,
   bookings,
   guard,
+  dialect,
   timeoutMs
 }: {
   openai: OpenAI
@@ -47,12 +51,16 @@ export function createChat({
   ledger: Ledger
   bookings: Bookings
   guard: ProviderGuard
+  dialect: Dialect
   timeoutMs: number
 }) {
   /** Whether the model was seen to end thoughts that it did not begin: its text waits for their end from then on. */
   let thinksUnopened = false
 
-  return async function chat(call: ChatCall): Promise<ChatAnswer> {
+  return chat
+
+  /** @param without what the provider is asked without, once it has refused it */
+  async function chat(call: ChatCall, without?: Without): Promise<ChatAnswer> {
     const scope = tracker.current()
     const request = toRequest(model, call)
     const hash = inputHash(request)
@@ -65,6 +73,7 @@ export function createChat({
     }
     const inputBytes = Buffer.byteLength(JSON.stringify(request))
     const maxOutputTokens = request.max_completion_tokens
+    const left = without ?? (await dialect.known(model))
     const booking = await beginCall({
       guard,
       bookings,
@@ -79,10 +88,11 @@ export function createChat({
     const limit = new AbortController()
     const listener = tellingOf(call)
     const grantedTokens = booking.maxOutputTokens
+    const body = adaptRequest(asStream({ ...request, max_completion_tokens: grantedTokens }), left)
     let response: Response
     try {
       response = await openai.chat.completions
-        .create(asStream({ ...request, max_completion_tokens: grantedTokens }), {
+        .create(body, {
           signal: AbortSignal.any([call.signal, timeout, limit.signal]),
           headers: { 'x-client-request-id': booking.id }
         })
@@ -90,7 +100,10 @@ export function createChat({
     } catch (error) {
       const failure = providerFailure(error)
       await booking.settle(emptySettlement(failure.charge, failure.error.code, 1))
-      throw await failed(failure, call.signal, timeout)
+      const ended = await failed(failure, call.signal, timeout)
+      const more = refusedParameters(error, body).filter((name) => !left.has(name))
+      if (more.length > 0 && !call.signal.aborted) return await chat(call, andWithout(left, more))
+      throw ended
     }
 
     const requestId = response.headers.get('x-request-id')?.slice(0, longestRequestId)
@@ -124,13 +137,17 @@ export function createChat({
               error: failure.error.code
             }
       )
-      throw await failed(failure, call.signal, timeout)
+      const ended = await failed(failure, call.signal, timeout)
+      const more = isRefused ? refusedParameters(outcome.error, body).filter((name) => !left.has(name)) : []
+      if (more.length > 0 && !call.signal.aborted) return await chat(call, andWithout(left, more))
+      throw ended
     }
 
     const { state, usage } = await partly(reading, request, 0)
     const { answer } = outcome
     const costPico = await settleAnswer(booking, { state, usage, requestId, answer })
     await guard.report(model, undefined)
+    await dialect.helped(model, left)
     listener.throwIfFailed()
     return { ...answer, usage, costPico, reused: false }
 
