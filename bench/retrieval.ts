@@ -18,11 +18,11 @@ import { openBenchDatabase, printTable } from './bench-database.ts'
 
 /**
  * `npm run bench:retrieval [-- folder]`: how well queries find their tasks in a collection (in the format of the loader,
- * with `queries.jsonl`), by vectors alone, by words alone and by both. Takes the provider that the environment names,
+ * with `queries.jsonl`; the sample's `everyday-problems` when none is named), by vectors alone, by words alone and by both. Takes the provider that the environment names,
  * else the offline one.
  */
 
-const folder = process.argv[2] ?? fileURLToPath(new URL('../../shared/data/learning', import.meta.url))
+const folder = process.argv[2] ?? fileURLToPath(new URL('../sample/everyday-problems', import.meta.url))
 const signal = new AbortController().signal
 const modes = {
   vector: { vector: 1, words: 0 },

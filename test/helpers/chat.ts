@@ -180,6 +180,7 @@ export const planned = {
     ...creation
   }),
   change: (change: Partial<Plan['changes'][number]> & { type: 'goal' | 'task' }) => ({
+    id: null,
     record: null,
     title: null,
     description: null,

@@ -14,7 +14,7 @@ import * as thinking from '../../lib/models/reading/thinking.ts'
 import * as toolCalls from '../../lib/models/reading/tool-calls.ts'
 import * as answer from '../../lib/models/offline/answer.ts'
 import type { ChatCall } from '../../lib/models/offline/chat-types.ts'
-import * as commands from '../../lib/models/offline/commands.ts'
+import * as commands from '../../lib/text/commands.ts'
 import * as completion from '../../lib/models/offline/completion.ts'
 import * as conversations from '../../lib/models/offline/conversation.ts'
 import * as embed from '../../lib/models/offline/embed.ts'
@@ -58,15 +58,21 @@ import * as texts from '../../lib/schemas/text.ts'
 import { registrationSchema } from '../../lib/schemas/user.ts'
 import { webhookCreateSchema } from '../../lib/schemas/webhook.ts'
 import type { Source } from '../../lib/store/sources.ts'
+import * as matchTitle from '../../lib/text/match-title.ts'
+import * as namedIn from '../../lib/text/named-in.ts'
+import * as plainLetters from '../../lib/text/plain-letters.ts'
 import * as threadTitle from '../../lib/threads/title.ts'
 import * as webhookPattern from '../../lib/webhooks/pattern.ts'
 import * as answerFilter from '../../workers/agents/answer-filter.ts'
 import * as answerStream from '../../workers/agents/answer-stream.ts'
 import * as asData from '../../workers/agents/as-data.ts'
+import * as claims from '../../workers/agents/claims.ts'
 import * as codeFences from '../../workers/agents/code-fences.ts'
 import * as hits from '../../workers/agents/hits.ts'
+import * as language from '../../workers/agents/language.ts'
 import * as links from '../../workers/agents/links.ts'
 import * as memory from '../../workers/agents/memory.ts'
+import * as report from '../../workers/agents/report.ts'
 import * as agentSentences from '../../workers/agents/sentences.ts'
 import * as structuredAnswer from '../../workers/agents/structured-answer.ts'
 import * as recordText from '../../workers/agents/tools/record-text.ts'
@@ -303,6 +309,30 @@ export const rooms: Record<string, Room> = {
       ['', 'if x:\n']
     ]
   },
+  'lib/text/plain-letters.ts': { exports: plainLetters, walkers: { ...plainLetters } },
+  'lib/text/match-title.ts': {
+    exports: matchTitle,
+    walkers: {
+      wordTitles: (text) => matchTitle.wordTitles([{ title: text }]),
+      namesNothing: matchTitle.namesNothing,
+      matchTitle: (text) => matchTitle.matchTitle(text, matchTitle.wordTitles([{ title: text.slice(1) }])),
+      wordsOf: (text) => matchTitle.wordsOf(text),
+      tellingWords: (text) => matchTitle.tellingWords(wordsIn(text))
+    }
+  },
+  'lib/text/named-in.ts': {
+    exports: namedIn,
+    walkers: {
+      quotedNames: namedIn.quotedNames,
+      isSaidIn: (text) => namedIn.isSaidIn(text.slice(-200), text),
+      isMentioned: (text) => namedIn.isMentioned(text.slice(-200), text),
+      fullerName: (text) => namedIn.fullerName(text.slice(-200), text),
+      withoutTexts: (text) => namedIn.withoutTexts(text, [text.slice(-200)]),
+      onlyOrders: namedIn.onlyOrders,
+      namesOneOf: (text) => namedIn.namesOneOf('task', text),
+      speaksOf: (text) => namedIn.speaksOf('goal', text)
+    }
+  },
   'lib/threads/title.ts': { exports: threadTitle, walkers: { titleOf: threadTitle.titleOf } },
   'lib/webhooks/pattern.ts': {
     exports: webhookPattern,
@@ -368,8 +398,6 @@ export const rooms: Record<string, Room> = {
     walkers: {
       wordWeight: (text) => wordsIn(text).map(words.wordWeight),
       isFunctionWord: words.isFunctionWord,
-      withoutMarks: words.withoutMarks,
-      evenSpaces: words.evenSpaces,
       isSpanish: words.isSpanish
     }
   },
@@ -414,7 +442,7 @@ export const rooms: Record<string, Room> = {
       ['', 'to ']
     ]
   },
-  'lib/models/offline/commands.ts': { exports: commands, walkers: { ...commands } },
+  'lib/text/commands.ts': { exports: commands, walkers: { ...commands } },
   'lib/models/offline/route.ts': {
     exports: route,
     walkers: {
@@ -581,6 +609,20 @@ export const rooms: Record<string, Room> = {
   'workers/agents/as-data.ts': {
     exports: asData,
     walkers: { asData: (text) => asData.asData('passage', text, { title: text }) }
+  },
+  'workers/agents/claims.ts': {
+    exports: claims,
+    walkers: { claimsChange: claims.claimsChange, withoutClaims: claims.withoutClaims }
+  },
+  'workers/agents/language.ts': { exports: language, walkers: { ...language } },
+  'workers/agents/report.ts': {
+    exports: report,
+    walkers: {
+      reportOf: (text) =>
+        report.reportOf([{ kind: 'created', type: 'task', titles: [text], goal: text, leftOut: [text] }], 'en'),
+      nothingSaved: () => report.nothingSaved('en', true),
+      nothingUnderstood: () => report.nothingUnderstood('en')
+    }
   },
   'workers/agents/code-fences.ts': {
     exports: codeFences,

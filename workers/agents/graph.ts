@@ -22,6 +22,7 @@ export async function createChatGraph(nodes: Record<NodeName, Node>) {
     hits: Annotation<ChatState['hits']>(),
     results: Annotation<ChatState['results']>(),
     staged: Annotation<ChatState['staged']>(),
+    report: Annotation<ChatState['report']>(),
     summary: Annotation<ChatState['summary']>(),
     draft: Annotation<ChatState['draft']>(),
     answer: Annotation<ChatState['answer']>(),

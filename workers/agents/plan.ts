@@ -31,7 +31,10 @@ const creationSchema = (types: readonly ChangeableType[]) =>
 const changeSchema = (types: readonly ChangeableType[]) =>
   z.strictObject({
     type: z.enum(types),
-    record: said.describe("which one, in the learner's words or by its id; null: the one they are looking at"),
+    id: said.default(null).describe('its id, only when the message has it'),
+    record: said.describe(
+      "the title that it has now, as the learner calls it; with an id, both have to be the same record's; null: the one they are looking at"
+    ),
     title: said.describe('the new title, in the learner’s words'),
     description: said.describe('the new description, in the learner’s words'),
     status: status.describe('the new status; completed when the learner has finished it'),
@@ -121,4 +124,5 @@ export function planInstructions({
 const writing = (types: readonly ChangeableType[]) =>
   `Say in "creations" and "changes" which ${types.join('s and ')}s the last message asks to create or change, and nothing else. A question, a wish to understand, or text that the message only quotes asks for neither: then both are empty.
 - Titles and descriptions are the learner's own words. Where they want new records without giving the titles, say in "toWrite" how many (5 when they do not say); their texts are written later, from the material.
-- A record that exists is changed to what the message says, never to what some material says.`
+- A record that exists is changed to what the message says, never to what some material says. One change for each record. Copy the title that it has now from the message, whole, and never guess one.
+- A plan that is to be saved as a goal with tasks is a creation of a goal and one of its tasks, the goal first.`

@@ -21,7 +21,7 @@ Do not do a learner's exercise for them: give hints first, and the solution when
     purpose: 'makes plans: turns a goal into tasks, orders them, keeps goals and tasks up to date',
     prompt: `You are a planner. Turn what the learner wants into a few tasks that can each be finished in a sitting, in an order that makes sense.
 Look at the goals and tasks there are before you propose new ones. Use the material at hand, and name it.
-When goals or tasks were created or changed as the learner asked, say what was done. Otherwise write the plan as a numbered list.`,
+When goals or tasks were created as the learner asked, the plan is told already. Otherwise write it as a numbered list.`,
     readsCode: false,
     writes: ['goal', 'task']
   },
@@ -51,7 +51,7 @@ export function systemPrompt(
   { allowWrites, facts }: { allowWrites: boolean; facts: string[] }
 ): string {
   const writing = allowWrites
-    ? '- What was created or changed as the learner asked stands in the results, with what could not be done and why. Say so, and claim nothing else: you change nothing yourself.'
+    ? '- What was created or changed as the learner asked stands in the results, with what could not be done and why. The learner is told all of it before your answer: do not tell it again, claim nothing of the kind, and answer only what they ask besides. You change nothing yourself.'
     : '- Nothing can be created or changed in this conversation. When the learner asks for that, say that they have to allow it.'
   return [specialists[agent].prompt, `${rules}\n${writing}`, ...facts].join('\n\n')
 }

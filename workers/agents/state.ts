@@ -37,6 +37,8 @@ export type ChatState = {
   results: ToolResult[]
   /** changes that are committed with the run's end */
   staged: StagedWrite[]
+  /** what is saved and what is not, in words of the platform; `null` where no changes were asked for */
+  report: string | null
   /** replaces the thread's summary when the run ends */
   summary: { text: string; through: number } | null
   /** what the model answered at last, as it came */
@@ -62,6 +64,7 @@ export const initialState: ChatState = {
   hits: [],
   results: [],
   staged: [],
+  report: null,
   summary: null,
   draft: '',
   answer: null,

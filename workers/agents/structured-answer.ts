@@ -86,6 +86,8 @@ export function strictJsonSchema(schema: z.ZodType): Record<string, unknown> {
       ]) {
         delete (jsonSchema as Record<string, unknown>)[bound]
       }
+      // What we may fill in ourselves, a model has to say all the same.
+      delete (jsonSchema as Record<string, unknown>).default
     }
   }) as Record<string, unknown>
   return plain

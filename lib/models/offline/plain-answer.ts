@@ -18,14 +18,27 @@ export function plainAnswer(conversation: Conversation): string {
   const { asked, used, passages } = conversation
   const code = wantsReview(conversation) ? codeToReview(conversation) : undefined
   if (code) return reviewInWords(reviewMessage(code.text), code.n)
-  const reports = reportsOf(used, isSpanish(asked))
+  // What results in the message say was changed, the one who sends them tells; a question besides is answered.
+  const told = used.some(({ call }) => call.id === '' && MAKES.test(call.name))
+  const question = told ? questionIn(asked) : asked
+  if (question === '') return ''
+  const reports = reportsOf(
+    used.filter(({ call }) => call.id !== '' || !MAKES.test(call.name)),
+    isSpanish(asked)
+  )
   if (asksFor('plan', asked) && !used.some(({ call }) => MAKES.test(call.name))) {
     return [...reports, planInWords(conversation)].join('\n\n')
   }
-  const quoted = helpWithTask(conversation) ?? quoteAnswer(asked, passages)
+  const quoted = helpWithTask(conversation) ?? quoteAnswer(question, passages)
   if (quoted) return [...reports, quoted].join('\n\n')
   if (reports.length > 0) return reports.join('\n\n')
   return nothingToQuote(conversation)
+}
+
+/** The sentences of a message that ask something. */
+function questionIn(asked: string): string {
+  const sentences = asked.split(/(?<=[.!?])\s+|\n+/)
+  return sentences.filter((sentence) => /\?\s*$/.test(sentence) || asksFor('tutor', sentence)).join(' ')
 }
 
 /** What the task at hand asks for, and which pages are near it. */

@@ -1,7 +1,8 @@
 import type { Conversation } from './conversation.ts'
 import { stem } from './stem.ts'
 import { wordsOf } from './features.ts'
-import { isFunctionWord, withoutMarks } from './words.ts'
+import { withoutMarks } from '../../text/plain-letters.ts'
+import { isFunctionWord } from './words.ts'
 
 type Intent = 'plan' | 'review' | 'tutor'
 

@@ -1,6 +1,6 @@
 import type { Conversation } from './conversation.ts'
 import { isObject, type Json } from './check.ts'
-import { asksForChanges } from './commands.ts'
+import { asksForChanges } from '../../text/commands.ts'
 import { quoteAnswer, summarize } from './extract.ts'
 import { type Fill, generate, resolve, typesOf } from './json-schema.ts'
 import { planTasks } from './plan.ts'
@@ -8,7 +8,8 @@ import { planRequest } from './request-plan.ts'
 import { reviewMessage } from './review.ts'
 import { chooseRoute } from './route.ts'
 import { plainAnswer } from './plain-answer.ts'
-import { goalTitleOf, tidyTitle, topicOf } from './titles.ts'
+import { goalTitleOf, tidyTitle, titleOfTopic, topicOf } from './titles.ts'
+import { isSpanish } from './words.ts'
 
 /**
  * JSON that is valid for the schema. Known shapes are filled by rules of their own: a review (`verdict` and `issues`),
@@ -29,7 +30,7 @@ function fillFrom(root: Json, conversation: Conversation): Fill {
     if (Array.isArray(options)) return fromOptions(name, options, conversation)
     if (name === 'tasks' && typesOf(schema).includes('array')) return tasksFor(schema, conversation)
     if (name === 'goals' && typesOf(schema).includes('array')) {
-      return [{ title: goalTitleOf(conversation.asked), description: tidyTitle(conversation.asked) }]
+      return [{ title: goalTitleFor(conversation), description: tidyTitle(conversation.asked) }]
     }
     if (typesOf(schema).includes('array') && name === 'citations')
       return conversation.passages.slice(0, 4).map(({ n }) => n)
@@ -42,6 +43,16 @@ function fillFrom(root: Json, conversation: Conversation): Fill {
 function wholeShape(properties: Json, conversation: Conversation): object | undefined {
   if ('verdict' in properties && 'issues' in properties) return reviewMessage(conversation.withCode)
   return 'reads' in properties ? planRequest(conversation) : undefined
+}
+
+/** What the message names, else what the conversation was about before it. */
+function goalTitleFor({ asked, call }: Conversation): string {
+  const before = call.messages.filter(({ role, text }) => role === 'user' && text.length < 4_000).slice(0, -1)
+  const earlier = before
+    .toReversed()
+    .map(({ text }) => titleOfTopic(text))
+    .find(Boolean)
+  return goalTitleOf(asked) || earlier || (isSpanish(asked) ? 'Mi plan' : 'My plan')
 }
 
 function propertiesOf(schema: Json): Json {

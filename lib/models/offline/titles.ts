@@ -1,4 +1,4 @@
-import { withoutMarks } from './words.ts'
+import { withoutMarks } from '../../text/plain-letters.ts'
 
 /** Titles a text gives: its numbered or bulleted list, in order and without marks. */
 export function listedTitles(text: string): string[] {
@@ -12,18 +12,18 @@ export function listedTitles(text: string): string[] {
   return titles
 }
 
-/** Titles between quotation marks: “…”, "…" or '…'. */
+/** Titles between quotation marks: “…”, "…", „…“, «…» or '…'. */
 export function quotedTitles(text: string): string[] {
-  return [...text.matchAll(/["“]([^"”\n]{1,120})["”]|(?<![\p{L}\p{N}])'([^'\n]{2,120})'(?![\p{L}\p{N}])/gu)].map(
-    (match) => tidyTitle(match[1] ?? match[2] ?? '')
-  )
+  return [
+    ...text.matchAll(/["“„«]([^"“”„«»\n]{1,120})["”“»]|(?<![\p{L}\p{N}])'([^'\n]{2,120})'(?![\p{L}\p{N}])/gu)
+  ].map((match) => tidyTitle(match[1] ?? match[2] ?? ''))
 }
 
 /** One line without markdown marks, at most 120 characters, cut at a word. */
 export function tidyTitle(text: string): string {
   const flat = text
     .slice(0, 2_000)
-    .replace(/[*_`#]+/g, '')
+    .replace(/[*`]+|^\s*#{1,6}\s|(?<![\p{L}\p{N}])_+|_+(?![\p{L}\p{N}])/gu, '')
     .replace(/\s+/g, ' ')
     .replace(/ ?\[\d+\]/g, '')
     .trim()
@@ -55,6 +55,7 @@ export function topicOf(text: string): string {
 export function goalTitleOf(text: string): string {
   const quoted = quotedTitles(text)[0]
   if (quoted) return quoted
+  if (SAVED_AS_GOAL.test(withoutMarks(text))) return titleOfTopic(text)
   const after = afterFirst(
     /\b(?:goals?|objetivos?|metas?)\b\s*(?:to|of|for|about|is|:|called|named|para|de|sobre|es|llamad[oa])?\s*(.+)$/,
     firstSentence(text)
@@ -63,10 +64,22 @@ export function goalTitleOf(text: string): string {
   return title.charAt(0).toUpperCase() + title.slice(1)
 }
 
-/** How many tasks a text speaks of: "three tasks", "tres tareas". */
+const SAVED_AS_GOAL = /\b(?:as|como)\s+(?:(?:a|an|my|new|one|un|una|mi|nuevo|nueva)\s+){0,2}(?:goals?|objetivo|meta)\b/i
+
+/** "Make a plan for learning Rust and save it as a goal" → "Learn Rust"; an empty string when nothing is named. */
+export function titleOfTopic(text: string): string {
+  const topic = topicOf(text)
+  const plain = withoutMarks(text)
+  const verb = /\blearn(?:ing)?\b/i.test(plain) ? 'Learn ' : /\baprender\b/i.test(plain) ? 'Aprender ' : ''
+  return topic === '' ? '' : verb === '' ? topic.charAt(0).toUpperCase() + topic.slice(1) : verb + topic
+}
+
+/** How many tasks a text speaks of: "three tasks", "tres tareas", "a task". */
 export function taskCountIn(text: string): number | undefined {
-  const word = COUNTED.exec(withoutMarks(text))?.[1]?.toLowerCase()
-  return word === undefined ? undefined : (NUMBERS.get(word) ?? Number(word))
+  const plain = withoutMarks(text)
+  const word = COUNTED.exec(plain)?.[1]?.toLowerCase()
+  if (word !== undefined) return NUMBERS.get(word) ?? Number(word)
+  return /\b(?:a|an|another|una|otra)\s+(?:[a-z]+\s+)?(?:task|tarea)\b/i.test(plain) ? 1 : undefined
 }
 
 const NUMBERS = new Map(

@@ -1,19 +1,22 @@
 import type { Tool } from './chat-types.ts'
 import { isObject, type Json } from './check.ts'
 import type { Conversation } from './conversation.ts'
-import { commandsIn } from './commands.ts'
+import { commandsIn } from '../../text/commands.ts'
 import { wordsOf } from './features.ts'
 import { typesOf } from './json-schema.ts'
+import { matchTitle, namesNothing, wordTitles } from '../../text/match-title.ts'
 import { parseJson } from './passages.ts'
 import { type PlannedTask, planTasks } from './plan.ts'
 import { likeness, sketch } from './sketch.ts'
-import { goalTitleOf, listedTitles, quotedTitles, taskCountIn, tidyTitle } from './titles.ts'
+import { planRequest } from './request-plan.ts'
+import { goalTitleOf, taskCountIn, tidyTitle } from './titles.ts'
 import { buildArguments, idFor } from './tool-arguments.ts'
 import { isGreeting } from './route.ts'
 import { isFunctionWord } from './words.ts'
 
 export type PlannedCall = { name: string; arguments: string }
 
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i
 const RETRIEVAL = /search|knowledge|retriev|similar|documentation|context/i
 const MOST_CALLS = 10
 
@@ -83,6 +86,7 @@ function creations(tool: Tool, conversation: Conversation): PlannedCall[] {
   )
   if (wanted.length === 0) return []
   const ids = parentIds(tool, conversation)
+  if (ids === undefined) return looksUp('goal', conversation) ?? []
   if (list) return callOf(tool, conversation, { ...ids, [list]: wanted })
   return wanted.flatMap((task) => callOf(tool, conversation, { ...ids, ...task }))
 }
@@ -92,24 +96,55 @@ function goalOf({ asked }: Conversation): PlannedTask {
 }
 
 function tasksOf(conversation: Conversation): PlannedTask[] {
-  const { asked } = conversation
-  const listed = listedTitles(asked)
-  const named = listed.length > 0 ? listed : quotedTitles(asked)
-  const goal = /\bgoals?\b/i.test(asked) && listed.length === 0 && named.length > 0 ? named.slice(1) : named
-  const titles = goal.length > 0 ? goal : undefined
-  const planned = titles ? titles.map((title) => ({ title, description: `${title}.` })) : planTasks(conversation)
-  const count = taskCountIn(asked)
-  return titles || count === undefined ? planned : planned.slice(0, count)
+  const asked = planRequest(conversation).creations.filter(({ type }) => type === 'task')
+  const titles = asked.flatMap((creation) => creation.titles)
+  if (titles.length > 0) return titles.map((title) => ({ title, description: `${title}.` }))
+  const count = taskCountIn(conversation.asked)
+  const planned = planTasks(conversation)
+  return count === undefined ? planned : planned.slice(0, count)
 }
 
-/** The goal a task belongs to: one made in this turn, else one the conversation names. */
-function parentIds(tool: Tool, conversation: Conversation): Json {
+/**
+ * The goal a task belongs to: one made in this turn, the one that is named, or else one the conversation has the id of.
+ * @returns `undefined` when one is named that is not known yet
+ */
+function parentIds(tool: Tool, conversation: Conversation): Json | undefined {
   const properties = isObject(tool.parameters['properties']) ? tool.parameters['properties'] : {}
   const name = ['goalId', 'goal_id'].find((candidate) => candidate in properties)
   if (!name) return {}
   const made = conversation.used.find(({ call }) => /^(?:create|add).*goal/i.test(call.name))
-  const id = (made && idIn(parseJson(made.result))) ?? idFor(name, conversation)
+  const named = planRequest(conversation).creations.find(({ goal }) => goal !== null)?.goal
+  const lists = conversation.call.tools.some((one) => /^list/i.test(one.name) && /goal/i.test(one.name))
+  const isTitle = named !== undefined && named !== null && !namesNothing(named) && !UUID.test(named)
+  const known = isTitle ? idOf(named, listedRows(conversation)) : undefined
+  if (!made && isTitle && known === undefined && lists) return undefined
+  const id = (made && idIn(parseJson(made.result))) ?? known ?? idFor(name, conversation)
   return id === undefined ? {} : { [name]: id }
+}
+
+type Row = { id: string; title: string }
+
+/** Records that tools listed in this turn. */
+function listedRows({ used }: Conversation): Row[] {
+  const rows = (value: unknown): Row[] => {
+    if (Array.isArray(value)) return value.slice(0, 200).flatMap(rows)
+    if (!isObject(value)) return []
+    const { id, title } = value
+    if (typeof id === 'string' && typeof title === 'string') return [{ id, title }]
+    return Object.values(value)
+      .filter((member) => typeof member === 'object')
+      .flatMap(rows)
+  }
+  return used
+    .filter(({ call }) => /^(?:list|get|show|read|find|search)/i.test(call.name))
+    .flatMap(({ result }) => rows(parseJson(result)))
+}
+
+/** The id of the one record that is called so. */
+function idOf(name: string, rows: Row[]): string | undefined {
+  const unique = rows.filter(({ id }, at) => rows.findIndex((other) => other.id === id) === at)
+  const match = matchTitle(name, wordTitles(unique))
+  return match.kind === 'one' ? match.record.id : undefined
 }
 
 function idIn(value: unknown): string | undefined {
@@ -131,24 +166,46 @@ function arrayParameter(tool: Tool): string | undefined {
   )?.[0]
 }
 
-/** "Mark task 0198… as completed": `update_*` and `complete_*` tools, when the record's id is in the conversation. */
+/**
+ * "Mark task 0198… as completed": `update_*` and `complete_*` tools. The record is the one that is named: by its id, or by
+ * its title among those that tools listed, which are asked for first. Only where no name is said it is the one at hand.
+ */
 function changing(conversation: Conversation): PlannedCall[] | undefined {
-  const { asked, call, used } = conversation
-  const { finish: done, alter } = commandsIn(asked)
-  if (!done && !alter) return undefined
-  const noun = /\bgoals?\b/i.test(asked) ? 'goal' : 'task'
+  const { call, used } = conversation
+  const [change] = planRequest(conversation).changes
+  if (!change) return undefined
+  const noun = change.type
   const tool = call.tools.find(
     ({ name }) => /^(?:update|change|complete|set|mark)/i.test(name) && name.toLowerCase().includes(noun)
   )
   if (!tool || used.some((use) => use.call.name === tool.name)) return undefined
   const properties = isObject(tool.parameters['properties']) ? tool.parameters['properties'] : {}
   const idName = ['id', `${noun}Id`, `${noun}_id`].find((candidate) => candidate in properties)
-  const id = idName && (idFor(`${noun}Id`, conversation) ?? idFor('id', conversation))
-  if (!idName || !id) return undefined
-  const title = /\brename\b/i.test(asked) ? quotedTitles(asked).at(-1) : undefined
-  const status = done ? 'completed' : /\barchive/i.test(asked) ? 'archived' : undefined
-  const calls = callOf(tool, conversation, { [idName]: id, ...(title ? { title } : {}), ...(status ? { status } : {}) })
+  const id = idName && namedId(change.record, noun, conversation)
+  if (!idName) return undefined
+  if (!id) return change.record === null || namesNothing(change.record) ? undefined : looksUp(noun, conversation)
+  const { title, status, due } = change
+  const calls = callOf(tool, conversation, {
+    [idName]: id,
+    ...(title ? { title } : {}),
+    ...(status ? { status } : {}),
+    ...(due && 'dueAt' in properties ? { dueAt: `${due}T00:00:00Z` } : {})
+  })
   return calls.length > 0 ? calls : undefined
+}
+
+function namedId(record: string | null, noun: 'goal' | 'task', conversation: Conversation): string | undefined {
+  const spoken = record === null ? undefined : UUID.exec(record)?.[0]
+  if (spoken !== undefined) return spoken
+  if (record !== null && !namesNothing(record)) return idOf(record, listedRows(conversation))
+  return idFor(`${noun}Id`, conversation) ?? idFor('id', conversation)
+}
+
+/** The list among which a name is looked for, once. */
+function looksUp(noun: 'goal' | 'task', conversation: Conversation): PlannedCall[] | undefined {
+  const { call, used } = conversation
+  const tool = call.tools.find(({ name }) => /^list/i.test(name) && name.toLowerCase().includes(noun))
+  return tool && !used.some((use) => use.call.name === tool.name) ? callOf(tool, conversation) : undefined
 }
 
 /** "What are my tasks?", "which goals do I have", "what is next": tools that list or get goals and tasks. */

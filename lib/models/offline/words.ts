@@ -1,3 +1,4 @@
+import { withoutMarks } from '../../text/plain-letters.ts'
 import { stem } from './stem.ts'
 import { vocabularyRank } from './tokens.ts'
 
@@ -53,17 +54,6 @@ function computeWeight(word: string): number {
   const base = 0.15 + 0.85 * rarity
   return COURSE_STEMS.has(stem(word)) ? base * 0.5 : base
 }
-
-/** The text with plain letters for those with marks, each in its place: "añade" → "anade". */
-export const withoutMarks = (text: string): string =>
-  text.replace(/[\u00c0-\u024f]/g, (letter) => letter.normalize('NFD').charAt(0))
-
-/** The beginning of a text with single spaces, so that no pattern has a run of them to try in every way. */
-export const evenSpaces = (text: string): string =>
-  text
-    .slice(0, 4_000)
-    .replace(/[^\S\n]+/g, ' ')
-    .replace(/\n+/g, '\n')
 
 /** Whether a text is Spanish rather than English, by the little words of both. */
 export function isSpanish(text: string): boolean {

@@ -67,7 +67,9 @@ async function recordsOf({ userId }: ChatStage) {
 async function changed(stage: ChatStage, goalId: string, plan: Parameters<ChatStage['plan']>[0]) {
   stage.plan(plan)
   stage.answer({ content: 'Done.' })
-  return await stage.ask({ message: 'As planned', agent: 'planner', goalId, allowWrites: true })
+  // A change is made to records alone that the message names.
+  const message = ['As planned', ...(plan.changes ?? []).map(({ record }) => record ?? '')].join(' ')
+  return await stage.ask({ message, agent: 'planner', goalId, allowWrites: true })
 }
 
 test('changed records are what they were before, with progress, events and the time of completion', async (t) => {

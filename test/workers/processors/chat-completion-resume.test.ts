@@ -83,7 +83,7 @@ for (let at = 1; at <= 13; at++) {
     const stage = await newStage({ checkpoints: breaking(inner, ({ count }) => count === at) })
     const { goal } = await createLesson(stage)
     stage.plan(createsTask)
-    stage.answer({ content: 'Done [1].' })
+    stage.answer({ content: 'Functions return values [1].' })
     const id = await stage.submitChat({ message: 'Make a task', agent: 'planner', goalId: goal.id, allowWrites: true })
     const job = await untilEnded(stage, id)
     t.is(job.status, 'completed')
@@ -93,7 +93,10 @@ for (let at = 1; at <= 13; at++) {
     const tasks = await stage.records.tasks.list(stage.person, { limit: 10, goalId: goal.id })
     t.is(tasks.data.filter(({ title }) => title === 'Only once').length, 1)
     t.is((await context().threadStore.messages(id, 10)).length, 2)
-    t.is(joined(stage.told(id)), 'Done [1].')
+    t.is(
+      joined(stage.told(id)),
+      'Created the task “Only once” in the goal “Understand functions”.\n\nFunctions return values [1].'
+    )
     const billed = stage.provider.invoiceTotals()
     t.is(job.usage.totalTokens, billed.promptTokens + billed.completionTokens)
   })
@@ -143,7 +146,7 @@ test('an effect that could not be committed is committed by the next attempt, on
   t.is(calls(stage).length, 2)
   t.is((await stage.records.tasks.list(stage.person, { limit: 10, goalId: goal.id })).data.length, 2)
   t.is((await context().threadStore.messages(id, 10)).length, 2)
-  t.is(joined(stage.told(id)), 'Done.')
+  t.is(joined(stage.told(id)), 'Created the task “Only once” in the goal “Understand functions”.')
 })
 
 test('a run that fails for good leaves no half turn and no change behind', async (t) => {

@@ -220,7 +220,11 @@ test('what is wrong with a plan is told to whoever answers', async (t) => {
     ]
   })
   const seen = stage.answer({ content: 'Nothing worked.' })
-  const { result } = await stage.ask({ message: 'Try everything', agent: 'planner', allowWrites: true })
+  const { result } = await stage.ask({
+    message: `Try everything with "write a counter", "understand functions" and ${goal.id}`,
+    agent: 'planner',
+    allowWrites: true
+  })
   const told = resultsIn(seen.messages).map(([tool, content]) => `${tool}: ${content}`)
   t.is(told.length, 8)
   t.regex(told[0] ?? '', /no goal of theirs by that name/)
@@ -244,7 +248,12 @@ test('a record is meant by its title, by a part of it, or by its id', async (t) 
     [task.id, 'pending']
   ] as const) {
     stage.plan({ changes: [planned.change({ type: 'task', record, status })] })
-    const { result } = await stage.ask({ message: 'As planned', agent: 'planner', goalId: goal.id, allowWrites: true })
+    const { result } = await stage.ask({
+      message: record,
+      agent: 'planner',
+      goalId: goal.id,
+      allowWrites: true
+    })
     t.deepEqual(
       result.changes.map(({ id, action }) => [id, action]),
       [[task.id, status === 'completed' ? 'completed' : 'updated']],

@@ -26,7 +26,8 @@ export function respondNode(run: Run): Node {
         messages,
         maxOutputTokens: allowed,
         signal: AbortSignal.any([signal, time]),
-        onDelta: writing.push
+        // What it says of changes is taken out of the whole, so that nobody reads it meanwhile.
+        onDelta: state.report ? undefined : writing.push
       })
     } catch (error) {
       signal.throwIfAborted()

@@ -2,7 +2,9 @@ import { JobError } from '../../../lib/jobs/job-error.ts'
 import type { ChatMessage } from '../../../lib/models/client.ts'
 import type { AgentName } from '../../../lib/schemas/chat.ts'
 import { asData } from '../as-data.ts'
+import { languageOf } from '../language.ts'
 import { asksForWrites, emptyPlan, type Plan, planInstructions, planSchema, typesOf } from '../plan.ts'
+import { nothingUnderstood } from '../report.ts'
 import type { ChatState, Node, ToolResult } from '../state.ts'
 import { strictJsonSchema, structuredAnswer } from '../structured-answer.ts'
 import type { Run } from './run.ts'
@@ -62,7 +64,8 @@ export function routeNode({ input, memory, models, purse, today, signal, log }: 
 
   function nothingPlanned() {
     const plan = emptyPlan(input.agent === 'auto' ? 'tutor' : input.agent)
-    return input.allowWrites ? { plan, results: [notPlanned] } : { plan }
+    if (!input.allowWrites) return { plan }
+    return { plan, results: [notPlanned], report: nothingUnderstood(languageOf(input.message)) }
   }
 
   /** What the model has no leave to ask for is not in its schema; what is missing there is nothing. */

@@ -1,8 +1,10 @@
 import { JobError } from '../../../lib/jobs/job-error.ts'
 import { createAnswerFilter } from '../answer-filter.ts'
 import { answerMessages } from '../answer-request.ts'
+import { languageOf } from '../language.ts'
 import { emptyPlan } from '../plan.ts'
 import { boundedTexts, proposalMessages, proposalSchema, type Proposals, wantedTexts } from '../proposals.ts'
+import { reportOf } from '../report.ts'
 import { settleWrites } from '../settle-writes.ts'
 import type { ChatState, Node } from '../state.ts'
 import { strictJsonSchema, structuredAnswer } from '../structured-answer.ts'
@@ -23,11 +25,19 @@ export function writeNode(run: Run): Node {
     const startedAt = performance.now()
     const plan = state.plan ?? emptyPlan('tutor')
     const { texts, ...limit } = await proposals(state)
-    const { staged, results } = await settleWrites({ plan, proposals: texts, person, input, references, access })
+    const { staged, results, outcomes } = await settleWrites({
+      plan,
+      proposals: texts,
+      person,
+      input,
+      references,
+      access
+    })
     const tookMs = Math.round(performance.now() - startedAt)
     return {
       ...limit,
       staged,
+      report: reportOf(outcomes, languageOf(input.message)),
       results: [...state.results, ...results],
       steps: [
         ...state.steps,

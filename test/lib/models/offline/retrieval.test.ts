@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import test from 'ava'
 import { embed, similarity } from '../../../../lib/models/offline/embed.ts'
@@ -7,60 +7,15 @@ import { countTokens } from '../../../../lib/models/offline/tokens.ts'
 type Task = { id: string; title: string; instructions: string }
 type Query = { query: string; relevantTask: string }
 
-const FOLDER = resolve(import.meta.dirname, '../../../../../shared/data/learning')
-
-/** Stands in where the learning data set is not at hand. */
-const SMALL: { tasks: Task[]; queries: Query[] } = {
-  tasks: [
-    {
-      id: 'js/queues',
-      title: 'Waiting line',
-      instructions: 'Serve callers in the order in which they came. Add to the back, take from the front.'
-    },
-    {
-      id: 'js/palindromes',
-      title: 'Mirror words',
-      instructions: 'Tell whether a word reads the same forwards and backwards, ignoring case and punctuation.'
-    },
-    {
-      id: 'js/temperature',
-      title: 'Warm or cold',
-      instructions: 'Convert degrees Celsius to Fahrenheit and back, rounded to one decimal.'
-    },
-    {
-      id: 'py/change',
-      title: 'Exact coins',
-      instructions: 'Give change for an amount with the fewest coins of the given values.'
-    },
-    {
-      id: 'py/tree-depth',
-      title: 'How deep',
-      instructions: 'Measure the depth of a binary tree by recursion over its children.'
-    },
-    {
-      id: 'py/word-count',
-      title: 'Counting words',
-      instructions: 'Count how often each word comes up in a text and list the most frequent.'
-    }
-  ],
-  queries: [
-    { query: 'a word that is the same read backwards', relevantTask: 'palindromes' },
-    { query: 'fewest coins for an amount', relevantTask: 'change' },
-    { query: 'Fahrenheit from Celsius', relevantTask: 'temperature' },
-    { query: 'recursive depth of trees', relevantTask: 'tree-depth' },
-    { query: 'frequency of words in text', relevantTask: 'word-count' },
-    { query: 'first come, first served callers', relevantTask: 'queues' }
-  ]
-}
+const folder = resolve(import.meta.dirname, '../../../../sample/everyday-problems')
 
 function readLines<T>(file: string): T[] {
-  const lines = readFileSync(resolve(FOLDER, file), 'utf8').trim().split('\n')
+  const lines = readFileSync(resolve(folder, file), 'utf8').trim().split('\n')
   return lines.map((line) => JSON.parse(line) as T)
 }
 
-const { tasks, queries } = existsSync(FOLDER)
-  ? { tasks: readLines<Task>('tasks.jsonl'), queries: readLines<Query>('queries.jsonl') }
-  : SMALL
+const tasks = readLines<Task>('tasks.jsonl')
+const queries = readLines<Query>('queries.jsonl')
 
 type Entry = { slug: string; vector: Float32Array }
 

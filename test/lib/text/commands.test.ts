@@ -1,5 +1,5 @@
 import test from 'ava'
-import { asksForChanges, commandsIn } from '../../../../lib/models/offline/commands.ts'
+import { asksForChanges, commandsIn } from '../../../lib/text/commands.ts'
 
 test('asking for records to be made or changed is told from asking about them', (t) => {
   const orders = [

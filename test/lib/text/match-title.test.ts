@@ -1,5 +1,5 @@
 import test from 'ava'
-import { matchTitle, namesNothing, wordTitles } from '../../../lib/records/match-title.ts'
+import { matchTitle, namesNothing, wordTitles } from '../../../lib/text/match-title.ts'
 
 const titles = wordTitles([
   { title: 'Write a counter' },
