@@ -137,12 +137,12 @@ export function mountEndpoints({ endpoints, basePath, authenticator, gate, watch
       }
 
       const proceed = async () => {
-        if (!isAiLimit(endpoint.limit)) return await endpoint.handler(input)
-        const taken = await gate.upgrade(decision)
-        enforce(res, taken)
+        const taken = isAiLimit(endpoint.limit) ? await gate.upgrade(decision) : decision
+        if (taken !== decision) enforce(res, taken)
         return await endpoint.handler({ ...input, decision: taken }).catch(async (error: unknown) => {
+          // What the gate has let in, by a submission or a retry; whatever else refuses writes its own decision.
           const policies = error instanceof AppError ? error.extras.members?.['violated-policies'] : undefined
-          if (Array.isArray(policies)) await gate.refuse(taken, policies.map(String)) // a budget, for example
+          if (Array.isArray(policies) && policies.includes('budget')) await gate.refuse(taken, policies.map(String))
           throw error
         })
       }

@@ -7,6 +7,7 @@ import type { Config } from './config.ts'
 import { createDeadLetters } from './dead-letters/dead-letters.ts'
 import { createEventLog } from './events/log.ts'
 import { createWake } from './events/redis-channels.ts'
+import { createRefusalNews } from './events/refusal-news.ts'
 import { createAdmission } from './jobs/admit.ts'
 import { createEndJob } from './jobs/end.ts'
 import { createJobNews } from './jobs/events.ts'
@@ -145,7 +146,14 @@ function build({
   const deadLetters = createDeadLetters({ store: deadLetterStore, log })
   const progress = createProgressBoard({ redis, prefix })
   const news = createJobNews({ events })
-  const endJob = createEndJob({ store: jobStore, ledger, budgets, audits, news })
+  const endJob = createEndJob({
+    store: jobStore,
+    ledger,
+    budgets,
+    audits,
+    news,
+    tellRefusals: createRefusalNews({ events })
+  })
   const lifecycle = createLifecycle({
     store: jobStore,
     transaction,

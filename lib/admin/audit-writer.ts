@@ -1,12 +1,9 @@
 import type { Knex } from 'knex'
+import { createRefusalNews } from '../events/refusal-news.ts'
 import type { EventLog } from '../events/log.ts'
 import type { DecisionRecord } from '../gate/decision.ts'
 import type { AuditStore } from '../store/audits.ts'
 import type { Transaction } from '../store/transaction.ts'
-import { toldNews } from '../store/told-news.ts'
-
-const type = 'rate_limit.blocked'
-const minuteMs = 60_000
 
 /**
  * Stores a batch of the gate's decisions, each as exactly one audit row, and tells of refusals: at most once a minute
@@ -21,6 +18,7 @@ export function createAuditWriter({
   audits: AuditStore
   events: EventLog
 }): (decisions: DecisionRecord[]) => Promise<void> {
+  const tell = createRefusalNews({ events })
   return async (decisions) => {
     await transaction.transact(async (trx) => {
       await audits.recordDecisions(trx, decisions)
@@ -35,22 +33,7 @@ export function createAuditWriter({
       .whereIn('id', [...refusals.keys()])
       .orderBy('id')
       .select('id')
-    for (const { id } of known as { id: string }[]) await tellRefusalsOf(trx, id, refusals.get(id) as Refusal[])
-  }
-
-  /** One that came within a minute of one that was told, before or after it, is not told. */
-  async function tellRefusalsOf(trx: Knex.Transaction, userId: string, refusals: Refusal[]): Promise<void> {
-    const told = (await toldNews(trx, type, userId)).map(({ action, at }) => ({ action, at: Date.parse(String(at)) }))
-    for (const { action, at } of refusals.toSorted((a, b) => a.at - b.at)) {
-      if (told.some((other) => other.action === action && Math.abs(other.at - at) < minuteMs)) continue
-      told.push({ action, at })
-      await events.append(trx, {
-        type,
-        userId,
-        subject: userId,
-        data: { userId, action, at: new Date(at).toISOString() }
-      })
-    }
+    for (const { id } of known as { id: string }[]) await tell(trx, id, refusals.get(id) as Refusal[])
   }
 }
 

@@ -10,6 +10,8 @@ export type AuditedJob = {
   userId: string
   action: AiAction
   latencyMs: number | null
+  /** the policy that the job failed for, `null` when there is none: then the request was refused after all */
+  refusedBy: string | null
 }
 
 /** What the gate decided about one request: `DecisionRecord` of `lib/gate`. */
@@ -60,15 +62,32 @@ export function createAuditStore({ ledger }: { ledger: Ledger }) {
       )
     },
 
-    /** Completes the audit row of a job with model, tokens, cost and latency, in the transaction that ends the job. */
+    /**
+     * Completes the audit row of a job with model, tokens, cost and latency, and with the policy that refused it, in the
+     * transaction that ends the job.
+     */
     async completeByJob(trx: Knex.Transaction, job: AuditedJob): Promise<void> {
       const totals = await ledger.totalsOf(trx, job.jobId)
+      const refusal =
+        job.refusedBy === null
+          ? null
+          : JSON.stringify([{ name: job.refusedBy, capacity: 0, remaining: 0, refused: true }])
+      const merged = [
+        'job_id',
+        'model',
+        'prompt_tokens',
+        'completion_tokens',
+        'total_tokens',
+        'cost_pico',
+        'latency_ms'
+      ]
       await trx('rate_limit_audits')
         .insert({
           id: job.decisionId,
           user_id: job.userId,
           action: job.action,
-          outcome: 'allowed',
+          outcome: job.refusedBy === null ? 'allowed' : 'blocked',
+          limits: refusal,
           created_at: job.decisionAt,
           job_id: job.jobId,
           model: totals.model,
@@ -79,7 +98,15 @@ export function createAuditStore({ ledger }: { ledger: Ledger }) {
           latency_ms: job.latencyMs
         })
         .onConflict('id')
-        .merge(['job_id', 'model', 'prompt_tokens', 'completion_tokens', 'total_tokens', 'cost_pico', 'latency_ms'])
+        .merge({
+          ...Object.fromEntries(merged.map((name) => [name, trx.raw('excluded.??', [name])])),
+          ...(refusal === null
+            ? {}
+            : {
+                outcome: trx.raw('greatest(rate_limit_audits.outcome, excluded.outcome)'),
+                limits: trx.raw(`excluded.limits || coalesce(rate_limit_audits.limits, '[]'::jsonb)`)
+              })
+        })
     }
   }
 }

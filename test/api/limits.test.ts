@@ -43,6 +43,18 @@ function endpoints(): Endpoint[] {
       }
     }),
     endpoint({
+      method: 'post',
+      path: '/refused-retry',
+      summary: 'Refused by a budget without a token of an action',
+      tag: 'Test',
+      access: 'user',
+      body: z.strictObject({}),
+      responses: {},
+      async handler() {
+        throw new AppError('budget_exceeded', 'The budget is used up', { members: { 'violated-policies': ['budget'] } })
+      }
+    }),
+    endpoint({
       method: 'get',
       path: '/things',
       summary: 'Read',
@@ -267,6 +279,7 @@ test('the decision that travels with a submission is the one in its audit', asyn
 test('what a budget refuses is one decision that says so, and so is a guess too many at the own password', async (t) => {
   const { send, token, id, redis, place: own } = await start(t, { limits: slow('login_failed', 1) })
   t.is((await send('POST', '/api/v1/refused', { token, body: {} })).status, 429)
+  t.is((await send('POST', '/api/v1/refused-retry', { token, body: {} })).status, 429)
   const change = { current: 'not the password', next: 'another password' }
   const guess = () => send('POST', '/api/v1/auth/password', { token, body: change })
   t.is((await guess()).status, 422)
@@ -282,6 +295,7 @@ test('what a budget refuses is one decision that says so, and so is a guess too 
       ]),
     [
       ['chat_completion', 'blocked', 'budget'],
+      ['api_call', 'blocked', 'budget'],
       ['api_call', 'allowed'],
       ['api_call', 'blocked', 'login_failed']
     ]

@@ -222,6 +222,34 @@ test('a request that was let in and then refused is one row, which says by what'
   }
 })
 
+test('a job that fails for want of budget is a refused request everywhere, whichever row comes first', async (t) => {
+  const { lifecycle, knex, admin } = context()
+  for (const decisionFirst of [true, false]) {
+    const userId = await newUser(context())
+    const decision = { ...decisionOf(userId), action: 'code_validation' as const, outcome: 'allowed' as const }
+    const record = () => admin.recordDecisions([decision])
+    if (decisionFirst) await record()
+    const scope = await runningJob(context(), userId, {
+      action: 'code_validation',
+      decision: { id: decision.id, at: new Date(decision.at) }
+    })
+    const error = new JobError('budget_exhausted', 'what may be spent does not pay', { retryable: false })
+    const job = { id: scope.jobId, run: scope.run, attempts: 1, maxAttempts: 3 }
+    t.is(await lifecycle.fail(job, error, null), 'failed')
+    if (!decisionFirst) await record()
+
+    const [row, ...more] = await admin.auditQueries.list(auditQuerySchema.parse({ userId }))
+    t.deepEqual(more, [])
+    t.like(row?.audit, { outcome: 'blocked', jobId: scope.jobId, action: 'code_validation' })
+    t.deepEqual(row?.audit.refusedBy, ['budget'])
+    const range = { from: new Date(Date.now() - 3_600_000), to: new Date(Date.now() + 3_600_000) }
+    t.like((await admin.figures.statistics(range, 'hour', userId)).totals, { requests: 1, allowed: 0, blocked: 1 })
+    const told = await knex('events').where({ type: 'rate_limit.blocked', subject: userId })
+    t.is(told.length, 1)
+    t.like(told[0].data, { userId, action: 'code_validation' })
+  }
+})
+
 test('a failed and a cancelled job complete their rows with what they had cost', async (t) => {
   const { lifecycle, knex } = context()
   const { tracker, models } = offlineModels(context())
