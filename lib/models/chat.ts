@@ -127,7 +127,7 @@ export function createChat({
     if (!outcome.ok) {
       const failure = providerFailure(outcome.error)
       // An error in the place of an answer costs what one with its status would.
-      const isRefused = failure.charge === 'refused' && !reading.hasReceived()
+      const isRefused = failure.charge === 'refused' && !reading.hasReceived() && !isComplete(reading.told())
       await booking.settle(
         isRefused
           ? { ...emptySettlement('refused', failure.error.code, 1), requestId }

@@ -118,6 +118,8 @@ async function answer(needs: Needs, request: WireRequest, line: InvoiceLine): Pr
   const manner: Manner | undefined = fault?.kind === 'manner' ? manners[fault.name] : undefined
   line.manner = fault?.kind === 'manner' ? fault.name : null
   const read = manner?.request?.(body) ?? body
+  if (fault?.kind === 'manner' && fault.streams === false)
+    for (const name of ['stream', 'stream_options']) delete read[name]
   const computed = await needs.computing.compute({ kind, body: read }, request.body.length, request.signal)
   const { latencyMs, tokenMs, limits } = needs.settings()
   const wanted =

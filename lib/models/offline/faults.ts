@@ -45,6 +45,8 @@ export type Fault = FaultMatch &
         /** The request is served as some servers do it that are compatible with the API in their own way. */
         kind: 'manner'
         name: MannerName
+        /** false: and never as a stream */
+        streams?: boolean
       }
   )
 

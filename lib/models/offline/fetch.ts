@@ -25,7 +25,7 @@ export function createFetch(handle: Handle): typeof fetch {
   }
 }
 
-function streamOf(body: AsyncIterable<string>, signal: AbortSignal, gone: AbortController): ReadableStream<Uint8Array> {
+function streamOf(body: WireReply['body'], signal: AbortSignal, gone: AbortController): ReadableStream<Uint8Array> {
   const iterator = body[Symbol.asyncIterator]()
   const encoder = new TextEncoder()
   return new ReadableStream<Uint8Array>(
@@ -45,7 +45,7 @@ function streamOf(body: AsyncIterable<string>, signal: AbortSignal, gone: AbortC
           const { done, value } = await iterator.next()
           if (signal.aborted) return
           if (done) controller.close()
-          else controller.enqueue(encoder.encode(value))
+          else controller.enqueue(typeof value === 'string' ? encoder.encode(value) : value)
         } catch (error) {
           if (!signal.aborted) controller.error(asFetchError(error))
         }

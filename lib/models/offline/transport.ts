@@ -16,7 +16,7 @@ export type WireRequest = {
 export type WireReply = {
   status: number
   headers: Record<string, string>
-  body: AsyncIterable<string>
+  body: AsyncIterable<string | Uint8Array>
 }
 
 /** Thrown to say that the transport must break the connection instead of answering (further). */

@@ -84,9 +84,6 @@ export function createChatReading({
 
   function takeChoice(choice: Json): void {
     hasChoice = true
-    if (isFailure(choice['error'])) throw errorInside(choice['error'])
-    const reason = readFinishReason(choice['finish_reason'])
-    if (reason === 'error') throw errorInside({})
     const delta = objectOf(choice['delta'])
     const message = objectOf(choice['message'])
     if (delta) takeMessage(delta, false)
@@ -94,6 +91,9 @@ export function createChatReading({
     else if (message && !hasDelta) takeMessage(message, isWhole)
     else if (typeof choice['text'] === 'string') takeMessage({ content: choice['text'] }, false)
     hasDelta ||= delta !== undefined
+    const reason = readFinishReason(choice['finish_reason'])
+    if (isFailure(choice['error'])) throw errorInside(choice['error'])
+    if (reason === 'error') throw errorInside({})
     finishReason = reason ?? finishReason
   }
 
@@ -118,13 +118,14 @@ export function createChatReading({
     const { error } = value
     const isError = value['object'] === 'error' || (eventName === 'error' && value['choices'] === undefined)
     const choice = choiceOf(value['choices'])
-    // What came until then, and what it took, comes first: it is charged for.
-    takeUsage(value, choice)
-    if (isFailure(error)) throw errorInside(error)
-    if (isError) throw errorInside(value)
-    if (!choice) return
-    takeChoice(choice)
-    takeUsage(value, choice)
+    try {
+      if (isFailure(error)) throw errorInside(error)
+      if (isError) throw errorInside(value)
+      if (choice) takeChoice(choice)
+    } finally {
+      // What an answer took is charged for, whatever became of it.
+      takeUsage(value, choice)
+    }
   }
 
   const exceedsGrant = (): boolean => meter.exceeds(tokensTaken(grantedTokens))

@@ -13,19 +13,19 @@ export const eachChunk = (change: (chunk: Json) => Said | Said[] | undefined): N
   }
 
 /** The first choice of a chunk or of a whole answer. */
-function choiceOf({ choices }: Json): Json | undefined {
+export function choiceOf({ choices }: Json): Json | undefined {
   const first: unknown = Array.isArray(choices) ? choices[0] : undefined
   return isObject(first) ? first : undefined
 }
 
 /** An answer or chunk with another first choice. */
-function withChoice(answer: Json, change: (choice: Json) => Json): Json {
+export function withChoice(answer: Json, change: (choice: Json) => Json): Json {
   const first = choiceOf(answer)
   return first ? { ...answer, choices: [change(first), ...(answer['choices'] as unknown[]).slice(1)] } : answer
 }
 
 /** An answer or chunk whose message, or delta, is another. */
-function withMessage(answer: Json, change: (message: Json) => unknown): Json {
+export function withMessage(answer: Json, change: (message: Json) => unknown): Json {
   return withChoice(answer, (first) => {
     const name = 'delta' in first ? 'delta' : 'message'
     const message = first[name]

@@ -1,10 +1,25 @@
+import { errorManners } from './errors.ts'
+import { limitManners } from './limits.ts'
 import type { Manner } from './manner.ts'
 import { refusalManners } from './refusals.ts'
+import { shapeManners } from './shapes.ts'
+import { textManners } from './texts.ts'
 import { thinkingManners } from './thinking.ts'
+import { toolCallManners } from './tool-calls.ts'
 import { usageManners } from './usage.ts'
 import { vectorManners } from './vectors.ts'
 
-const all = { ...refusalManners, ...thinkingManners, ...usageManners, ...vectorManners }
+const all = {
+  ...errorManners,
+  ...limitManners,
+  ...refusalManners,
+  ...shapeManners,
+  ...textManners,
+  ...thinkingManners,
+  ...toolCallManners,
+  ...usageManners,
+  ...vectorManners
+}
 
 export type MannerName = keyof typeof all
 

@@ -36,6 +36,11 @@ export const thinkingManners = defineManners({
     tells: true,
     draft: ({ content, toolCalls }) => ({ content: content && `<think>\n${content}`, toolCalls })
   },
+  'think-unopened': {
+    about: 'a thought whose beginning stands in the prompt, ended by `</think>`',
+    tells: true,
+    ...before(`${thought}\n</think>\n\n`)
+  },
   'reasoning-content': { about: 'thoughts in `reasoning_content`', tells: true, ...beside('reasoning_content') },
   'reasoning-field': { about: 'thoughts in `reasoning`', tells: true, ...beside('reasoning') },
   'thinking-parts': {
