@@ -30,6 +30,8 @@ const leaseMs = 30_000
 /** The bell may not be heard. */
 const lookEveryMs = 1_000
 const cleanEveryMs = 60_000
+/** They are looked for among all bodies, and there are few: those of webhooks that were removed, and old ones. */
+const cleanBodiesEveryMs = 60 * 60_000
 const cleanBatch = 5_000
 const keepDays = 30
 
@@ -51,7 +53,7 @@ export function createWebhookPool({
   subscriber: Redis
   prefix: string
   deliver: Deliver
-  deliveries: Pick<DeliveryStore, 'take' | 'removeOld' | 'old' | 'remove'>
+  deliveries: Pick<DeliveryStore, 'take' | 'removeOld' | 'old' | 'remove' | 'removeUnusedBodies'>
   deadLetters: DeadLetters
   report?: ReportWork
   places?: Places
@@ -65,7 +67,7 @@ export function createWebhookPool({
   const underWay = new Map<string, UnderWay>()
   const attempts = new Set<Promise<void>>()
   let running: Promise<unknown> | undefined
-  let cleaning: Repeated | undefined
+  let cleaning: Repeated[] = []
 
   const onMessage = (from: string) => {
     if (from === channel) bell.ring()
@@ -123,6 +125,10 @@ export function createWebhookPool({
       these: deliveries.remove
     })
 
+  async function cleanBodies(): Promise<void> {
+    while (!stopping.signal.aborted && (await deliveries.removeUnusedBodies(cleanBatch)) === cleanBatch);
+  }
+
   return {
     start() {
       if (running) return
@@ -131,13 +137,16 @@ export function createWebhookPool({
         .subscribe(channel)
         .catch((error: unknown) => log.warn({ err: error }, 'webhook deliveries come by looking only'))
       running = serve()
-      cleaning = repeat({ name: 'delivery_retention', everyMs: cleanEveryMs, work: clean, report, log })
+      cleaning = [
+        repeat({ name: 'delivery_retention', everyMs: cleanEveryMs, work: clean, report, log }),
+        repeat({ name: 'body_retention', everyMs: cleanBodiesEveryMs, work: cleanBodies, report, log })
+      ]
     },
     async stop() {
       stopping.abort()
       subscriber.off('message', onMessage)
       await running
-      await cleaning?.stop()
+      await Promise.all(cleaning.map((each) => each.stop()))
       await Promise.all(attempts)
     }
   }

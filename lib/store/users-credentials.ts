@@ -67,6 +67,12 @@ export function createUserStore(knex: Knex): UserStore {
       }
     },
     async remove(trx, id) {
+      // Bodies belong to events, of which the deliveries alone know the person.
+      await trx.raw(
+        `delete from webhook_bodies where event_id in (
+           select d.event_id from webhook_deliveries d join webhooks w on w.id = d.webhook_id where w.user_id = ?)`,
+        [id]
+      )
       return (await trx('users').where({ id }).delete()) > 0
     },
     async lockAdmins(trx) {

@@ -131,7 +131,7 @@ export function createDeliveryStore({ knex }: { knex: Knex }) {
     /**
      * Writes deliveries that are not there yet, of webhooks that still are. Never waits for a webhook that somebody else
      * holds, because its person is being removed for example: nobody else's deliveries should. The body of an event is
-     * sent to the database once, whatever the number of its webhooks.
+     * sent and kept once, whatever the number of its webhooks.
      * @returns the ids of those written now, and positions of events with a webhook that is held
      */
     async insertMissing(deliveries: NewDelivery[]): Promise<{ made: string[]; busy: number[] }> {
@@ -148,10 +148,17 @@ export function createDeliveryStore({ knex }: { knex: Knex }) {
         eventIds: deliveries.map(({ eventId }) => eventId)
       }
       const { rows } = await knex.raw(
-        `insert into webhook_deliveries (id, webhook_id, event_id, event_type, position, body)
-         select d.id, w.id, e.id, e."eventType", e.position, e.body
+        `with offered as materialized (
+           select * from jsonb_to_recordset(:events::jsonb) as e (id uuid, "eventType" text, position bigint, body text)
+         ),
+         bodies as (
+           insert into webhook_bodies (event_id, body) select id, body from offered order by id
+           on conflict (event_id) do nothing
+         )
+         insert into webhook_deliveries (id, webhook_id, event_id, event_type, position)
+         select d.id, w.id, e.id, e."eventType", e.position
          from unnest(:ids::uuid[], :webhookIds::uuid[], :eventIds::uuid[]) as d (id, webhook, event)
-         join jsonb_to_recordset(:events::jsonb) as e (id uuid, "eventType" text, position bigint, body text) on e.id = d.event
+         join offered e on e.id = d.event
          join webhooks w on w.id = d.webhook
          order by w.id, e.position
          for key share of w skip locked
@@ -231,6 +238,16 @@ export function createDeliveryStore({ knex }: { knex: Knex }) {
     /** Ids of such deliveries. */
     old: async (days: number, limit: number): Promise<string[]> => await old(days, limit).pluck('id'),
 
+    /** Removes up to `limit` bodies that no delivery has any more. @returns how many */
+    async removeUnusedBodies(limit: number): Promise<number> {
+      const unused = knex('webhook_bodies as b')
+        .where('b.created_at', '<', knex.raw(`now() - interval '1 hour'`)) // one that is new may be on its way
+        .whereNotExists(knex('webhook_deliveries as d').whereRaw('d.event_id = b.event_id').select(knex.raw('1')))
+        .limit(limit)
+        .select('b.event_id')
+      return await knex('webhook_bodies').whereIn('event_id', unused).delete()
+    },
+
     async remove(ids: readonly string[]): Promise<void> {
       await knex('webhook_deliveries')
         .whereRaw('id = any (?::uuid[])', [[...ids]])
@@ -280,5 +297,6 @@ const takeSql = `
   update webhook_deliveries d set next_attempt_at = now() + :leaseMs::integer * interval '1 ms'
   from chosen c
   where d.id = c.delivery_id and c.place <= case when c.slow then :slow::integer else :quick::integer end
-  returning d.id, d.webhook_id as "webhookId", c.user_id as "userId", d.event_id as "eventId", d.body, d.attempts,
+  returning d.id, d.webhook_id as "webhookId", c.user_id as "userId", d.event_id as "eventId", d.attempts,
+            coalesce(d.body, (select b.body from webhook_bodies b where b.event_id = d.event_id)) as body,
             c.url, c.secret, c.enabled, c.slow`

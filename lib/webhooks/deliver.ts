@@ -1,9 +1,9 @@
-import { Webhook } from 'standardwebhooks'
 import type { Logger } from '../logger.ts'
 import type { AttemptEnd, DeliveryStore, DueDelivery } from '../store/webhook-deliveries.ts'
 import type { WebhookStore } from '../store/webhooks.ts'
 import { nextWaitMs } from './schedule.ts'
 import type { Send, SendOutcome } from './send.ts'
+import { sign } from './sign.ts'
 
 /** Attempts one delivery and writes how it ended. */
 export type Deliver = (delivery: DueDelivery) => Promise<void>
@@ -34,7 +34,7 @@ export function createDeliver({
         'user-agent': 'ai-goals-tracker',
         'webhook-id': eventId,
         'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
-        'webhook-signature': new Webhook(secret).sign(eventId, now, body)
+        'webhook-signature': sign({ id: eventId, at: now, body, secret })
       },
       body
     )

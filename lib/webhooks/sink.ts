@@ -9,10 +9,11 @@ import type { WebhookStore } from '../store/webhooks.ts'
 import { matches } from './pattern.ts'
 import type { RingDeliveries } from './ring.ts'
 
-/** What one statement writes: each delivery has the body of its event. */
+/** What one statement writes: deliveries, and the body of each event once. */
 const statement = { rows: 500, bytes: 4 * 1024 * 1024 }
-/** The bytes are those of its body. */
+/** The bytes are those of the row, and of the body for the first delivery of an event. */
 type Sized = NewDelivery & { bytes: number }
+const rowBytes = 200
 /** A change of a webhook, or the removal of its person, is over by then. */
 const busyMs = 2_000
 
@@ -99,6 +100,13 @@ function deliveriesOf(batch: Outgoing[], hooks: Awaited<ReturnType<WebhookStore[
   return batch.flatMap(({ userId, position, event, body, bytes }) =>
     (hooksOf.get(userId ?? '') ?? [])
       .filter(({ events }) => events.some((pattern) => matches(pattern, event.type)))
-      .map(({ id }) => ({ webhookId: id, eventId: event.id, eventType: event.type, position, body, bytes }))
+      .map(({ id }, n) => ({
+        webhookId: id,
+        eventId: event.id,
+        eventType: event.type,
+        position,
+        body,
+        bytes: rowBytes + (n === 0 ? bytes : 0)
+      }))
   )
 }

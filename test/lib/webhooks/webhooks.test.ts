@@ -6,6 +6,7 @@ import { createDeadLetters } from '../../../lib/dead-letters/dead-letters.ts'
 import { newId } from '../../../lib/ids.ts'
 import { createLogger } from '../../../lib/logger.ts'
 import { createDeliveryStore, type Places } from '../../../lib/store/webhook-deliveries.ts'
+import { createUserStore } from '../../../lib/store/users-credentials.ts'
 import { createWebhookStore } from '../../../lib/store/webhooks.ts'
 import { createWebhookRoom } from '../../../lib/webhooks/index.ts'
 import { createWebhookPool } from '../../../workers/webhooks.ts'
@@ -159,6 +160,29 @@ test('410 disables the webhook and ends what waits for it', async (t) => {
     message: /disabled/
   })
   t.like(await room.webhooks.update(actor, id, { enabled: true }), { enabled: true, disabledReason: null })
+})
+
+test('what an event sends is kept once, whatever the number of its webhooks, and goes with its person', async (t) => {
+  const { stage, receiver, room, actor, userId } = await startStage(t)
+  for (let n = 0; n < 3; n++) await room.webhooks.create(actor, { url: `${receiver.url}?${n}`, events: ['*'] })
+  const eventId = await stage.append({ userId, type: 'goal.created', data: { title: 'once' } })
+  await eventually(async () => receiver.got.length === 3)
+  t.deepEqual(await stage.knex('webhook_bodies').pluck('event_id'), [eventId])
+  await stage.knex.transaction((trx) => createUserStore(stage.knex).remove(trx, userId))
+  t.deepEqual(await stage.knex('webhook_bodies'), [])
+})
+
+test('a body that no delivery has any more is removed, and no other', async (t) => {
+  const { stage, receiver, room, actor, userId } = await startStage(t)
+  const hook = await room.webhooks.create(actor, { url: receiver.url, events: ['goal.*'] })
+  const eventId = await stage.append({ userId, type: 'goal.created' })
+  await eventually(async () => receiver.got.length === 1)
+  await stage.knex('webhook_bodies').update({ created_at: stage.knex.raw("now() - interval '2 hours'") })
+  const store = createDeliveryStore({ knex: stage.knex })
+  t.is(await store.removeUnusedBodies(10), 0)
+  t.deepEqual(await stage.knex('webhook_bodies').pluck('event_id'), [eventId])
+  await room.webhooks.remove(actor, hook.id)
+  t.is(await store.removeUnusedBodies(10), 1)
 })
 
 test('redirects are not followed', async (t) => {
