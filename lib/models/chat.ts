@@ -123,7 +123,7 @@ export function createChat({
       await guard.leave(model)
       throw error
     }
-    thinksUnopened ||= reading.unsaid()
+    if (reading.hasReceived()) thinksUnopened = reading.hasUnopenedThought()
     if (!outcome.ok) {
       const failure = providerFailure(outcome.error)
       // An error in the place of an answer costs what one with its status would.
@@ -172,16 +172,16 @@ const malformedCode = 'provider_malformed'
 /** What an answer, or a part of one, took: as it says itself, else an estimate from what was sent and received. */
 async function partly(reading: ChatReading, request: ChatRequest, unreadTokens: number) {
   const told = reading.told()
-  const state = isComplete(told) ? ('settled' as const) : ('estimated' as const)
-  const usage = isComplete(told) ? told : completed(told, await estimate())
-  return { state, usage, shares: [{ usage }] }
-
-  async function estimate() {
-    const received = reading.received()
-    // Without the call's signal: what was received has to be booked, whether or not the job goes on.
-    const [promptTokens = 0] = await countTokensInTurns([JSON.stringify(promptOf(request))])
-    return { promptTokens, completionTokens: received === 0 ? Math.ceil(unreadTokens) : received }
+  if (isComplete(told) && reading.isToldInFull()) {
+    return { state: 'settled' as const, usage: told, shares: [{ usage: told }] }
   }
+  const received = reading.received() || Math.ceil(unreadTokens)
+  // Without the call's signal: what was received has to be booked, whether or not the job goes on.
+  const [promptTokens = 0] = await countTokensInTurns([JSON.stringify(promptOf(request))])
+  const usage = completed(told, { promptTokens, completionTokens: received })
+  // What was said on the way is less than what came by the end.
+  if (!reading.isToldInFull()) usage.completionTokens = Math.max(usage.completionTokens, received)
+  return { state: 'estimated' as const, usage, shares: [{ usage }] }
 }
 
 const promptOf = ({ messages, tools, response_format }: ChatRequest) => ({ messages, tools, response_format })

@@ -81,7 +81,10 @@ function submission(n: number, random: () => number): { path: string; body: unkn
   const kind = random()
   if (kind < 0.3) return { path: '/embeddings', body: { input: [`${topic} number ${n}`, topic] }, records: [] }
   if (kind < 0.5) return { path: '/rag/search', body: { query: `${topic} ${n}` }, records: [] }
-  if (kind < 0.65) return { path: '/chat', body: { message: `Question ${n}: how does ${topic} work?` }, records: [] }
+  if (kind < 0.65) {
+    const body = { message: `Question ${n}: how does ${topic} work?`, maxCostUsd: 0.004 }
+    return { path: '/chat', body, records: [] }
+  }
   if (kind < 0.8) {
     const source = `export const answer${n} = (values) => {\n  var sum = ${n}\n  for (const value of values) sum += value\n  return sum\n}\n`
     return { path: '/code-validations', body: { language: 'javascript', source }, records: [] }

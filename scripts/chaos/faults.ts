@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { otherManners } from './manners.ts'
 import { pick } from './random.ts'
 import { refusals } from './refusals.ts'
 import { type ProcessName, processNames, type Stage } from './stage.ts'
@@ -201,5 +202,6 @@ export const blows: Blow[] = [
       return { broken: await watch.stop() }
     }
   },
+  otherManners,
   ...refusals
 ]

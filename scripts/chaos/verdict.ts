@@ -1,5 +1,6 @@
 import type { Accepted, Learner, Tally } from './clients.ts'
 import type { Heard } from './listeners.ts'
+import { tells } from './manners.ts'
 import type { Stage } from './stage.ts'
 
 /** One line of the table. `broken` is how many times the invariant did not hold; absent where there is none. */
@@ -85,6 +86,16 @@ export async function judge(
       (Number(call.prompt_tokens) !== promptTokens || Number(call.completion_tokens) !== completionTokens)
     )
   }).length
+  const stateOf = ({ clientRequestId }: (typeof invoice)[number]) => calls.get(clientRequestId ?? '')?.state
+  const silent = invoice.filter((line) => !tells(line))
+  const guessed = silent.filter((line) => !['estimated', 'unknown'].includes(stateOf(line) ?? '')).length
+  const odd = invoice.filter(({ manner }) => manner !== null).length
+  const estimated = [...calls.values()].filter(({ state }) => state === 'estimated').length
+  const overspent = await one(
+    `select count(*) as n from jobs j
+     where j.action = 'chat_completion' and (j.input ->> 'maxCostUsd')::numeric * 1000000000000 <
+       (select coalesce(sum(s.cost_pico), 0) from model_call_shares s where s.job_id = j.id)`
+  )
   const unknown = [...calls.values()].filter(({ state }) => state === 'unknown').length
   const open = [...calls.values()].filter(({ state }) => state === 'intended').length
   // A call that was made after an equal one of the job had been settled; two that overlapped are the one window that
@@ -95,7 +106,7 @@ export async function judge(
      join model_call_shares o on o.job_id = s.job_id and o.step = s.step and o.input_hash = s.input_hash
        and o.call_id <> s.call_id
      join model_calls p on p.id = o.call_id
-     where p.state = 'settled' and p.error is null and p.settled_at < c.created_at`
+     where p.state in ('settled', 'estimated') and p.error is null and p.settled_at < c.created_at`
   )
   const paidTwice = again.length
   const shares = await one(
@@ -142,6 +153,19 @@ export async function judge(
     { what: 'ledger rows', value: calls.size },
     { what: 'invoice lines without a ledger row', value: withoutRow, broken: withoutRow },
     { what: 'settled rows that differ from the invoice', value: different, broken: different },
+    { what: 'answers in another manner', value: odd },
+    {
+      what: 'answers that told nothing and are not estimated',
+      value: guessed,
+      broken: guessed,
+      detail: silent
+        .filter((line) => !['estimated', 'unknown'].includes(stateOf(line) ?? ''))
+        .map((line) => `${line.manner} ${stateOf(line)}`)
+        .slice(0, 5)
+        .join(', ')
+    },
+    { what: 'estimated rows', value: estimated },
+    { what: 'chats that cost more than they may', value: overspent, broken: overspent },
     { what: 'calls whose shares do not add up', value: shares, broken: shares },
     { what: 'answers paid twice', value: paidTwice, broken: paidTwice, detail: JSON.stringify(again.slice(0, 5)) },
     { what: 'unknown rows', value: unknown },

@@ -51,19 +51,18 @@ export function createChatReading({
   let isWhole = false
   let hasReceived = false
   let endedByUsage = false
-  let unsaid = false
+  let isStale = false
+  let isDone = false
 
   function count(text: string): void {
     if (text === '') return
     hasReceived = true
+    isStale = true
     meter.add(text)
   }
 
   function say(divided: Divided): void {
-    if (divided.unsays) {
-      content = ''
-      unsaid = true
-    }
+    if (divided.unsays) content = ''
     const text = cleaner.push(divided.said)
     if (text === '') return
     content += text
@@ -110,7 +109,10 @@ export function createChatReading({
     const usage = value['usage'] ?? objectOf(value['x_groq'])?.['usage'] ?? choice?.['usage']
     const read = readUsage(usage, hasReceived)
     const isTold = read.promptTokens !== undefined || read.completionTokens !== undefined
-    if (isTold) told = read
+    if (isTold) {
+      told = read
+      isStale = false
+    }
     endedByUsage = isTold && !choice
   }
 
@@ -127,6 +129,9 @@ export function createChatReading({
       takeUsage(value, choice)
     }
   }
+
+  /** Said why, or by `[DONE]`, or followed by what it took. */
+  const hasEnded = (): boolean => isDone || finishReason !== undefined || (hasChoice && (endedByUsage || isWhole))
 
   const exceedsGrant = (): boolean => meter.exceeds(tokensTaken(grantedTokens))
 
@@ -147,13 +152,19 @@ export function createChatReading({
     },
     /** Whether more has come than the call may take. */
     exceedsGrant,
-    /** Whether its end has come: said why, or followed by what it took. */
-    hasEnded: (): boolean => finishReason !== undefined || (hasChoice && (endedByUsage || isWhole)),
-    /** Whether nothing can come any more: why it ended, and then what it took. */
-    isOver: (): boolean => finishReason !== undefined && endedByUsage,
+    /** `[DONE]` */
+    done(): void {
+      isDone = true
+    },
+    hasEnded,
+    /** Whether nothing can come any more: it is said, or why it ended and then what it took. */
+    isOver: (): boolean => isDone || (finishReason !== undefined && endedByUsage),
     hasReceived: (): boolean => hasReceived,
-    unsaid: (): boolean => unsaid,
+    /** Whether the model was seen to end a thought that it had not begun. */
+    hasUnopenedThought: thinking.hasUnopened,
     told: (): ToldUsage => told,
+    /** Whether what it says it took is about all of it: said with its end, or after it. */
+    isToldInFull: (): boolean => !isStale && (endedByUsage || hasEnded()),
     /** Tokens of all that came, thoughts and tool calls included. */
     received: (): number => meter.count(),
     /**

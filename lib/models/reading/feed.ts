@@ -4,8 +4,8 @@ import { createEventReader, type WireEvent } from './events.ts'
 import { parsed } from './json.ts'
 import { maxHeldBytes } from './limits.ts'
 
-/** Takes the text of a body as it comes. @returns whether its end has been said */
-export type Feed = { push(text: string): boolean; end(): void }
+/** Takes the text of a body as it comes. */
+export type Feed = { push(text: string): void; end(): void }
 
 /**
  * Hands the body of an answer to its reading: event by event when it is a stream, at its end when it is one JSON value,
@@ -17,18 +17,21 @@ export function createFeed(reading: ChatReading): Feed {
   let feed: Feed | undefined
   return {
     push(text) {
-      if (feed) return feed.push(text)
+      if (feed) {
+        feed.push(text)
+        return
+      }
       head += text
       const first = head.trimStart().charAt(0)
       if (first === '') {
         if (head.length > maxHeldBytes) throw malformed('nothing but blanks')
-        return false
+        return
       }
       if (first === '<') throw malformed('a page instead of an answer')
       feed = first === '{' || first === '[' ? wholeFeed(reading) : eventFeed(reading)
       const beginning = head
       head = ''
-      return feed.push(beginning)
+      feed.push(beginning)
     },
     end() {
       feed?.end()
@@ -44,7 +47,6 @@ function wholeFeed(reading: ChatReading): Feed {
       length += text.length
       if (length > maxHeldBytes) throw malformed('an answer that is too large')
       parts.push(text)
-      return false
     },
     end() {
       const text = parts.join('')
@@ -61,28 +63,31 @@ function wholeFeed(reading: ChatReading): Feed {
 function eventFeed(reading: ChatReading): Feed {
   const events = createEventReader(maxHeldBytes)
 
-  function take(found: Iterable<WireEvent>): boolean {
-    for (const { name, data } of found) {
-      if (data.trim() === '[DONE]') return true
-      const value = parsed(data)
-      if (value !== undefined) reading.take(value, name)
-      else if (data.split('\n').some((line) => takeLine(line.trim(), name))) return true
-    }
-    return reading.isOver()
+  function take({ name, data }: WireEvent): void {
+    if (data.trim() === '[DONE]') return reading.done()
+    const value = parsed(data)
+    if (value !== undefined) reading.take(value, name)
+    else for (const line of data.split('\n')) takeLine(line.trim(), name)
   }
 
   /** Lines of one event are one value, unless its server ends events with a single line feed. */
-  function takeLine(line: string, name: string): boolean {
-    if (line === '[DONE]') return true
+  function takeLine(line: string, name: string): void {
+    if (line === '[DONE]') return reading.done()
     const value = parsed(line)
     if (value !== undefined) reading.take(value, name)
     else if (line.startsWith('{') || line.startsWith('[')) throw malformed('an event that is no JSON')
     else if (name === 'error') throw malformed('an error without words')
-    return false
+  }
+
+  function takeAll(found: Iterable<WireEvent>): void {
+    for (const event of found) {
+      if (reading.isOver()) return
+      take(event)
+    }
   }
 
   return {
-    push: (text) => take(events.push(text)),
-    end: () => void take(events.end())
+    push: (text) => takeAll(events.push(text)),
+    end: () => takeAll(events.end())
   }
 }

@@ -28,16 +28,15 @@ export async function readChat(
   const feed = createFeed(reading)
   const mostBytes = wireBytesFor(grantedTokens)
   let bytes = 0
-  let hasDone = false
   try {
     for (;;) {
       const step = await reader.read().catch((cause: unknown) => ({ broken: cause }))
       if ('broken' in step) return broken(step.broken)
       bytes += step.value?.byteLength ?? 0
-      hasDone = feed.push(decoder.decode(step.value, { stream: !step.done }))
+      feed.push(decoder.decode(step.value, { stream: !step.done }))
       if (step.done) feed.end()
-      if (hasDone) void drain(reader)
-      if (hasDone || step.done) return ended()
+      if (reading.isOver() && !step.done) void drain(reader)
+      if (reading.isOver() || step.done) return ended()
       if (reading.exceedsGrant() || bytes > mostBytes) {
         abort()
         return { ok: true, answer: reading.answer({ isCut: true }) }
@@ -51,7 +50,7 @@ export async function readChat(
 
   /** A stream that says neither why it ended nor what it took was cut, however orderly. */
   function ended(): Outcome {
-    if (!hasDone && !reading.hasEnded()) throw malformed('an answer without its end')
+    if (!reading.hasEnded()) throw malformed('an answer without its end')
     return { ok: true, answer: reading.answer() }
   }
 

@@ -17,12 +17,17 @@ const mostBlanks = 64
 /** A piece of an answer. `unsays`: all that was said before it was a thought after all. */
 export type Divided = { said: string; thought: string; unsays: boolean }
 
-export type ThinkingFilter = { push(piece: string): Divided; end(): Divided }
+export type ThinkingFilter = {
+  push(piece: string): Divided
+  end(): Divided
+  /** whether a thought ended that nothing had begun */
+  hasUnopened(): boolean
+}
 
 /**
  * Divides a text that comes in pieces into what is said and what is only thought, however it is cut. Marks right behind
- * a backtick are text, and so is a thought's end without its beginning, unless it ends or begins a line: then the
- * beginning was written by a template, as for QwQ and DeepSeek-R1.
+ * a backtick and in fenced code are text, and so is a thought's end without its beginning, unless it ends or begins a
+ * line: then the beginning was written by a template, as for QwQ and DeepSeek-R1.
  * @param isJson of an answer that begins with JSON, only what comes before it is looked at
  * @param isUnopened everything up to the first end is a thought; without one, nothing is
  */
@@ -34,6 +39,8 @@ export function createThinkingFilter({ isJson = false, isUnopened = false } = {}
   let hasSaid = false
   /** the last character that was said */
   let before = ''
+  const code = createFences()
+  let hasUnopened = false
   /** up to where a text that is held was searched */
   let searched = 0
   let out: Divided = { said: '', thought: '', unsays: false }
@@ -83,7 +90,7 @@ export function createThinkingFilter({ isJson = false, isUnopened = false } = {}
     const { index } = mark
     const end = index + mark[0].length
     const left = index > 0 ? text.charAt(index - 1) : before
-    if (left === '`') return tell(end)
+    if (left === '`' || code.isWithin(text.slice(0, index))) return tell(end)
     if (mark[0].toLowerCase() !== unopened) {
       tell(index)
       begin(mark[0].startsWith('<') ? unopened : '[/think]', mark[0].length)
@@ -97,6 +104,8 @@ export function createThinkingFilter({ isJson = false, isUnopened = false } = {}
       if (text.length > end && text.charAt(end) !== '\n') return tell(end)
     }
     out = { said: '', thought: out.thought + out.said + text.slice(0, index), unsays: true }
+    hasUnopened = true
+    code.clear()
     leave(end)
     return true
   }
@@ -124,6 +133,7 @@ export function createThinkingFilter({ isJson = false, isUnopened = false } = {}
       return isLast
     }
     out.thought += text.slice(0, from + at)
+    hasUnopened = true
     leave(from + at + closing.length)
     return true
   }
@@ -140,6 +150,7 @@ export function createThinkingFilter({ isJson = false, isUnopened = false } = {}
     const piece = text.slice(0, length)
     text = text.slice(length)
     out.said += piece
+    code.push(piece)
     hasSaid ||= piece !== ''
     before = piece.at(-1) ?? before
     return text !== ''
@@ -152,7 +163,32 @@ export function createThinkingFilter({ isJson = false, isUnopened = false } = {}
       text += piece
       return run(false)
     },
-    end: () => run(true)
+    end: () => run(true),
+    hasUnopened: () => hasUnopened
+  }
+}
+
+/** Fences of code, three backticks each, in a text that comes in pieces. */
+function createFences() {
+  let state = { isOpen: false, run: 0 }
+
+  const after = (text: string, { isOpen, run }: typeof state) => {
+    for (let at = 0; at < text.length; at++) {
+      run = text[at] === '`' ? run + 1 : 0
+      if (run === 3) isOpen = !isOpen
+    }
+    return { isOpen, run }
+  }
+
+  return {
+    push(text: string): void {
+      state = after(text, state)
+    },
+    /** Whether code goes on behind a text that comes next. */
+    isWithin: (text: string): boolean => after(text, state).isOpen,
+    clear(): void {
+      state = { isOpen: false, run: 0 }
+    }
   }
 }
 

@@ -51,11 +51,13 @@ export const vectorManners = defineManners({
   'vectors-too-large': { about: 'a number that is none in 32 bits', ...vectorsAs(firstValue(1e300)) },
   'vectors-nan': {
     about: 'NaN as Python writes it',
-    ...asText((text) => text.replace(/"embedding":\[[^,\]]+/, '"embedding":[NaN'))
+    ...asText((text) => text.replace(/"embedding":\[[^,\]]+/, '"embedding":[NaN')),
+    tells: true
   },
   'vectors-infinite': {
     about: '-Infinity as Python writes it',
-    ...asText((text) => text.replace(/"embedding":\[[^,\]]+/, '"embedding":[-Infinity'))
+    ...asText((text) => text.replace(/"embedding":\[[^,\]]+/, '"embedding":[-Infinity')),
+    tells: true
   },
   'vectors-nan-base64': {
     about: 'NaN in base64',

@@ -75,6 +75,7 @@ test('thoughts are never said', async (t) => {
     ['</think>b', 'b'],
     ['The tag `<think>` and `</think>`.', 'The tag `<think>` and `</think>`.'],
     ['A </think> in a line.', 'A </think> in a line.'],
+    ['```\n<think>\n</think>\n```\nb', '```\n<think>\n</think>\n```\nb'],
     ['a < b <thin', 'a < b <thin'],
     ['  b', '  b']
   ] as const
@@ -85,7 +86,7 @@ test('thoughts are never said', async (t) => {
   t.is(await contentOf('{"tag":"x\\n</think>\\ny"}', { isJson: true }), '{"tag":"x\\n</think>\\ny"}')
   // Whoever has heard such a thought hears nothing of the next one.
   const { reading, told, answer } = await read(events(delta('a\n</think>\n'), delta('b'), finish('stop')))
-  t.deepEqual([reading.unsaid(), told, answer?.content], [true, 'b', 'b'])
+  t.deepEqual([reading.hasUnopenedThought(), told, answer?.content], [true, 'b', 'b'])
   t.true(reading.received() > 2)
 })
 
@@ -166,6 +167,18 @@ test('no answer takes more memory than stated, whether it has words or none', as
     t.true(got.aborted)
     t.true(sent() <= maxHeldBytes + 262_144, piece)
   }
+})
+
+test('usage that was told on the way is not what the answer took', async (t) => {
+  const soFar = (completion_tokens: number) => ({ usage: { prompt_tokens: 5, completion_tokens } })
+  const word = (n: number) => ({ ...delta(`word${n} `), ...soFar(n) })
+  const cut = await read(events(word(1), word(2)))
+  t.false(cut.reading.isToldInFull())
+  const whole = await read(events(word(1), word(2), { ...finish('stop'), ...soFar(7) }, '[DONE]'))
+  t.true(whole.reading.isToldInFull())
+  t.is(whole.reading.told().completionTokens, 7)
+  const late = await read(events({ ...finish('stop'), ...soFar(2) }, delta('and more'), '[DONE]'))
+  t.false(late.reading.isToldInFull())
 })
 
 test('finish reasons of others are understood', async (t) => {
