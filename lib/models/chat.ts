@@ -123,7 +123,7 @@ export function createChat({
       await guard.leave(model)
       throw error
     }
-    if (reading.hasReceived()) thinksUnopened = reading.hasUnopenedThought()
+    thinksUnopened = reading.hasUnopenedThought() ?? thinksUnopened
     if (!outcome.ok) {
       const failure = providerFailure(outcome.error)
       // An error in the place of an answer costs what one with its status would.

@@ -160,7 +160,7 @@ export function createChatReading({
     /** Whether nothing can come any more: it is said, or why it ended and then what it took. */
     isOver: (): boolean => isDone || (finishReason !== undefined && endedByUsage),
     hasReceived: (): boolean => hasReceived,
-    /** Whether the model was seen to end a thought that it had not begun. */
+    /** Whether the model was seen to end a thought that it had not begun; `undefined` when it wrote nothing. */
     hasUnopenedThought: thinking.hasUnopened,
     told: (): ToldUsage => told,
     /** Whether what it says it took is about all of it: said with its end, or after it. */

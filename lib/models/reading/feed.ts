@@ -13,25 +13,19 @@ export type Feed = { push(text: string): void; end(): void }
  * Throws JobError `provider_malformed` for what cannot be read, and what the reading throws.
  */
 export function createFeed(reading: ChatReading): Feed {
-  let head = ''
+  let blanks = 0
   let feed: Feed | undefined
   return {
     push(text) {
-      if (feed) {
-        feed.push(text)
+      const rest = feed ? text : text.trimStart()
+      if (!feed && rest === '') {
+        blanks += text.length
+        if (blanks > maxHeldBytes) throw malformed('nothing but blanks')
         return
       }
-      head += text
-      const first = head.trimStart().charAt(0)
-      if (first === '') {
-        if (head.length > maxHeldBytes) throw malformed('nothing but blanks')
-        return
-      }
-      if (first === '<') throw malformed('a page instead of an answer')
-      feed = first === '{' || first === '[' ? wholeFeed(reading) : eventFeed(reading)
-      const beginning = head
-      head = ''
-      feed.push(beginning)
+      if (!feed && rest.startsWith('<')) throw malformed('a page instead of an answer')
+      feed ??= /^[{[]/.test(rest) ? wholeFeed(reading) : eventFeed(reading)
+      feed.push(rest)
     },
     end() {
       feed?.end()

@@ -12,8 +12,9 @@ const known: [RegExp, FinishReason][] = [
  * @returns `error` for an end that is none; `undefined` when nothing is said
  */
 export function readFinishReason(value: unknown): FinishReason | 'error' | undefined {
-  if (typeof value !== 'string' || value === '' || value.length > 100) return undefined
-  const word = value.toLowerCase()
+  if (typeof value !== 'string' || value.length > 100) return undefined
+  const word = value.trim().toLowerCase()
+  if (['', 'null', 'none'].includes(word)) return undefined
   if (word.includes('error')) return 'error'
   return known.find(([pattern]) => pattern.test(word))?.[1] ?? 'stop'
 }

@@ -2,6 +2,8 @@ import { countTokens } from '../tokens.ts'
 
 /** What is counted anew at each look; what lies before it has been counted. */
 const tailChars = 4_096
+/** Characters that are counted exactly, which takes a tenth of a second; more are estimated by how many tokens those had. */
+const exactChars = 131_072
 
 /**
  * Counts the tokens of a text while it comes. A token has at least one byte, so a text is looked at only when it may
@@ -12,16 +14,18 @@ export function createTokenMeter() {
   let tail = ''
   let bytes = 0
   let nextLook = 0
+  let exact = 0
 
   /** Up to a blank, where no token crosses. */
   function settle(): void {
     const blank = tail.lastIndexOf(' ', tail.length - 2)
     const end = blank > tailChars / 2 ? blank : tail.length - 1
-    counted += countTokens(tail.slice(0, end))
+    counted += exact < exactChars ? countTokens(tail.slice(0, end)) : (counted / exact) * end
+    if (exact < exactChars) exact += end
     tail = tail.slice(end)
   }
 
-  const count = (): number => counted + (tail === '' ? 0 : countTokens(tail))
+  const count = (): number => Math.ceil(counted) + (tail === '' ? 0 : countTokens(tail))
 
   return {
     add(text: string): void {

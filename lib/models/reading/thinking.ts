@@ -20,8 +20,8 @@ export type Divided = { said: string; thought: string; unsays: boolean }
 export type ThinkingFilter = {
   push(piece: string): Divided
   end(): Divided
-  /** whether a thought ended that nothing had begun */
-  hasUnopened(): boolean
+  /** whether a thought ended that nothing had begun; `undefined` when there was no text */
+  hasUnopened(): boolean | undefined
 }
 
 /**
@@ -40,9 +40,10 @@ export function createThinkingFilter({ isJson = false, isUnopened = false } = {}
   /** the last character that was said */
   let before = ''
   const code = createFences()
-  let hasUnopened = false
-  /** up to where a text that is held was searched */
-  let searched = 0
+  let hasUnopened: boolean | undefined
+  /** what waits for the end of a thought, and the last characters of it */
+  const held: string[] = []
+  let last = ''
   let out: Divided = { said: '', thought: '', unsays: false }
 
   function run(isLast: boolean): Divided {
@@ -56,7 +57,7 @@ export function createThinkingFilter({ isJson = false, isUnopened = false } = {}
     if (mode === 'start') return start(isLast)
     if (mode === 'said') return say(isLast)
     if (mode === 'plain') return tell(text.length)
-    return mode === 'thought' ? think(isLast) : hold(isLast)
+    return mode === 'thought' ? think(isLast) : hold()
   }
 
   function start(isLast: boolean): boolean {
@@ -124,17 +125,20 @@ export function createThinkingFilter({ isJson = false, isUnopened = false } = {}
   }
 
   /** Everything waits for the end of a thought that was not begun. */
-  function hold(isLast: boolean): boolean {
-    const from = Math.max(0, searched - closing.length)
-    const at = endOf(text.slice(from))
-    searched = text.length
+  function hold(): boolean {
+    const seen = last + text
+    const at = endOf(seen)
     if (at < 0) {
-      if (isLast) mode = 'start'
-      return isLast
+      last = seen.slice(1 - closing.length)
+      held.push(text)
+      text = ''
+      return false
     }
-    out.thought += text.slice(0, from + at)
+    const end = seen.length - at
+    text = held.splice(0).join('') + text
+    out.thought += text.slice(0, text.length - end)
     hasUnopened = true
-    leave(from + at + closing.length)
+    leave(text.length - end + closing.length)
     return true
   }
 
@@ -160,10 +164,17 @@ export function createThinkingFilter({ isJson = false, isUnopened = false } = {}
 
   return {
     push(piece) {
+      hasUnopened ??= false
       text += piece
       return run(false)
     },
-    end: () => run(true),
+    end() {
+      if (mode === 'unopened') {
+        mode = 'start'
+        text = held.splice(0).join('') + text
+      }
+      return run(true)
+    },
     hasUnopened: () => hasUnopened
   }
 }

@@ -1,7 +1,10 @@
 import test from 'ava'
 import OpenAI from 'openai'
 import { JobError } from '../../../../lib/jobs/job-error.ts'
+import { seededRandom } from '../../../../lib/models/offline/faults.ts'
 import { maxHeldBytes, wireBytesFor } from '../../../../lib/models/reading/limits.ts'
+import { createTokenMeter } from '../../../../lib/models/reading/meter.ts'
+import { countTokens } from '../../../../lib/models/tokens.ts'
 import { bytesOf, delta, events, read } from './shapes.ts'
 
 const finish = (finish_reason: string) => ({ choices: [{ delta: {}, finish_reason }] })
@@ -179,6 +182,26 @@ test('usage that was told on the way is not what the answer took', async (t) => 
   t.is(whole.reading.told().completionTokens, 7)
   const late = await read(events({ ...finish('stop'), ...soFar(2) }, delta('and more'), '[DONE]'))
   t.false(late.reading.isToldInFull())
+})
+
+test('tokens are counted while they come as they are counted at once', (t) => {
+  const random = seededRandom(5)
+  for (const text of [
+    'word and another '.repeat(2_000),
+    'x'.repeat(9_000),
+    'naïve 😀 ça '.repeat(900),
+    '{"a": [1, 2]}\n'.repeat(1_500)
+  ]) {
+    const meter = createTokenMeter()
+    for (let from = 0, length = 0; from < text.length; from += length) {
+      length = 1 + Math.floor(random() * 30)
+      meter.add(text.slice(from, from + length))
+    }
+    const [counted, exact] = [meter.count(), countTokens(text)]
+    t.true(Math.abs(counted - exact) <= 4 + exact * 0.01, `${counted} ${exact}`)
+    t.true(meter.exceeds(exact - 20))
+    t.false(meter.exceeds(exact + 20))
+  }
 })
 
 test('finish reasons of others are understood', async (t) => {
