@@ -10,22 +10,25 @@ type Facts = {
   production: boolean
   logFolder: string | undefined
   registration: RegistrationMode
-  /** whether calls of the model cost money */
+  /** whether calls of the model cost money; without that the offline stand-in answers */
   paid: boolean
+  chatModel: string
+  baseUrl: string | undefined
   /** pico-USD that a user without a budget of their own may spend in a UTC day */
   defaultDailyPico: PicoUsd | null
 }
 
 /** What the launcher ends with: where it runs, the administrator's key, and three lines to paste. */
 export function banner({ url, admin, keyFile, production, logFolder, ...rest }: Facts): string {
-  const { registration, paid, defaultDailyPico } = rest
+  const { registration, paid, defaultDailyPico, chatModel, baseUrl } = rest
   const key = production ? `$(cat ${quoteIfNeeded(keyFile)})` : admin.apiKey
   const bearer = `-H "Authorization: Bearer ${key}"`
-  const chat = `-H 'Content-Type: application/json' -H 'Prefer: wait=30' -d '{"message":"How do I begin with recursion?"}'`
+  const chat = `-H 'Content-Type: application/json' -H 'Prefer: wait=30' -d '{"message":"How does a recursive function end?"}'`
   const facts: [string, string | undefined][] = [
     ['Running at', url],
     ['Documentation', `${url}/docs`],
     ['Queues', `${url}/admin/queues`],
+    ['Model', paid ? `${chatModel}${baseUrl ? ` at ${hostOf(baseUrl)}` : ''}` : standIn(chatModel)],
     ['Administrator', admin.email],
     ['Password', production ? undefined : admin.password && `${admin.password} (shown this once)`],
     ['API key', production ? `in ${keyFile}` : admin.apiKey],
@@ -37,13 +40,20 @@ export function banner({ url, admin, keyFile, production, logFolder, ...rest }: 
     '',
     ...facts.flatMap(([name, value]) => (value ? [`${name.padEnd(15)}${value}`] : [])),
     '',
-    'Try it (Ctrl-C here stops everything):',
+    'Try it in another terminal, in this folder (Ctrl-C here stops everything):',
+    '  npm run demo    # two small courses to ask about, and one of each action',
     `  curl ${url}/health`,
     `  curl ${bearer} ${chat} ${url}/api/v1/chat`,
     `  curl ${bearer} ${url}/api/v1/jobs`,
     ''
   ].join('\n')
 }
+
+const standIn = (model: string) =>
+  `${model}, a stand-in that only quotes what it finds; OPENAI_API_KEY in .env puts a real one behind it`
+
+/** Without credentials, which an address may hold. */
+const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : url)
 
 const whoMayRegister = {
   open: 'open to everybody who can reach it (REGISTRATION)',

@@ -130,6 +130,8 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
       logFolder: verbose ? undefined : logFolder,
       registration: config.registration,
       paid: !config.openai.offline,
+      chatModel: config.chatModel,
+      baseUrl: config.openai.baseUrl,
       defaultDailyPico: config.defaultDailyPico
     })
   )

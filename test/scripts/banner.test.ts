@@ -9,6 +9,8 @@ const facts = {
   logFolder: '/data/logs',
   registration: 'open' as const,
   paid: false,
+  chatModel: 'offline-chat-mini',
+  baseUrl: undefined,
   defaultDailyPico: null
 }
 
@@ -24,6 +26,13 @@ test('in production neither key nor password is shown, and the lines read the ke
   const text = banner({ ...facts, production: true })
   t.notRegex(text, /gk_secret|pass-word/)
   t.is(text.split(`Bearer $(cat '/data/my goals/admin.key')`).length, 3)
+})
+
+test('the banner says which model answers, and how to put a real one in the place of the stand-in', (t) => {
+  t.regex(banner(facts), /^Model +offline-chat-mini, a stand-in .*OPENAI_API_KEY/m)
+  const own = banner({ ...facts, paid: true, chatModel: 'm', baseUrl: 'https://user:pass@models.example/v1' })
+  t.regex(own, /^Model +m at models\.example$/m)
+  t.notRegex(own, /stand-in|pass@/)
 })
 
 test('who may register is said when it is not everybody, or when it costs money, and then what each may spend', (t) => {

@@ -58,6 +58,7 @@ import * as texts from '../../lib/schemas/text.ts'
 import { registrationSchema } from '../../lib/schemas/user.ts'
 import { webhookCreateSchema } from '../../lib/schemas/webhook.ts'
 import type { Source } from '../../lib/store/sources.ts'
+import * as greeting from '../../lib/text/greeting.ts'
 import * as matchTitle from '../../lib/text/match-title.ts'
 import * as namedIn from '../../lib/text/named-in.ts'
 import * as plainLetters from '../../lib/text/plain-letters.ts'
@@ -309,6 +310,7 @@ export const rooms: Record<string, Room> = {
       ['', 'if x:\n']
     ]
   },
+  'lib/text/greeting.ts': { exports: greeting, walkers: { ...greeting } },
   'lib/text/plain-letters.ts': { exports: plainLetters, walkers: { ...plainLetters } },
   'lib/text/match-title.ts': {
     exports: matchTitle,
@@ -449,8 +451,7 @@ export const rooms: Record<string, Room> = {
       chooseRoute: (text) => route.chooseRoute(['tutor', 'planner'], talk({ user: text })),
       intentOf: (text) => route.intentOf(text, true),
       asksFor: (text) => (['plan', 'review', 'tutor'] as const).map((intent) => route.asksFor(intent, text)),
-      asksForHelp: route.asksForHelp,
-      isGreeting: route.isGreeting
+      asksForHelp: route.asksForHelp
     }
   },
   'lib/models/offline/extract.ts': {

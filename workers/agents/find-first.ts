@@ -28,6 +28,11 @@ const mostCourses = 2
 /** What a course says about a question counts twice as much as what is said elsewhere. */
 const courseShare = 2
 const contextTokens = 3_000
+/**
+ * A passage that is neither near a question nor has a quarter of its words, by weight, is about something else and is
+ * not given to a model. Low, because models differ in the cosines of what does not belong together.
+ */
+const leastRelevance = { nearness: 0.15, coverage: 0.25 }
 
 /**
  * What the request refers to, whole, and then the best of what is found among the user's own, in the courses it is
@@ -74,7 +79,11 @@ export function createFindFirst({ person, input, rag, scopes, records, beginning
     const lists: { found: Passage[]; share: number }[] = []
     for (const where of wanted) {
       const scope = await scopes.forRun(person, where)
-      const { hits } = await rag.search_knowledge_base(scope, { query, limit: mostSearched, ...where }, call)
+      const { hits } = await rag.search_knowledge_base(
+        scope,
+        { query, limit: mostSearched, ...where },
+        { ...call, least: leastRelevance }
+      )
       lists.push({ found: hits.map(toPassage), share: where.scope === 'course' ? courseShare : 1 })
     }
     return inTurn(lists)

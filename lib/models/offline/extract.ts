@@ -1,13 +1,29 @@
 import { likeness, type Sketch, sketch } from './sketch.ts'
 import type { Passage } from './passages.ts'
+import { wordsOf } from './features.ts'
 import { cited, sentencesOf, speaksToModel } from './sentences.ts'
+import { stem } from './stem.ts'
+import { isFunctionWord, wordWeight } from './words.ts'
 
 const MAX_SENTENCES = 400
 const MAX_QUOTED = 4
 /** Below this likeness of question and sentence nothing is quoted. */
 const LEAST = 0.1
-/** Sentences that share less of the question's words, by weight, are about something else. */
-const LEAST_COVERED = 0.3
+/** Sentences that share less of what the question is about, by the weight of its words, are about something else. */
+const LEAST_COVERED = 0.4
+/** The same for a question of so few words that one more or less makes another question of it. */
+const LEAST_COVERED_SHORT = { words: 3, share: 0.55 }
+/** Words of asking, in English and Spanish, which every text may have. */
+const ASKING = new Set(
+  (
+    'tell give show find know want need explain mean means help like going go time please say says write make does get ' +
+    'work works see thing things use used way question answer ' +
+    'que es la el los las un una de del en y o por para con se como cual cuales cuando donde quien son sobre lo al su mi ' +
+    'explica explicame dime hay hace hacer puedo quiero'
+  )
+    .split(' ')
+    .map(stem)
+)
 /** Sentences of a word or two, and list items that are none, say little by themselves. */
 const SLIGHT = -0.06
 const isSlight = (text: string, { features }: Sketch) => features.size < 8 || !/[.!?]$/.test(text)
@@ -22,20 +38,26 @@ type Candidate = { n: number; order: number; text: string; sketch: Sketch; title
 export function quoteAnswer(question: string, passages: readonly Passage[]): string | undefined {
   const asked = sketch(question)
   const chosen = choose(rate(asked, passages))
-  if (chosen.length === 0 || covered(asked, chosen) < LEAST_COVERED) return undefined
+  if (chosen.length === 0 || !isAbout(question, chosen)) return undefined
   return chosen.map(({ text, n }) => cited(text, n)).join(' ')
 }
 
-/** The share of the question's words, by weight, that the chosen sentences or the titles above them have. */
-function covered(asked: Sketch, chosen: readonly Candidate[]): number {
-  let all = 0
-  let met = 0
-  for (const [name, weight] of asked.features) {
-    if (!name.startsWith('w')) continue
-    all += weight
-    if (chosen.some(({ sketch: own, title }) => own.features.has(name) || title.features.has(name))) met += weight
+/**
+ * Whether the chosen sentences, or the titles above them, have the words that the question is about: enough of them by
+ * weight.
+ */
+function isAbout(question: string, chosen: readonly Candidate[]): boolean {
+  const weights = new Map<string, number>()
+  for (const { surface, stem: word, whole } of wordsOf(question)) {
+    if (!whole && !isFunctionWord(surface) && !ASKING.has(word)) weights.set(word, wordWeight(surface))
   }
-  return all === 0 ? 0 : met / all
+  const isMet = (word: string) =>
+    chosen.some(({ sketch: own, title }) => own.features.has(`w${word}`) || title.features.has(`w${word}`))
+  const all = [...weights.values()].reduce((sum, weight) => sum + weight, 0)
+  const met = [...weights].filter(([word]) => isMet(word))
+  const share = all === 0 ? 0 : met.reduce((sum, [, weight]) => sum + weight, 0) / all
+  const least = weights.size <= LEAST_COVERED_SHORT.words ? LEAST_COVERED_SHORT.share : LEAST_COVERED
+  return share >= least
 }
 
 function rate(asked: Sketch, passages: readonly Passage[]): Candidate[] {

@@ -1,3 +1,4 @@
+import { isGreeting } from '../../text/greeting.ts'
 import { isObject } from './check.ts'
 import { type Conversation, isSystem, type ToolUse } from './conversation.ts'
 import { quoteAnswer, summarize } from './extract.ts'
@@ -5,7 +6,7 @@ import { type Passage, parseJson, withoutPassages } from './passages.ts'
 import { planTasks } from './plan.ts'
 import { cited, sentencesOf } from './sentences.ts'
 import { type Review, reviewMessage } from './review.ts'
-import { asksFor, asksForHelp, intentOf, isGreeting } from './route.ts'
+import { asksFor, asksForHelp, intentOf } from './route.ts'
 import { tidyTitle } from './titles.ts'
 import { isSpanish } from './words.ts'
 
@@ -16,6 +17,7 @@ import { isSpanish } from './words.ts'
 export function plainAnswer(conversation: Conversation): string {
   if (asksForSummary(conversation)) return summaryOf(conversation)
   const { asked, used, passages } = conversation
+  if (isGreeting(asked)) return greetingIn(isSpanish(asked) || /^\W*(?:hola|buen[ao]s|gracias|adi[oó]s)/i.test(asked))
   const code = wantsReview(conversation) ? codeToReview(conversation) : undefined
   if (code) return reviewInWords(reviewMessage(code.text), code.n)
   // What results in the message say was changed, the one who sends them tells; a question besides is answered.
@@ -173,12 +175,20 @@ function messageOf(error: unknown): string {
 }
 
 function nothingToQuote({ asked, passages }: Conversation): string {
-  if (isGreeting(asked)) return 'Hello! This is the offline model: ask about your material, and it quotes what fits.'
+  const spanish = isSpanish(asked)
   const restated = tidyTitle(asked) || 'nothing in words'
   if (passages.length > 0) {
-    const titles = titlesOf(passages)
-    const nearest = titles && ` The nearest are ${titles}.`
-    return `The passages at hand have no sentence that answers this.${nearest} You asked: “${restated}”.`
+    return spanish
+      ? `No encontré nada en el material que responda a “${restated}”.`
+      : `I found nothing in the material: the passages at hand have no sentence that answers this. You asked: “${restated}”.`
   }
-  return `This is the offline model: it quotes from passages it is given, and here it was given none. You asked: “${restated}”.`
+  return spanish
+    ? `No encontré nada en tu material sobre “${restated}”. Contesta el modelo sin conexión (offline model), que solo cita lo que hay en cursos, páginas y tareas. \`npm run demo\` carga dos cursos pequeños para probarlo.`
+    : `I found nothing in your material on “${restated}”. This is the offline model, which only quotes what courses, pages and tasks say. \`npm run demo\` loads two small courses to try it on.`
 }
+
+/** What it can do, for somebody who has just come. */
+const greetingIn = (spanish: boolean): string =>
+  spanish
+    ? '¡Hola! Contesta el modelo sin conexión (offline model), que suple a uno de verdad. Puedo responder preguntas con citas de tus cursos y páginas, hacer un plan y guardarlo como objetivo con tareas si lo permites, marcar tareas como hechas, y revisar código.'
+    : 'Hello! This is the offline model, which stands in for a real one. I can answer questions with citations from your courses and pages, make a plan and save it as a goal with tasks when you allow it, mark tasks as done, and review code.'

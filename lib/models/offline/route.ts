@@ -74,9 +74,6 @@ const ASKING_WORDS = new Set([
   ...words('task exercise problem give need get know idea please don doesn isn bit little some next step')
 ])
 
-export const isGreeting = (asked: string): boolean =>
-  /^\s*(?:hi|hello|hey|thanks|thank you|ok|okay|good (?:morning|evening|afternoon)|bye)\b[\s!.,]*$/i.test(asked)
-
 const isIntentName = (choice: string) => Object.values(NAMES).some((pattern) => pattern.test(choice))
 
 function words(list: string): string[] {

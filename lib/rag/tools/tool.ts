@@ -11,7 +11,12 @@ export type ToolCall = {
   signal: AbortSignal
   /** name of the model call within its job, when one is needed; `query` unless told */
   step?: string
+  /** what a hit has to have of the question to be given at all; any hit, when it is not said */
+  least?: Relevance
 }
+
+/** Nearness is the cosine of question and passage, coverage the share of the question's words by weight: one is enough. */
+export type Relevance = { nearness: number; coverage: number }
 
 /** One signature for all five, for the search route and the agents alike. */
 export type RagTool<N extends RagToolName> = (

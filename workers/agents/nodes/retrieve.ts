@@ -2,6 +2,7 @@ import { AppError } from '../../../lib/errors.ts'
 import { JobError } from '../../../lib/jobs/job-error.ts'
 import type { ChatMessage } from '../../../lib/models/client.ts'
 import type { AgentName } from '../../../lib/schemas/chat.ts'
+import { isGreeting } from '../../../lib/text/greeting.ts'
 import { asData } from '../as-data.ts'
 import { addHits, type Found } from '../hits.ts'
 import { historyMessages, splitHistory, summaryRequest, summaryTokens } from '../memory.ts'
@@ -22,7 +23,9 @@ export function retrieveNode(run: Run): Node {
     const { summary, history } = await remember(run, state)
     const query = queryFor(input.message, memory?.messages ?? [])
     const agent = state.plan?.agent ?? 'tutor'
-    const first = (await purse.searchLimit(state, query)) ?? (await found(agent, query))
+    const first = isGreeting(input.message)
+      ? []
+      : ((await purse.searchLimit(state, query)) ?? (await found(agent, query)))
     const limit = typeof first === 'string' ? first : undefined
     const { hits } = addHits([], typeof first === 'string' ? [] : first)
     const known = summary?.text ?? memory?.summary

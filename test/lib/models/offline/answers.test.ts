@@ -116,10 +116,7 @@ test('whoever is stuck is told what the task asks for and which pages are near i
     await ask(t, [system(text), user('Help, which variables do functions see?')]),
     'Functions see the variables around them [3].'
   )
-  t.is(
-    await ask(t, [system(text), user('Hello!')]),
-    'Hello! This is the offline model: ask about your material, and it quotes what fits.'
-  )
+  t.is(await ask(t, [system(text), user('Hello!')]), await ask(t, [user('hi there')]))
 })
 
 test('sentences that speak to the model are not quoted, and images and links are left out', async (t) => {
