@@ -20,6 +20,7 @@ const reserveOf = (places: number): number => Math.ceil(places / 4)
 export function watchNewcomers({
   queues,
   placesOf,
+  placesNow,
   seatsOf,
   openPool,
   report,
@@ -28,6 +29,8 @@ export function watchNewcomers({
   queues: Pick<Queues, 'line'>
   /** places of this process for each action it works on */
   placesOf: ReadonlyMap<AiAction, number>
+  /** those that it takes jobs for at the moment: fewer while the process is busy */
+  placesNow: (action: AiAction) => number
   seatsOf: (action: AiAction) => Seats
   /** opens a pool that puts back the jobs of those who have a place */
   openPool: (action: AiAction, places: number) => Pool
@@ -50,7 +53,7 @@ export function watchNewcomers({
     added.closeOpen()
     for (const [action, places] of placesOf) {
       const free = reserveOf(places) - added.count(action)
-      if (!isStuck(action, places) || free < 1) continue
+      if (!isStuck(action, placesNow(action)) || free < 1) continue
       const newcomers = (await queues.line(action).nextOwners()).filter((owner) => seatsOf(action).of(owner) === 0)
       const wanted = Math.min(newcomers.length, free)
       if (wanted < 1 || signal.aborted) continue

@@ -17,7 +17,16 @@ const stalledCheckMs = 500
 /** Crashes are counted and capped in the row; BullMQ's own cap must not come first. */
 const maxStalledCount = 1_000
 
-export type Pool = { action: AiAction; close(): Promise<void>; pause(): Promise<void> }
+export type Pool = {
+  action: AiAction
+  /** jobs at once, now */
+  places(): number
+  /** From now on so many jobs at once; what runs goes on. */
+  resize(places: number): void
+  /** Takes no further jobs; does not wait for those that run. */
+  pause(): Promise<void>
+  close(): Promise<void>
+}
 
 /** Jobs that a pool for newcomers puts back before it takes no more: the front of the line has one of each who waits. */
 const putBackAtMost = 50
@@ -86,7 +95,10 @@ export function createPool({
   })
   return {
     action,
-    /** Takes no further jobs; does not wait for those that run. */
+    places: () => worker.concurrency,
+    resize(places) {
+      worker.concurrency = places
+    },
     pause: () => worker.pause(true),
     close: () => worker.close()
   }

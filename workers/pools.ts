@@ -5,6 +5,7 @@ import type { Queues } from '../lib/queues/queues.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
 import type { OwnerScope } from '../lib/sharing/owner-scope.ts'
 import type { JobStore } from '../lib/store/jobs.ts'
+import { watchLoad } from './load.ts'
 import { watchNewcomers } from './newcomers.ts'
 import { createPool, type Pool } from './pool.ts'
 import type { RunJob } from './run-job.ts'
@@ -57,6 +58,7 @@ export function createPools({
       log
     })
   const pools = [...placesOf].map(([action, places]) => open(action, places, false))
+  const placesNow = (action: AiAction) => pools.find((pool) => pool.action === action)?.places() ?? 0
   const takeover = watchDeadWorkers({
     store,
     queues,
@@ -68,11 +70,13 @@ export function createPools({
   const newcomers = watchNewcomers({
     queues,
     placesOf,
+    placesNow,
     seatsOf,
     openPool: (action, places) => open(action, places, true),
     report,
     log
   })
+  const easing = watchLoad({ pools, placesOf, seatsOf, report, log })
   return {
     /** Takes no further jobs; does not wait for those that run. */
     async pause() {
@@ -80,7 +84,7 @@ export function createPools({
     },
     /** Resolves when everything that runs has ended. */
     async close() {
-      await Promise.all([...pools.map((pool) => pool.close()), takeover.stop(), newcomers.stop()])
+      await Promise.all([...pools.map((pool) => pool.close()), takeover.stop(), newcomers.stop(), easing.stop()])
     }
   }
 }

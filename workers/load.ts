@@ -1,0 +1,83 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { ReportWork } from '../lib/background/work-reports.ts'
+import type { Logger } from '../lib/logger.ts'
+import type { AiAction } from '../lib/schemas/actions.ts'
+import type { Pool } from './pool.ts'
+import { type Repeated, repeat } from './repeat.ts'
+import type { Seats } from './seats.ts'
+
+const everyMs = 500
+/** The event loop is sampled so often. */
+const resolutionMs = 10
+/** A turn of the event loop that comes so late, half of the time, is felt by every statement of every job. */
+const lateMs = 20
+/** Below this there is room again. */
+const earlyMs = 8
+
+/** No pool gets smaller than this: one job may be long. */
+const fewest = (places: number): number => Math.min(places, Math.max(2, Math.ceil(places / 8)))
+
+type Eased = Pick<Pool, 'action' | 'places' | 'resize'>
+
+/**
+ * One look at a process: fewer jobs at once where one person has most of them while the event loop is late, one more
+ * everywhere while it is not (additive increase, multiplicative decrease; D.-M. Chiu, R. Jain, 1989). What waits for a
+ * provider costs the loop nothing, so it is work that makes pools smaller: a processor does not do more of it when
+ * sixteen jobs share it than when four do, and everybody's single job comes between those.
+ * @param delayMs how late a turn of the event loop came, in the middle
+ */
+export function ease({
+  pools,
+  placesOf,
+  seatsOf,
+  delayMs
+}: {
+  pools: readonly Eased[]
+  placesOf: ReadonlyMap<AiAction, number>
+  seatsOf: (action: AiAction) => Pick<Seats, 'counts'>
+  delayMs: number
+}): void {
+  const most = (pool: Eased) => placesOf.get(pool.action) ?? pool.places()
+  if (delayMs < earlyMs) {
+    for (const pool of pools) if (pool.places() < most(pool)) pool.resize(pool.places() + 1)
+  }
+  if (delayMs <= lateMs) return
+  const [crowded] = pools
+    .map((pool) => ({ pool, mostOfOne: seatsOf(pool.action).counts().mostOfOne }))
+    .filter(({ pool, mostOfOne }) => mostOfOne > 1 && pool.places() > fewest(most(pool)))
+    .toSorted((a, b) => b.mostOfOne - a.mostOfOne)
+  crowded?.pool.resize(Math.max(fewest(most(crowded.pool)), crowded.pool.places() >> 1))
+}
+
+/** Eases a process twice a second. */
+export function watchLoad({
+  report,
+  log,
+  ...process
+}: {
+  pools: readonly Eased[]
+  /** places of this process for each action it works on, when it is not busy */
+  placesOf: ReadonlyMap<AiAction, number>
+  seatsOf: (action: AiAction) => Seats
+  report?: ReportWork | undefined
+  log: Logger
+}): Repeated {
+  const delays = monitorEventLoopDelay({ resolution: resolutionMs })
+  delays.enable()
+  const easing = repeat({
+    name: 'load',
+    everyMs,
+    async work() {
+      ease({ ...process, delayMs: delays.percentile(50) / 1e6 - resolutionMs })
+      delays.reset()
+    },
+    report,
+    log
+  })
+  return {
+    async stop() {
+      delays.disable()
+      await easing.stop()
+    }
+  }
+}
