@@ -15,13 +15,17 @@ export function createTokenMeter() {
   let bytes = 0
   let nextLook = 0
   let exact = 0
+  let tokensOfChar = 0
 
   /** Up to a blank, where no token crosses. */
   function settle(): void {
     const blank = tail.lastIndexOf(' ', tail.length - 2)
     const end = blank > tailChars / 2 ? blank : tail.length - 1
-    counted += exact < exactChars ? countTokens(tail.slice(0, end)) : (counted / exact) * end
-    if (exact < exactChars) exact += end
+    if (exact < exactChars) {
+      counted += countTokens(tail.slice(0, end))
+      exact += end
+      tokensOfChar = counted / exact
+    } else counted += tokensOfChar * end
     tail = tail.slice(end)
   }
 
