@@ -112,7 +112,7 @@ function withoutQuotes(text: string): string {
 const exactly = (text: string): string => text.toLowerCase().replace(/["“”„«»`]/g, '')
 
 /** "the task called Leap" → "Leap" */
-function withoutLead(text: string): string {
+export function withoutLead(text: string): string {
   const parts = text.split(' ')
   let from = 0
   while (from < parts.length - 1 && namesNothing(parts[from] as string)) from += 1

@@ -317,6 +317,7 @@ export const rooms: Record<string, Room> = {
     walkers: {
       wordTitles: (text) => matchTitle.wordTitles([{ title: text }]),
       namesNothing: matchTitle.namesNothing,
+      withoutLead: matchTitle.withoutLead,
       matchTitle: (text) => matchTitle.matchTitle(text, matchTitle.wordTitles([{ title: text.slice(1) }])),
       wordsOf: (text) => matchTitle.wordsOf(text),
       tellingWords: (text) => matchTitle.tellingWords(wordsIn(text))

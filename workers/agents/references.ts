@@ -1,5 +1,5 @@
 import type { Access } from '../../lib/records/access.ts'
-import { matchTitle, namesNothing, tellingWords, wordsOf, wordTitles } from '../../lib/text/match-title.ts'
+import { matchTitle, namesNothing, tellingWords, withoutLead, wordsOf, wordTitles } from '../../lib/text/match-title.ts'
 import {
   fullerName,
   isMentioned,
@@ -81,7 +81,7 @@ export function createReferences({
       const goal = alike && type === 'task' ? await names.goalTitle(goalId) : undefined
       candidates.push(`“${shown(title)}”${goal === undefined ? '' : ` (“${shown(goal)}”)`}`)
     }
-    const why = { kind, type, said: shown(said ?? ''), candidates }
+    const why = { kind, type, said: shown(withoutLead(said ?? '')), candidates }
     return { ok: false, message: reasonOf(why), unclear: why }
   }
 

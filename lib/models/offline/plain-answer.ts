@@ -183,8 +183,8 @@ function nothingToQuote({ asked, passages }: Conversation): string {
       : `I found nothing in the material: the passages at hand have no sentence that answers this. You asked: “${restated}”.`
   }
   return spanish
-    ? `No encontré nada en tu material sobre “${restated}”. Contesta el modelo sin conexión (offline model), que solo cita lo que hay en cursos, páginas y tareas. \`npm run demo\` carga dos cursos pequeños para probarlo.`
-    : `I found nothing in your material on “${restated}”. This is the offline model, which only quotes what courses, pages and tasks say. \`npm run demo\` loads two small courses to try it on.`
+    ? `No encontré nada en tu material sobre “${restated}”. Contesta el modelo sin conexión (offline model), que solo cita lo que hay en cursos, páginas y tareas. \`npm run demo\` carga dos cursos pequeños cuando todavía no hay ninguno.`
+    : `I found nothing in your material on “${restated}”. This is the offline model, which only quotes what courses, pages and tasks say. \`npm run demo\` loads two small courses when there are none yet.`
 }
 
 /** What it can do, for somebody who has just come. */
