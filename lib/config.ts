@@ -4,7 +4,9 @@ import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { rateLimitsSchema } from './gate/limits.ts'
 import { type AiAction, aiActions } from './schemas/actions.ts'
+import { houseMessage } from './schemas/messages.ts'
 import { thresholdsSchema } from './schemas/suspicious.ts'
+import { didYouMean } from './spelling.ts'
 import { type PicoUsd, parseUsd } from './usage/money.ts'
 
 /**
@@ -63,6 +65,21 @@ const origins = list.pipe(
     z.string().refine((text) => text === '*' || (URL.canParse(text) && new URL(text).origin === text), {
       error: 'must be origins like https://app.example.org, or *'
     })
+  )
+)
+
+/** Names and addresses as they stand in a URL, without anything else of it. */
+const hosts = list.pipe(
+  z.array(
+    z
+      .string()
+      .refine(
+        (text) => isIP(text) > 0 || /^[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*$/i.test(text),
+        {
+          error: ({ input }) =>
+            `"${String(input)}" is not a host like receiver.internal or 10.0.0.7, without scheme, port and path`
+        }
+      )
   )
 )
 
@@ -237,7 +254,7 @@ const variables = {
     'with a paid provider, what a user without a budget of their own may spend in a UTC day; "off": no limit',
     '5.00'
   ],
-  WEBHOOK_ALLOW: [list.optional(), 'hosts a webhook may reach although their address is private', ''],
+  WEBHOOK_ALLOW: [hosts.optional(), 'hosts a webhook may reach although their address is private', ''],
   CORS_ORIGINS: [origins.optional(), 'origins that browsers may call from, separated by commas', 'none'],
   CONNECTIONS_PER_ADDRESS: [
     integer(1, 100_000).default(200),
@@ -288,7 +305,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   const problems: string[] = []
   const values: Record<string, unknown> = {}
   for (const [name, [schema]] of Object.entries(variables)) {
-    const result = schema.safeParse(env[name] === '' ? undefined : env[name])
+    const result = schema.safeParse(env[name] === '' ? undefined : env[name], { error: houseMessage })
     if (result.success) values[name] = result.data
     else problems.push(...result.error.issues.map((issue) => [name, ...keysOf(issue), issue.message].join(' ')))
   }
@@ -353,6 +370,20 @@ function toConfig(v: Variables, offline: boolean) {
     eventRetentionDays: v.EVENT_RETENTION_DAYS,
     auditRetentionDays: v.AUDIT_RETENTION_DAYS
   }
+}
+
+/** Variables of the commands beside the platform, and of what it is built on. */
+const others = /^(?:API_URL|API_KEY|NODE_.*|OTEL_.*|UV_.*|TZ|LANG|LC_.*|PATH|SCARF_ANALYTICS|npm_.*)$/
+
+/** What to say of names in a `.env` file that no part of the platform reads: most are misspelt. One line each. */
+export function unknownVariables(names: readonly string[]): string[] {
+  const known = Object.keys(variables)
+  return names
+    .filter((name) => !known.includes(name) && !others.test(name))
+    .map((name) => {
+      const near = didYouMean(name, known)
+      return `${name} is not a variable of the platform${near ? `: did you mean ${near}?` : ''}`
+    })
 }
 
 /** One line for each variable: name, meaning and default, for `--help`. */

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { loadConfig } from '../lib/config.ts'
@@ -14,6 +13,7 @@ import { createProgressBar, type ProgressBar } from './load/progress-bar.ts'
 import { readFolder } from './load/read-folder.ts'
 import { summaryOf } from './load/summary.ts'
 import { findTarget } from './load/target.ts'
+import { loadEnvFile } from './load-env-file.ts'
 
 /** `npm run demo`: loads the sample courses and shows one of each AI action with its result, tokens and cost. */
 
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
     console.log(usage)
     return
   }
-  if (existsSync('.env')) process.loadEnvFile('.env')
+  loadEnvFile()
   const print = createPrinter(process.stdout)
   const target = await findTarget(process.env, loadConfig({ DATA_DIR: process.env.DATA_DIR }).dataDir)
   const onWait = (reason: string, seconds: number) => print.line(`  ${reason}: going on in ${seconds} s`)

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { loadConfig } from '../lib/config.ts'
 import { createClient } from './load/client.ts'
@@ -8,6 +7,7 @@ import { createProgressBar } from './load/progress-bar.ts'
 import { readFolder } from './load/read-folder.ts'
 import { summaryOf } from './load/summary.ts'
 import { findTarget } from './load/target.ts'
+import { loadEnvFile } from './load-env-file.ts'
 
 /** `npm run load -- <folder>`: brings a folder of courses in through the REST API. */
 
@@ -35,7 +35,7 @@ async function main(): Promise<number> {
   }
   const [path] = positionals
   if (path === undefined || positionals.length > 1) throw new PlainError(`Name one folder.\n\n${usage}`)
-  if (existsSync('.env')) process.loadEnvFile('.env')
+  loadEnvFile()
   const folder = await readFolder(path)
   const target = await findTarget(process.env, loadConfig({ DATA_DIR: process.env.DATA_DIR }).dataDir)
   const bar = createProgressBar(process.stdout, countRecords(folder))

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
 import { ConfigError, loadConfig } from '../lib/config.ts'
@@ -14,6 +13,8 @@ import { createSourceStore } from '../lib/store/sources.ts'
 import { createUsageTracker } from '../lib/usage/tracker.ts'
 import { createHeartbeat } from '../workers/heartbeat.ts'
 import { createProgressBar } from './load/progress-bar.ts'
+import { localServices } from './local-services.ts'
+import { loadEnvFile } from './load-env-file.ts'
 
 /** `npm run reembed -- --model X`: gives every record vectors of another model while searches go on with the old one. */
 
@@ -23,8 +24,8 @@ Gives every record vectors of another embedding model of 1536 dimensions. Search
 never mix the two. Stop it whenever you like: it goes on where it was. When it is done, start the platform with
 EMBEDDING_MODEL=<name>, and then delete the old vectors with --prune.
 
-Variables: those of npm start; DATABASE_URL and REDIS_URL are required (DATA_DIR/services.json has those of a running
-npm start).
+Variables: those of npm start. Without DATABASE_URL and REDIS_URL it uses the services of the npm start that runs here.
+The model needs a price (POST /admin/prices), and the provider has to serve it: both are looked at before anything else.
 `
 
 function readArguments(): { model: string; prune: boolean } | undefined {
@@ -44,10 +45,16 @@ async function main(): Promise<number> {
     console.log(usage)
     return 1
   }
-  if (existsSync('.env')) process.loadEnvFile('.env')
-  const config = loadConfig({ ...process.env, EMBEDDING_MODEL: wanted.model })
+  loadEnvFile()
+  const given = { ...process.env, EMBEDDING_MODEL: wanted.model }
+  const { dataDir } = loadConfig(given)
+  const config = loadConfig({ ...(await localServices(dataDir)), ...given })
   const missing = [...(config.databaseUrl ? [] : ['DATABASE_URL']), ...(config.redisUrl ? [] : ['REDIS_URL'])]
-  if (missing.length > 0) throw new ConfigError(missing.map((name) => `${name} is required`))
+  if (missing.length > 0) {
+    throw new ConfigError(
+      missing.map((name) => `${name} is not set, and no npm start runs here (${dataDir} has no services.json)`)
+    )
+  }
 
   const log = createLogger({ level: 'warn', name: 'reembed' })
   const complete = { ...config, jwtSecret: config.jwtSecret ?? '-'.repeat(32) } as ProcessConfig
@@ -59,6 +66,14 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   try {
     const { knex, redis, prefix, transaction, ledger, budgets, jobStore, lifecycle, workerStore } = context
+    if (!wanted.prune && !(await ledger.priceOf(wanted.model))) {
+      const priced = new Set((await context.admin.prices.list({ limit: 100 })).map(({ model }) => model))
+      const known = [...priced].filter((model) => /embed/i.test(model)).toSorted()
+      throw new Error(
+        `${wanted.model} has no price, so nothing was begun. Embedding models with a price: ${known.join(', ')}.\n` +
+          'Another gets its price with POST /api/v1/admin/prices.'
+      )
+    }
     const tracker = createUsageTracker()
     const guard = createProviderGuard({ redis, prefix, limits: config.providerLimits, log })
     const models = await openModels({ config, tracker, ledger, budgets, guard, redis, prefix, log })
@@ -71,7 +86,7 @@ async function main(): Promise<number> {
       embeddings: createEmbeddingStore(knex),
       chunker,
       models,
-      runHere: createRunHere({ store: jobStore, transaction, lifecycle, tracker, worker })
+      runHere: createRunHere({ store: jobStore, transaction, lifecycle, tracker, worker, command: 'npm run reembed' })
     })
     const total = await reembed.left()
     return wanted.prune ? await prune(reembed, stop.signal) : await embed(reembed, total, wanted.model, stop.signal)

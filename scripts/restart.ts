@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,6 +7,7 @@ import { isAlive, readLiving } from './services/process-identity.ts'
 import { startError } from './services/start-error.ts'
 import { explain } from './start/report.ts'
 import type { RestartNote } from './start/rolling-restart.ts'
+import { loadEnvFile } from './load-env-file.ts'
 
 /** `npm restart`: a rolling restart of what `npm start` runs. */
 
@@ -26,7 +26,7 @@ async function main(): Promise<number> {
     console.log(usage)
     return 0
   }
-  if (existsSync('.env')) process.loadEnvFile('.env')
+  loadEnvFile()
   const { dataDir } = loadConfig(process.env)
   const launcher = await readLiving(join(dataDir, 'launcher.json'))
   if (!launcher) throw startError(`Nothing runs with DATA_DIR ${dataDir}. Start it: npm start`)

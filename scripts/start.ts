@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +9,7 @@ import { lockFolder } from './start/folder-lock.ts'
 import { createProgress } from './start/progress.ts'
 import { explain } from './start/report.ts'
 import { untilSignal } from './start/until-signal.ts'
+import { loadEnvFile } from './load-env-file.ts'
 
 /** `npm start`: services, migrations, API and workers under one launcher. */
 
@@ -43,7 +43,7 @@ async function main(): Promise<void> {
     console.log(`${usage}${configHelp()}`)
     return
   }
-  if (existsSync('.env')) process.loadEnvFile('.env')
+  loadEnvFile()
   const env = process.env
   const config = loadConfig(env)
   const startedAt = performance.now()
@@ -72,7 +72,8 @@ async function main(): Promise<void> {
       migrateFile: fileOf('scripts/migrate.ts'),
       jwtSecret: async (c: typeof config) => (await import('../lib/auth/jwt-secret.ts')).jwtSecret(c),
       migrate: async (c: typeof config) => (await import('../lib/store/knex.ts')).migrateLatest(c),
-      prepareAdmin: async (c: typeof config) => (await import('../lib/auth/administrator.ts')).prepareAdmin(c)
+      prepareAdmin: async (c: typeof config, keptKey?: string) =>
+        (await import('../lib/auth/administrator.ts')).prepareAdmin(c, keptKey)
     }
     const { launch } = await import('./start/launcher.ts')
     const verbose = values.verbose === true

@@ -9,6 +9,7 @@ import { chatInputSchema } from '../lib/schemas/chat.ts'
 import { codeValidationInputSchema } from '../lib/schemas/code-validation.ts'
 import { embeddingInputSchema } from '../lib/schemas/embedding.ts'
 import { fieldErrors } from '../lib/schemas/field-errors.ts'
+import { houseMessage } from '../lib/schemas/messages.ts'
 import { ragInputSchema } from '../lib/schemas/rag.ts'
 import { createJobSpending } from '../lib/store/job-spending.ts'
 import { createValidationResults } from '../lib/store/validation-results.ts'
@@ -76,7 +77,7 @@ export function createHandlers({ context, models }: { context: Context; models: 
 function handler<Input>(schema: z.ZodType<Input>, process: Processor<Input>): Handler {
   return {
     parse(input) {
-      const parsed = schema.safeParse(input)
+      const parsed = schema.safeParse(input, { error: houseMessage })
       if (parsed.success) return { ok: true, input: parsed.data }
       const wrong = fieldErrors(parsed.error).map(({ path, message }) => `${path} ${message}`)
       return { ok: false, problem: `the job's input is not valid any more: ${wrong.join('; ')}` }

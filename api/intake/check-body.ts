@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { FieldError } from '../../lib/errors.ts'
 import { fieldErrors } from '../../lib/schemas/field-errors.ts'
+import { houseMessage } from '../../lib/schemas/messages.ts'
 import { findUnstorable } from '../../lib/schemas/text.ts'
 
 /** Every wrong field is named, up to a number that no sensible request reaches. */
@@ -10,7 +11,7 @@ export type Checked = { value: unknown } | { errors: FieldError[] }
 
 /** What a schema makes of a value, or every wrong field. */
 export function checkBySchema(schema: z.ZodType, raw: unknown): Checked {
-  const result = schema.safeParse(raw, { reportInput: false })
+  const result = schema.safeParse(raw, { reportInput: false, error: houseMessage })
   return result.success ? { value: result.data } : { errors: fieldErrors(result.error, maxErrors) }
 }
 

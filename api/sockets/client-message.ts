@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { houseMessage } from '../../lib/schemas/messages.ts'
 import { createJsonBounds } from '../intake/json-bounds.ts'
 
 const messageId = z.union([z.int(), z.string().max(100)])
@@ -37,7 +38,7 @@ export function parseClientMessage(text: string): ParsedMessage {
   } catch {
     return { ok: false, id: undefined, code: 'invalid_json', problem: 'a message is one JSON object' }
   }
-  const parsed = clientMessageSchema.safeParse(value)
+  const parsed = clientMessageSchema.safeParse(value, { error: houseMessage })
   if (parsed.success) return { ok: true, message: parsed.data }
   const id = messageId.safeParse((value as { id?: unknown } | null)?.id)
   const problem = parsed.error.issues

@@ -8,7 +8,7 @@ import { createApiKeyStore } from '../store/api-keys.ts'
 import { createKnex } from '../store/knex.ts'
 import { createTransaction, type Transaction } from '../store/transaction.ts'
 import { createUserStore, type UserRow } from '../store/users-credentials.ts'
-import { newApiKey } from './api-key.ts'
+import { hashApiKey, newApiKey } from './api-key.ts'
 import { createPasswords } from './passwords.ts'
 import { createRevocations } from './revocations.ts'
 import { toUserView } from './user-view.ts'
@@ -24,11 +24,12 @@ export type AdminConfig = Pick<
 const keyName = 'npm start'
 
 /**
- * For the launcher, on a migrated database: sees to the first administrator, revokes the key of the last start
- * and makes a new one. Opens and closes its own connections.
+ * For the launcher, on a migrated database: sees to the first administrator and their key. Opens and closes its own
+ * connections.
+ * @param keptKey the key of the last start, which goes on when it still holds; else that one is revoked and a new one made
  * @throws Error when there is no administrator and `ADMIN_EMAIL` belongs to somebody who is none
  */
-export async function prepareAdmin(config: AdminConfig): Promise<PreparedAdmin> {
+export async function prepareAdmin(config: AdminConfig, keptKey?: string): Promise<PreparedAdmin> {
   const log = createLogger({ level: 'silent', name: 'administrator' })
   const redis = config.redisUrl
     ? createRedis(config.redisUrl, { kind: 'commands', name: 'administrator', log })
@@ -37,6 +38,9 @@ export async function prepareAdmin(config: AdminConfig): Promise<PreparedAdmin> 
     return await withDatabase(config, async (knex, transaction) => {
       const { admin, password } = await ensureAdmin(knex, transaction, config)
       const apiKeys = createApiKeyStore(knex)
+      const said = password === undefined ? {} : { password }
+      const owner = keptKey ? await apiKeys.findOwner({ hash: hashApiKey(keptKey) }) : undefined
+      if (keptKey && owner?.id === admin.id) return { email: admin.email, apiKey: keptKey, ...said }
       const { key, hash, hint } = newApiKey()
       await transaction.transact(async (trx) => {
         const revoked = await apiKeys.revokeNamed(trx, admin.id, keyName)
@@ -45,7 +49,7 @@ export async function prepareAdmin(config: AdminConfig): Promise<PreparedAdmin> 
         const revocations = createRevocations({ redis, prefix: config.redisPrefix, transaction })
         for (const credentialId of revoked) revocations.publishAfter(trx, { userId: admin.id, credentialId })
       })
-      return { email: admin.email, apiKey: key, ...(password === undefined ? {} : { password }) }
+      return { email: admin.email, apiKey: key, ...said }
     })
   } finally {
     await redis?.quit().catch(() => redis.disconnect()) // a Redis that is away has nobody to tell

@@ -70,14 +70,17 @@ export function createJobs({
     async cancel(actor: Actor, id: string): Promise<JobView> {
       const job = await store.find(id, visibleTo(actor))
       if (!job) throw notFound('the job')
-      if (await lifecycle.cancelOpen(id)) await tellCancelled(job.action, id)
+      const isOwn = (await store.ownerOf(id)) === actor.id
+      const why = isOwn ? 'cancelled by its owner' : 'cancelled by an administrator'
+      if (await lifecycle.cancelOpen(id, why)) await tellCancelled(job.action, id)
       return (await store.find(id)) ?? job
     },
 
     /** Cancels whatever a user has open, before the user is deleted. */
     async cancelAllOf(userId: string): Promise<void> {
       for (const { id, action } of await store.openOf(userId)) {
-        if (await lifecycle.cancelOpen(id)) await tellCancelled(action, id)
+        const why = 'cancelled because its user was deleted'
+        if (await lifecycle.cancelOpen(id, why)) await tellCancelled(action, id)
       }
     },
 

@@ -20,6 +20,8 @@ const emptyBudgetDelayMs = 5 * 60_000
  */
 const threadLookMs = 100
 
+const newerJob = 'cancelled by the platform: a newer job for the same record does its work'
+
 export type Start =
   | { kind: 'started'; job: StartedJob }
   /** ended before, or deleted: nothing to do */
@@ -52,10 +54,15 @@ export function createLifecycle({
 }) {
   const { transact } = transaction
 
-  /** Ends an open job as cancelled. @returns false when it had ended before */
-  async function cancelOpen(id: string): Promise<boolean> {
+  /**
+   * Ends an open job as cancelled.
+   * @param why by whom and for what, as its owner reads it
+   * @returns false when it had ended before
+   */
+  async function cancelOpen(id: string, why: string): Promise<boolean> {
+    const error = { code: 'cancelled', message: why, retryable: false }
     return await transact(async (trx) => {
-      if (!(await store.finishOpen(trx, id, { status: 'cancelled' }))) return false
+      if (!(await store.finishOpen(trx, id, { status: 'cancelled', error }))) return false
       await endJob(trx, id, 'cancelled')
       return true
     })
@@ -156,7 +163,7 @@ export function createLifecycle({
         } catch (failure) {
           // A newer job for the same source waits already: it will do what this one should have.
           if (!isUniqueViolation(failure)) throw failure
-          return (await cancelOpen(job.id)) ? 'failed' : 'lost'
+          return (await cancelOpen(job.id, newerJob)) ? 'failed' : 'lost'
         }
       }
       return await transact(async (trx) => {
@@ -174,7 +181,7 @@ export function createLifecycle({
         )
       } catch (failure) {
         if (!isUniqueViolation(failure)) throw failure
-        return await cancelOpen(job.id)
+        return await cancelOpen(job.id, newerJob)
       }
     }
   }

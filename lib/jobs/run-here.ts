@@ -16,19 +16,24 @@ export type RunHere = <T>(
   prepare: () => Promise<(trx: Knex.Transaction) => Promise<T>>
 ) => Promise<T>
 
-/** @param worker the name under which the heartbeat of this process goes */
+/**
+ * @param worker the name under which the heartbeat of this process goes
+ * @param command what the operator called, for the owners of jobs that it could not do
+ */
 export function createRunHere({
   store,
   transaction,
   lifecycle,
   tracker,
-  worker
+  worker,
+  command
 }: {
   store: JobStore
   transaction: Transaction
   lifecycle: ReturnType<typeof createLifecycle>
   tracker: UsageTracker
   worker: string
+  command: string
 }): RunHere {
   return async ({ userId, action, input }, prepare) => {
     const id = newId()
@@ -56,7 +61,8 @@ export function createRunHere({
       return ends[0] as Awaited<ReturnType<typeof effect>>
     } catch (error) {
       // Nobody waits for it, and a failure would be news to the owner of the record.
-      await lifecycle.cancelOpen(id)
+      const why = error instanceof JobError ? error.message : 'an error of the platform'
+      await lifecycle.cancelOpen(id, `cancelled by ${command}: ${why}`)
       throw error
     }
   }

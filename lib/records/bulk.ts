@@ -9,6 +9,7 @@ import {
   clientIdSchema
 } from '../schemas/bulk.ts'
 import { fieldErrors } from '../schemas/field-errors.ts'
+import { houseMessage } from '../schemas/messages.ts'
 import type { ClientIdStore, RecordType } from '../store/client-ids.ts'
 import type { CodeSnapshots } from './code-snapshots.ts'
 import type { Courses } from './courses.ts'
@@ -79,7 +80,7 @@ export function createBulk({
       for (const [list, type] of Object.entries(bulkLists) as [BulkList, RecordType][]) {
         for (const [index, record] of (input[list] ?? []).entries()) {
           const name = clientIdSchema.safeParse(record.clientId)
-          const parsed = bulkRecordSchemas[list].safeParse(record)
+          const parsed = bulkRecordSchemas[list].safeParse(record, { error: houseMessage })
           yield {
             list,
             type,

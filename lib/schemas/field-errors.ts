@@ -56,6 +56,6 @@ const isOtherType = ({ code, path }: Issue): boolean => code === 'invalid_type' 
 
 /** zod takes the value itself out of its issues, so that a missing one shows in the message alone. */
 const isMissing = ({ code, message }: Issue): boolean =>
-  code === 'invalid_type' && message.endsWith('received undefined')
+  code === 'invalid_type' && (message === 'is required' || message.endsWith('received undefined'))
 
 const pathOf = (path: PropertyKey[]): string => path.map(String).join('.')

@@ -22,12 +22,14 @@ export const cursorSchema = z
     return z.NEVER
   })
 
+const limitRule = 'must be a whole number from 1 to 100'
+
 /** `limit` of a query: digits and nothing else, where JavaScript would also read `0x10` and `1e2` as numbers. */
 export const limitOf = (fallback: number) =>
   z
     .preprocess(
       (text) => (typeof text === 'string' && /^\d{1,9}$/.test(text) ? Number(text) : text),
-      z.int('must be a whole number').min(1).max(100)
+      z.int(limitRule).min(1, limitRule).max(100, limitRule)
     )
     .default(fallback)
     .describe(`${fallback} unless told`)

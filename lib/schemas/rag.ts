@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { houseMessage } from './messages.ts'
 import { sourceTypeSchema } from './sources.ts'
 import { idSchema, textSchema } from './text.ts'
 
@@ -88,7 +89,7 @@ export const ragInputSchema = z
     ])
   )
   .transform(({ tool, ...rest }, context) => {
-    const result = ragToolSchemas[tool].safeParse(rest)
+    const result = ragToolSchemas[tool].safeParse(rest, { error: houseMessage })
     if (result.success) return { tool, ...result.data } as RagInput
     for (const issue of result.error.issues) context.addIssue({ ...issue } as Parameters<typeof context.addIssue>[0])
     return z.NEVER

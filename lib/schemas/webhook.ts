@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { didYouMean } from '../spelling.ts'
+import { canMatch, eventTypes } from './event-types.ts'
 import { textSchema } from './text.ts'
 
 /** Where news is posted to. Which addresses are refused depends on the installation, see `lib/webhooks/targets.ts`. */
@@ -16,6 +18,12 @@ const patternSchema = z
   .string()
   .max(200)
   .regex(/^(\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?)$/, 'must be a type, its beginning and ".*", or "*"')
+  .superRefine((pattern, context) => {
+    if (canMatch(pattern)) return
+    const near = didYouMean(pattern, eventTypes)
+    const hint = near ? `; did you mean "${near}"?` : '; docs/events.md has them all'
+    context.addIssue({ code: 'custom', message: `there is no event of this type${hint}` })
+  })
 
 /** Standard Webhooks: 24 to 64 random bytes as base64 after `whsec_`. */
 const secretSchema = z.string().refine((text) => {

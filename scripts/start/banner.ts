@@ -31,7 +31,7 @@ export function banner({ url, admin, keyFile, production, logFolder, ...rest }: 
     ['Model', paid ? `${chatModel}${baseUrl ? ` at ${hostOf(baseUrl)}` : ''}` : standIn(chatModel)],
     ['Administrator', admin.email],
     ['Password', production ? undefined : admin.password && `${admin.password} (shown this once)`],
-    ['API key', production ? `in ${keyFile}` : admin.apiKey],
+    ['API key', production ? `in ${keyFile}` : `${admin.apiKey} (kept in ${keyFile})`],
     ['Logs', logFolder],
     ['Registration', paid || registration !== 'open' ? whoMayRegister[registration] : undefined],
     ['Budget', paid ? budgetOf(defaultDailyPico) : undefined]

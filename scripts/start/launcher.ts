@@ -1,4 +1,4 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PreparedAdmin } from '../../lib/auth/administrator.ts'
 import type { Config } from '../../lib/config.ts'
@@ -31,7 +31,7 @@ export type LauncherOptions = {
     migrateFile: string
     jwtSecret: (config: Config) => Promise<string>
     migrate: (config: Config) => Promise<string[]>
-    prepareAdmin: (config: Config) => Promise<PreparedAdmin>
+    prepareAdmin: (config: Config, keptKey?: string) => Promise<PreparedAdmin>
   }
 }
 
@@ -61,6 +61,7 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
 
   const jwtSecret = await parts.jwtSecret(config)
   const admin = Promise.withResolvers<PreparedAdmin>()
+  const keyFile = join(dataDir, 'admin.key')
   const services = await startServices({
     dataDir,
     wanted: given,
@@ -73,7 +74,9 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
         const names = await parts.migrate({ ...config, ...stores })
         say(names.length ? `${names.length} migrations` : 'up to date')
       })
-      admin.resolve(await step("make the administrator's key", () => parts.prepareAdmin({ ...config, ...stores })))
+      const keptKey = await readFile(keyFile, 'utf8').catch(() => undefined)
+      const prepare = () => parts.prepareAdmin({ ...config, ...stores }, keptKey?.trim())
+      admin.resolve(await step("see to the administrator's key", prepare))
     }
   })
   closers.add(() => step('stop services', services.stop))
@@ -81,7 +84,6 @@ export async function launch(options: LauncherOptions, onKill: (kill: Kill) => v
   signal.throwIfAborted()
   const { databaseUrl, redisUrl, rabbitmqUrl } = services
   const { email, apiKey, password } = await admin.promise
-  const keyFile = join(dataDir, 'admin.key')
   await writePrivate(keyFile, apiKey)
   if (password) await writePrivate(join(dataDir, 'admin.password'), password)
   signal.throwIfAborted()

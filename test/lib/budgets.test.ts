@@ -227,7 +227,7 @@ test('a call settled after its job had ended corrects what was counted as spent'
     priceId: price?.priceId as string,
     shares: [{ scope, step: 's', inputHash: 'h', worstCasePico: 5_000n }]
   })
-  t.true(await lifecycle.cancelOpen(scope.jobId))
+  t.true(await lifecycle.cancelOpen(scope.jobId, 'cancelled by a test'))
   t.deepEqual((await usageOf(userId))[0], { period: 'day', reserved_pico: '0', spent_pico: '5000' })
   const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 0, reasoningTokens: 0 }
   await ledger.settle(id, {

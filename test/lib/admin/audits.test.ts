@@ -258,7 +258,7 @@ test('a failed and a cancelled job complete their rows with what they had cost',
     const decision = { id: newId(), at: new Date() }
     const scope = await runningJob(context(), userId, { decision })
     const { costPico } = await tracker.runInScope(scope, () => models.chat({ step: 'x', messages, signal }))
-    if (end === 'cancelled') t.true(await lifecycle.cancelOpen(scope.jobId))
+    if (end === 'cancelled') t.true(await lifecycle.cancelOpen(scope.jobId, 'cancelled by a test'))
     else {
       const started = await knex('jobs').where({ id: scope.jobId }).first()
       const job = { id: scope.jobId, run: 1, attempts: 1, maxAttempts: 1, ...started } as never
@@ -282,7 +282,7 @@ test('a call that is settled after its job was cancelled still reaches the audit
     models.chat({ step: 'x', messages, signal: aborter.signal, onDelta: () => (told += 1) })
   )
   await eventually(async () => told > 1)
-  t.true(await lifecycle.cancelOpen(scope.jobId))
+  t.true(await lifecycle.cancelOpen(scope.jobId, 'cancelled by a test'))
   t.like((await rowsOf(decision.id))[0], { job_id: scope.jobId, total_tokens: '0' })
   aborter.abort(new Error('cancelled'))
   await t.throwsAsync(call, { message: 'cancelled' })

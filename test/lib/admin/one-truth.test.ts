@@ -91,7 +91,7 @@ test('all figures of tokens and money agree after any mixture of work', async (t
     const error = new JobError('internal_error', 'it failed', { retryable: false })
     if (how === 'complete') await lifecycle.complete(id, run, async () => ({ done: true }), null)
     if (how === 'fail') await lifecycle.fail({ id, run, attempts: 1, maxAttempts: 1 }, error, null)
-    if (how === 'cancel') await lifecycle.cancelOpen(id)
+    if (how === 'cancel') await lifecycle.cancelOpen(id, 'cancelled by a test')
   }
 
   async function agree(when: string): Promise<void> {

@@ -27,7 +27,7 @@ test('the first start makes an administrator and tells the password that was mad
   t.truthy(await accounts.login({ email, password: password ?? '' }, { ip, audience: 'console' }))
 })
 
-test('each start makes a new key, ends the last start\u2019s one at once and keeps the others', async (t) => {
+test('a start without the last one\u2019s key makes a new one, ends that at once and keeps the others', async (t) => {
   const { config, authenticator, apiKeys, redis, place } = await start(t)
   const first = await prepareAdmin(config)
   const actor = await authenticator.authenticate(first.apiKey)
@@ -44,6 +44,19 @@ test('each start makes a new key, ends the last start\u2019s one at once and kee
   t.truthy(await authenticator.authenticate(second.apiKey))
   t.truthy(await authenticator.authenticate(key))
   t.deepEqual(await heard, { userId: actor.id, credentialId: actor.credential.id })
+})
+
+test('the key of the last start goes on while it holds', async (t) => {
+  const { config, authenticator, apiKeys } = await start(t)
+  const first = await prepareAdmin(config, 'gk_nobody has ever had this one')
+  const second = await prepareAdmin(config, first.apiKey)
+  t.is(second.apiKey, first.apiKey)
+  const actor = await authenticator.authenticate(first.apiKey)
+  if (!actor) throw new Error('the key should be good')
+  await apiKeys.revoke(actor, actor.credential.id)
+  const third = await prepareAdmin(config, first.apiKey)
+  t.not(third.apiKey, first.apiKey)
+  t.like(await authenticator.authenticate(third.apiKey), { role: 'admin' })
 })
 
 test('a configured password is used and not told', async (t) => {

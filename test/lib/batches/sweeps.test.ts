@@ -72,7 +72,7 @@ test.serial(
       const id = newId()
       const share = { scope, step: 'answer', inputHash: 'hash', worstCasePico: 1n }
       await ledger.intend({ id, kind: 'chat', model: config.chatModel, priceId, shares: [share] })
-      await lifecycle.cancelOpen(scope.jobId)
+      await lifecycle.cancelOpen(scope.jobId, 'cancelled by a test')
       calls.push(id)
     }
     await knex('model_calls').update({ created_at: knex.raw(`now() - interval '1 minute'`) })

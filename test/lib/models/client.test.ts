@@ -262,7 +262,7 @@ test('a run that was overtaken or cancelled makes no call any more', async (t) =
   t.like(await t.throwsAsync<JobError>(stale), { code: 'run_lost', retryable: false })
 
   const cancelled = await scope()
-  await context().lifecycle.cancelOpen(cancelled.jobId)
+  await context().lifecycle.cancelOpen(cancelled.jobId, 'cancelled by a test')
   const kept = await scope()
   const embed = (of: UsageScope) => tracker.runInScope(of, () => models.embed({ step: 'e', texts: ['x'], signal }))
   const results = await Promise.allSettled([embed(cancelled), embed(kept)])

@@ -1,5 +1,6 @@
 import test from 'ava'
 import type { Actor } from '../../../lib/auth/actor.ts'
+import { JobError } from '../../../lib/jobs/job-error.ts'
 import { createRunHere } from '../../../lib/jobs/run-here.ts'
 import { createReembed } from '../../../lib/rag/reembed.ts'
 import { createUsageTracker } from '../../../lib/usage/tracker.ts'
@@ -15,7 +16,14 @@ function otherModel(embeddingModel: string) {
   const models = { ...countedModels(), embeddingModel }
   const { context, rag } = place()
   const { jobStore: store, transaction, lifecycle } = context
-  const runHere = createRunHere({ store, transaction, lifecycle, tracker: createUsageTracker(), worker: 'test' })
+  const runHere = createRunHere({
+    store,
+    transaction,
+    lifecycle,
+    tracker: createUsageTracker(),
+    worker: 'test',
+    command: 'npm run reembed'
+  })
   return { models, reembed: createReembed({ ...rag, models, runHere }) }
 }
 
@@ -112,4 +120,41 @@ test.serial('old vectors are deleted only when nothing depends on them any more'
   await reembed.run({ signal: never, onDone: () => {}, onFailure: failOn(t) })
   await reembed.prune({ signal: never, onDone: () => {} })
   t.deepEqual(await context.knex('embeddings').distinct('model'), [{ model: 'fifth-model' }])
+})
+
+test.serial('a model that the provider does not serve is given up at the first record, which says why', async (t) => {
+  const { newActor, embedQueued, context, rag } = place()
+  const actor = await newActor()
+  await goals(actor, 5)
+  await embedQueued()
+  const { jobStore: store, transaction, lifecycle, knex } = context
+  const command = 'npm run reembed'
+  const runHere = createRunHere({
+    store,
+    transaction,
+    lifecycle,
+    tracker: createUsageTracker(),
+    worker: 'test',
+    command
+  })
+  const message = 'the model provider answered 404 (model_not_found)'
+  const models = {
+    embeddingModel: 'mistyped-model',
+    embed: () => Promise.reject(new JobError('provider_refused', message, { retryable: false, cause: { status: 404 } }))
+  }
+  const reembed = createReembed({ ...rag, models, runHere })
+  const told: unknown[] = []
+  await t.throwsAsync(
+    reembed.run({ signal: never, onDone: () => {}, onFailure: (_source, error) => void told.push(error) }),
+    { message }
+  )
+  t.deepEqual(told, [])
+  const cancelled = await knex('jobs')
+    .where({ status: 'cancelled' })
+    .whereRaw(`error->>'message' like '%404%'`)
+    .select('error')
+  t.deepEqual(
+    cancelled.map(({ error }) => error),
+    [{ code: 'cancelled', message: `cancelled by npm run reembed: ${message}`, retryable: false }]
+  )
 })

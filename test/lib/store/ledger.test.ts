@@ -34,7 +34,7 @@ test('an answer that comes when its job has ended is paid for and not kept', asy
   })
 
   const cancelled = await runningJob(context())
-  t.deepEqual(await settled(cancelled, () => context().lifecycle.cancelOpen(cancelled.jobId)), {
+  t.deepEqual(await settled(cancelled, () => context().lifecycle.cancelOpen(cancelled.jobId, 'cancelled by a test')), {
     cost_pico: '7',
     response: null
   })
@@ -61,7 +61,7 @@ test('an intent whose run is over counts as unknown after a while, and one whose
     return { id, jobId: scope.jobId }
   }
   const [running, over, fresh] = [await intend('1 hour'), await intend('31 seconds'), await intend('1 second')]
-  for (const { jobId } of [over, fresh]) t.true(await lifecycle.cancelOpen(jobId))
+  for (const { jobId } of [over, fresh]) t.true(await lifecycle.cancelOpen(jobId, 'cancelled by a test'))
   await ledger.sweep(30_000, 100)
   const stateOf = async ({ id }: { id: string }) => (await knex('model_calls').where({ id }).first('state'))?.state
   t.deepEqual([await stateOf(running), await stateOf(over), await stateOf(fresh)], ['intended', 'unknown', 'intended'])
