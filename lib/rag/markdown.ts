@@ -44,7 +44,7 @@ export function markdownBlocks(text: string, most = Number.POSITIVE_INFINITY): B
     path = [...path, plain]
   }
 
-  for (const line of linesOf(text)) {
+  for (const line of linesOf(withoutMark(text))) {
     if (tokens > most) return blocks
     const bare = line.trimEnd()
     if (fence !== undefined) {
@@ -86,9 +86,19 @@ export function markdownBlocks(text: string, most = Number.POSITIVE_INFINITY): B
   return blocks
 }
 
+/** Without a byte order mark, which is no character of the text (Unicode, 23.8): before a heading it would hide it. */
+const withoutMark = (text: string): string => (text.startsWith('\uFEFF') ? text.slice(1) : text)
+
+/** A line ends with a newline, a carriage return, or both (CommonMark 0.31.2, 2.1). */
 function* linesOf(text: string): Generator<string> {
+  // Where the next of each is; looked for again only when it has been passed, so that time stays linear.
+  let newline = text.indexOf('\n')
+  let carriage = text.indexOf('\r')
   for (let start = 0; start < text.length; ) {
-    const end = text.indexOf('\n', start) + 1 || text.length
+    if (newline >= 0 && newline < start) newline = text.indexOf('\n', start)
+    if (carriage >= 0 && carriage < start) carriage = text.indexOf('\r', start)
+    const isAlone = carriage >= 0 && carriage + 1 !== newline && (newline < 0 || carriage < newline)
+    const end = (isAlone ? carriage : newline) + 1 || text.length
     yield text.slice(start, end)
     start = end
   }
