@@ -68,18 +68,23 @@ const origins = list.pipe(
   )
 )
 
-/** Names and addresses as they stand in a URL, without anything else of it. */
+const hostName = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*$/i
+
+/** `host` or `host:port`, as they stand in a URL; an IPv6 address with a port is in brackets. */
+function isHost(text: string): boolean {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(text) ?? []
+  if (port !== undefined && Number(port) > 65_535) return false
+  if (bracketed !== undefined) return isIP(bracketed) === 6
+  return isIP(text) === 6 || (plain !== undefined && (isIP(plain) === 4 || hostName.test(plain)))
+}
+
+/** Hosts without anything else of a URL. */
 const hosts = list.pipe(
   z.array(
-    z
-      .string()
-      .refine(
-        (text) => isIP(text) > 0 || /^[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*$/i.test(text),
-        {
-          error: ({ input }) =>
-            `"${String(input)}" is not a host like receiver.internal or 10.0.0.7, without scheme, port and path`
-        }
-      )
+    z.string().refine(isHost, {
+      error: ({ input }) =>
+        `"${String(input)}" is not a host like receiver.internal or 10.0.0.7:9000, without scheme and path`
+    })
   )
 )
 

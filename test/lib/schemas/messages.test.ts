@@ -56,11 +56,11 @@ test('names in .env that nothing reads are warned of, with the name that was mea
   ])
 })
 
-test('WEBHOOK_ALLOW takes hosts and nothing else', (t) => {
-  const hosts = 'receiver, a.b-c.internal,10.0.0.7,::1,localhost'
-  t.is(loadConfig({ WEBHOOK_ALLOW: hosts }).webhookAllow.length, 5)
-  for (const wrong of ['http://x', 'x:80', 'x/path', '*.x', 'a b']) {
-    const message = `"${wrong}" is not a host like receiver.internal or 10.0.0.7, without scheme, port and path`
+test('WEBHOOK_ALLOW takes hosts, with or without a port, and nothing else', (t) => {
+  const hosts = 'receiver, a.b-c.internal,10.0.0.7,::1,localhost,hooks.internal:8080,127.0.0.1:9000,[::1]:9000'
+  t.is(loadConfig({ WEBHOOK_ALLOW: hosts }).webhookAllow.length, 8)
+  for (const wrong of ['http://x', 'x:80:90', 'x:70000', 'x:', 'x/path', '*.x', 'a b']) {
+    const message = `"${wrong}" is not a host like receiver.internal or 10.0.0.7:9000, without scheme and path`
     t.throws(() => loadConfig({ WEBHOOK_ALLOW: wrong }), { message: new RegExp(message.replace(/[*.?/]/g, '\\$&')) })
   }
 })
