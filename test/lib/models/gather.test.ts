@@ -32,7 +32,7 @@ test("a small call never shares a request with somebody's large one", (t) => {
   const small = call('B', 12)
   const requests = gather([...huge, small])
   t.deepEqual(requests[0], { calls: [small] })
-  t.is(requests.length, 1 + 34)
+  t.is(requests.length, 1 + 50)
 })
 
 test("everybody's first call goes with the first request, however many one of them has", (t) => {
