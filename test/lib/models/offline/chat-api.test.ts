@@ -37,6 +37,7 @@ for (const way of ways) {
           costUsd: (((data.usage?.prompt_tokens ?? 0) * 150 + countTokens(content) * 600) / 1e9).toFixed(12),
           aborted: false,
           cut: false,
+          manner: null,
           requestId: requestId ?? '',
           clientRequestId: 'call-1',
           user: 'u-7'
