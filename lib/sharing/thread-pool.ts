@@ -49,7 +49,7 @@ type Asked = { id: number; resolve: (answer: never) => void; reject: (error: Err
 
 /**
  * Threads for work that may take long: questions are answered in turn, owner by owner, each within a deadline. A thread
- * that is late or fails is replaced when the next question comes. Threads start with the first question and keep no
+ * that is late is replaced at once, one that fails when the next question comes. Threads start with the first question and keep no
  * process alive.
  * @param entry file of the thread, which calls `answerInThread`
  * @param threads at once
@@ -133,6 +133,15 @@ export function createThreadPool<Question, Answer>({
     }, idleMs).unref()
   }
 
+  /** Behind those that have answered before: whoever sends what is given up must not leave others to threads that start. */
+  function replace(): void {
+    if (closed || members.size >= threads) return
+    const member = start()
+    member.worker.unref()
+    rest(member)
+    idle.unshift(...idle.splice(-1))
+  }
+
   function remove(member: Member): void {
     clearTimeout(member.idleTimer)
     members.delete(member)
@@ -160,6 +169,7 @@ export function createThreadPool<Question, Answer>({
                 member.current = undefined
                 remove(member)
                 void member.worker.terminate()
+                replace()
               }
               ended.addEventListener('abort', drop, { once: true })
               member.worker.postMessage({ id, question } satisfies ThreadQuestion, transfer)
