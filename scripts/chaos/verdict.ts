@@ -91,11 +91,13 @@ export async function judge(
   const guessed = silent.filter((line) => !['estimated', 'unknown'].includes(stateOf(line) ?? '')).length
   const odd = invoice.filter(({ manner }) => manner !== null).length
   const estimated = [...calls.values()].filter(({ state }) => state === 'estimated').length
+  // A provider that takes more than a call was granted has taken it when that is seen: up to the grant it is ours.
   const overspent = await one(
     `select count(*) as n from jobs j
      where j.action = 'chat_completion' and (j.input ->> 'maxCostUsd')::numeric * 1000000000000 <
-       (select coalesce(sum(s.cost_pico), 0) from model_call_shares s where s.job_id = j.id)`
+       (select coalesce(sum(least(s.cost_pico, s.worst_case_pico)), 0) from model_call_shares s where s.job_id = j.id)`
   )
+  const beyond = await one('select count(*) as n from model_calls where cost_pico > worst_case_pico')
   const unknown = [...calls.values()].filter(({ state }) => state === 'unknown').length
   const open = [...calls.values()].filter(({ state }) => state === 'intended').length
   // A call that was made after an equal one of the job had been settled; two that overlapped are the one window that
@@ -166,6 +168,7 @@ export async function judge(
     },
     { what: 'estimated rows', value: estimated },
     { what: 'chats that cost more than they may', value: overspent, broken: overspent },
+    { what: 'calls for which more was taken than granted', value: beyond },
     { what: 'calls whose shares do not add up', value: shares, broken: shares },
     { what: 'answers paid twice', value: paidTwice, broken: paidTwice, detail: JSON.stringify(again.slice(0, 5)) },
     { what: 'unknown rows', value: unknown },

@@ -63,7 +63,6 @@ test('500 submissions at once against a budget for 50, with workers killed and R
   const accepted = answers.filter(({ status }) => status === 202)
   const refused = answers.filter(({ status }) => status === 429)
   t.is(accepted.length + refused.length, 500)
-  t.true(accepted.length >= 50, `${accepted.length} were accepted`)
   for (const { body, headers } of refused) {
     t.deepEqual(body['violated-policies'], ['budget'])
     t.true(Number(headers.get('retry-after')) > 0)
@@ -73,6 +72,9 @@ test('500 submissions at once against a budget for 50, with workers killed and R
     async () => (await knex('jobs').whereIn('status', ['queued', 'active']).where({ user_id: userId })).length === 0,
     120_000
   )
+  // Of a call whose worker was killed nobody knows whether it was charged: it holds what another job would have had.
+  const held = Number((await knex('model_calls as c').where({ state: 'unknown' }).count('* as n').first())?.n)
+  t.true(accepted.length + held >= 50, `${accepted.length} were accepted, ${held} calls are unknown`)
   const invoiced = stage.provider.invoice().reduce((sum, { costUsd }) => sum + parseUsd(costUsd), 0n)
   t.true(invoiced > 0n)
   t.true(invoiced <= budget, `${formatUsd(invoiced)} of ${formatUsd(budget)}`)
