@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startError } from './start-error.ts'
 
 type Attempt = { port: number; code?: undefined } | { code: string }
@@ -38,7 +39,11 @@ export async function anyPort(host: string): Promise<number> {
 /** A port on 127.0.0.1 that nobody listens on now; the first of `preferred` that is free, else any. */
 export async function freePort(...preferred: number[]): Promise<number> {
   for (const port of preferred) {
-    if ((await tryPort(port, '127.0.0.1')).code === undefined) return port
+    // Whoever ends in this moment may still hold it.
+    for (let n = 0; n < 5; n++) {
+      if ((await tryPort(port, '127.0.0.1')).code === undefined) return port
+      await sleep(100)
+    }
   }
   return await anyPort('127.0.0.1')
 }
