@@ -87,7 +87,8 @@ export async function judge(
     )
   }).length
   const stateOf = ({ clientRequestId }: (typeof invoice)[number]) => calls.get(clientRequestId ?? '')?.state
-  const silent = invoice.filter((line) => !tells(line))
+  // An error before the first token is free, whether or not it says so.
+  const silent = invoice.filter((line) => !tells(line) && line.promptTokens + line.completionTokens > 0)
   const guessed = silent.filter((line) => !['estimated', 'unknown'].includes(stateOf(line) ?? '')).length
   const odd = invoice.filter(({ manner }) => manner !== null).length
   const estimated = [...calls.values()].filter(({ state }) => state === 'estimated').length
