@@ -68,7 +68,7 @@ export async function startApi({
     gate,
     jobs,
     endedAmong: jobStore.endedAmong,
-    canSubscribe: records.access.canSubscribe,
+    canSubscribe: (actor, channel) => context.owners.run(actor.id, () => records.access.canSubscribe(actor, channel)),
     limits: { ...socketLimits, connectionsOfAddress: config.connectionsPerAddress },
     log
   })

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { ConfigError, loadConfig } from '../lib/config.ts'
 import { examine } from './doctor/examine.ts'
 import { findingsOf, printed, type Report, reportOf } from './doctor/findings.ts'
+import { loadEnvFile } from './load-env-file.ts'
 
 /** `npm run doctor`: says within a minute whether what is configured will work here, and what to do where it will not. */
 
@@ -43,7 +43,7 @@ const flags = readArguments()
 if (!flags) process.exitCode = 2
 else if (flags.help) console.log(usage)
 else {
-  if (existsSync('.env')) process.loadEnvFile('.env')
+  loadEnvFile()
   const report = await look()
   const text = flags.json ? JSON.stringify(report, null, 2) : printed(report)
   // Connections that say nothing must not keep it.

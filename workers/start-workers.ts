@@ -79,7 +79,15 @@ export async function startWorkers({ context, name }: { context: Context; name: 
     log
   })
   relay.start()
-  const webhookPool = createWebhookPool({ ...webhookRoom, subscriber, prefix, deadLetters, report, log })
+  const webhookPool = createWebhookPool({
+    ...webhookRoom,
+    subscriber,
+    prefix,
+    deadLetters,
+    owners: context.owners,
+    report,
+    log
+  })
   webhookPool.start()
   const decisionReader = createDecisionReader({
     redis: openRedis('commands', 'audits', readerRedisOptions),

@@ -5,6 +5,7 @@ import type { DeadLetters } from '../lib/dead-letters/dead-letters.ts'
 import { createDoorbell } from '../lib/events/doorbell.ts'
 import type { Logger } from '../lib/logger.ts'
 import { isOutage } from '../lib/outage.ts'
+import type { OwnerScope } from '../lib/sharing/owner-scope.ts'
 import {
   type DeliveryStore,
   type DueDelivery,
@@ -45,6 +46,7 @@ export function createWebhookPool({
   deliver,
   deliveries,
   deadLetters,
+  owners,
   report = unreported,
   places = usualPlaces,
   log
@@ -55,6 +57,8 @@ export function createWebhookPool({
   deliver: Deliver
   deliveries: Pick<DeliveryStore, 'take' | 'removeOld' | 'old' | 'remove' | 'removeUnusedBodies'>
   deadLetters: DeadLetters
+  /** what an attempt shares with others (a connection to the database) it shares as its person */
+  owners: Pick<OwnerScope, 'run'>
   report?: ReportWork
   places?: Places
   log: Logger
@@ -104,7 +108,7 @@ export function createWebhookPool({
     while (!stopping.signal.aborted) {
       try {
         for (const delivery of await deliveries.take(places, [...underWay.values()], leaseMs)) {
-          const made = attempt(delivery).finally(() => attempts.delete(made))
+          const made = owners.run(delivery.userId, () => attempt(delivery)).finally(() => attempts.delete(made))
           attempts.add(made)
         }
         failing = false

@@ -18,13 +18,13 @@ type Line = { begin: () => void }[]
  */
 export function createPlaces({
   places,
-  placesOfOwner = places,
+  placesOf = () => places,
   longestWaitMs,
   tooLate
 }: {
   places: number
   /** places of one owner at once; all unless given */
-  placesOfOwner?: number
+  placesOf?: (owner: string) => number
   longestWaitMs: number
   /** the error of a wait that took too long */
   tooLate: () => Error
@@ -34,7 +34,7 @@ export function createPlaces({
   const takenOf = new Map<string, number>()
   let taken = 0
 
-  const isFull = (owner: string) => (takenOf.get(owner) ?? 0) >= placesOfOwner
+  const isFull = (owner: string) => (takenOf.get(owner) ?? 0) >= placesOf(owner)
 
   function take(owner: string): void {
     taken++

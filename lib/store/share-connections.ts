@@ -6,6 +6,8 @@ type Client = { acquireConnection(): Promise<unknown>; releaseConnection(connect
 
 /** One person's statements never take all processors of the database, whether or not others wait. */
 const shareOfOwner = 0.4
+/** What nobody in particular asked for is done for everybody: it has its turn, and no share that it could not pass. */
+const platform = ''
 
 /**
  * Has the connections of a pool served owner by owner. The pool itself serves whoever came first: sixteen jobs of one
@@ -20,9 +22,10 @@ export function shareConnections(
   const client = knex.client as Client
   const acquire = client.acquireConnection.bind(client)
   const release = client.releaseConnection.bind(client)
+  const share = Math.ceil(connections * shareOfOwner)
   const places = createPlaces({
     places: connections,
-    placesOfOwner: Math.ceil(connections * shareOfOwner),
+    placesOf: (owner) => (owner === platform ? connections : share),
     longestWaitMs,
     tooLate: () => new knexFactory.KnexTimeoutError('Timeout acquiring a connection: the pool is probably full')
   })

@@ -49,7 +49,7 @@ test('a wait that takes too long ends with the error of the pool, and its place 
 })
 
 test('one owner never has more than their share, and what they leave goes on to whoever may have it', async (t) => {
-  const places = createPlaces({ places: 3, placesOfOwner: 2, longestWaitMs: 60_000, tooLate: () => new Error('late') })
+  const places = createPlaces({ places: 3, placesOf: () => 2, longestWaitMs: 60_000, tooLate: () => new Error('late') })
   t.is(places.enter('a'), undefined)
   t.is(places.enter('a'), undefined)
   const third = Promise.resolve(places.enter('a')).then(() => 'a')

@@ -1,5 +1,10 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import test from 'ava'
 import { createThreadPool, ThreadFailure, TooComplex } from '../../../lib/sharing/thread-pool.ts'
+import { eventually } from '../../helpers/context.ts'
+import { emptyFolder } from '../../helpers/folders.ts'
 import type { Question } from './thread.ts'
 
 const entry = new URL('./thread.ts', import.meta.url)
@@ -63,4 +68,25 @@ test('a signal ends a question under way, and closing ends all of them', async (
     (await ends).map(({ status }) => status),
     ['rejected', 'rejected']
   )
+})
+
+test('a thread that was ended is replaced before anybody asks again', async (t) => {
+  const folder = await emptyFolder(t)
+  const [noted, code] = [join(folder, 'starts'), join(folder, 'thread.mjs')]
+  await writeFile(
+    code,
+    `import fs from 'node:fs'\nfs.appendFileSync(${JSON.stringify(noted)}, '|')\nawait import(${JSON.stringify(entry.href)})\n`
+  )
+  const pool = createThreadPool<Question, unknown>({
+    name: 'the test',
+    entry: pathToFileURL(code),
+    threads: 1,
+    deadlineMs: 1_500,
+    memoryMb: 64
+  })
+  t.teardown(pool.close)
+  await t.throwsAsync(pool.ask('a', { kind: 'loop' }), { instanceOf: TooComplex })
+  await eventually(async () => (await readFile(noted, 'utf8')) === '||')
+  t.is(await pool.ask('b', { kind: 'length', bytes: new ArrayBuffer(5) }), 5)
+  t.is(await readFile(noted, 'utf8'), '||')
 })

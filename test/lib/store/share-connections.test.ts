@@ -31,3 +31,25 @@ test('connections that were lost or never came give their places back', async (t
   t.teardown(() => knex.destroy())
   for (let n = 0; n < 6; n++) await t.throwsAsync(knex.raw('select 1'), { code: 'ECONNREFUSED' })
 })
+
+test('one person never has all connections, and the platform may', async (t) => {
+  const { databaseUrl, schema } = await isolated(t)
+  const owners = createOwnerScope()
+  const knex = createKnex({ databaseUrl, schema, poolMax: 5, ownerOf: owners.current })
+  t.teardown(() => knex.destroy())
+  for (const [owner, most] of [
+    ['a', 2],
+    ['', 5]
+  ] as const) {
+    let open = 0
+    let mostOpen = 0
+    const one = () =>
+      knex.transaction(async (trx) => {
+        mostOpen = Math.max(mostOpen, ++open)
+        await trx.raw('select pg_sleep(0.05)')
+        open--
+      })
+    await Promise.all(Array.from({ length: 12 }, () => owners.run(owner, one)))
+    t.is(mostOpen, most)
+  }
+})

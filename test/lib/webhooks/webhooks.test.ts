@@ -5,6 +5,7 @@ import { webhookEndpoints } from '../../../api/routes/webhooks.ts'
 import { createDeadLetters } from '../../../lib/dead-letters/dead-letters.ts'
 import { newId } from '../../../lib/ids.ts'
 import { createLogger } from '../../../lib/logger.ts'
+import { createOwnerScope } from '../../../lib/sharing/owner-scope.ts'
 import { createDeliveryStore, type Places } from '../../../lib/store/webhook-deliveries.ts'
 import { createUserStore } from '../../../lib/store/users-credentials.ts'
 import { createWebhookStore } from '../../../lib/store/webhooks.ts'
@@ -37,6 +38,7 @@ async function startStage(t: ExecutionContext, { allow = true, pool: withPool = 
       ...room,
       subscriber: stage.openRedis('subscriber'),
       prefix: stage.prefix,
+      owners: createOwnerScope(),
       places: { quick: 100, slow: 50, ofUser: 10, ofWebhook: 5, ...places },
       log
     })
