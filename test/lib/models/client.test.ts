@@ -8,8 +8,8 @@ import { nextRun, offlineModels, runningJob } from '../../helpers/models.ts'
 
 const context = contextForFile(test)
 
-const modelsWith = (provider: OfflineProviderOptions = {}, chatModel = 'offline-chat-mini') =>
-  offlineModels(context(), { provider, chatModel, gatherMs: 300 })
+const modelsWith = (provider: OfflineProviderOptions = {}, chatModel = 'offline-chat-mini', gatherMs = 1_000) =>
+  offlineModels(context(), { provider, chatModel, gatherMs })
 
 const scope = () => runningJob(context())
 
@@ -230,7 +230,8 @@ test('one bad input in a shared request fails alone', async (t) => {
 })
 
 test('one bad input among many costs a few requests more, each booked by itself', async (t) => {
-  const { provider, tracker, models } = modelsWith()
+  // Long enough for all to come together on a busy machine: it is the number of requests that is looked at.
+  const { provider, tracker, models } = modelsWith({}, 'offline-chat-mini', 3_000)
   const scopes = await Promise.all(Array.from({ length: 16 }, () => scope()))
   const outcomes = await Promise.allSettled(
     scopes.map((job, n) => {
