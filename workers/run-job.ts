@@ -5,7 +5,8 @@ import { type createLifecycle, type Start, workerAliveMs } from '../lib/jobs/lif
 import type { ProgressBoard } from '../lib/jobs/progress.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
-import type { JobStore, StartedJob } from '../lib/store/jobs.ts'
+import type { StartedJob } from '../lib/store/job-runs.ts'
+import type { JobStore } from '../lib/store/jobs.ts'
 import type { UsageTracker } from '../lib/usage/tracker.ts'
 import { createLargeCommits } from './large-commits.ts'
 import type { Processor } from './processor.ts'
@@ -133,6 +134,7 @@ export function createRunJob({
     if (partial !== undefined && partial !== '') {
       await store.keepPartial(job.id, job.run, { message: { role: 'assistant', content: partial }, partial: true })
     }
+    await store.markOvertaken(job.id, job.run)
     return { kind: 'done', status: 'cancelled' }
   }
 }

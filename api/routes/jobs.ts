@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Jobs } from '../../lib/jobs/jobs.ts'
 import type { UndoJob } from '../../lib/jobs/undo.ts'
 import { aiActionSchema } from '../../lib/schemas/actions.ts'
+import { jobAttemptsSchema } from '../../lib/schemas/job-attempt.ts'
 import { jobOriginSchema, jobSchema, jobStatusSchema } from '../../lib/schemas/job.ts'
 import { encodeCursor, idParamsSchema, pageFields, pageOf } from '../../lib/schemas/page.ts'
 import { undoResultSchema } from '../../lib/schemas/undo.ts'
@@ -51,6 +52,18 @@ export function jobEndpoints({
         const job = await jobs.find(actor, id)
         const waited = await awaitJob({ actor, req, res }, job, (now) => jobs.find(now, id))
         return { status: 200, body: waited.job, headers: waited.headers }
+      }
+    }),
+    endpoint({
+      method: 'get',
+      path: '/jobs/:id/attempts',
+      summary: 'Read how each attempt of a job went, the first one first, and why the next had to wait',
+      tag: 'Jobs',
+      access: 'user',
+      params: idParamsSchema,
+      responses: { 200: { description: 'The last 200 attempts, and the one that runs', schema: jobAttemptsSchema } },
+      async handler({ actor, params: { id } }) {
+        return { status: 200, body: { data: await jobs.attempts(actor, id) } }
       }
     }),
     endpoint({

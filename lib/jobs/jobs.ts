@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { type Actor, isAdmin } from '../auth/actor.ts'
 import { AppError, notFound } from '../errors.ts'
@@ -5,6 +6,7 @@ import { withoutLargeResult } from '../events/cloud-event.ts'
 import { orAborted } from '../events/pause.ts'
 import type { Queues } from '../queues/queues.ts'
 import type { AiAction } from '../schemas/actions.ts'
+import type { JobAttempt } from '../schemas/job-attempt.ts'
 import type { JobView } from '../schemas/job.ts'
 import type { JobFilter, JobStore } from '../store/jobs.ts'
 import type { createAdmission } from './admit.ts'
@@ -14,8 +16,10 @@ import type { ProgressBoard } from './progress.ts'
 /** Redis channel that tells workers to look whether what they run is still theirs. */
 export const cancelChannel = (prefix: string): string => `${prefix}:cancel`
 
-/** How long an answer waits for a Redis that does not answer: the job is cancelled whether it does or not. */
-const tellPatienceMs = 250
+/** How long an answer waits for a Redis that does not answer: it has the job from the database. */
+const redisPatienceMs = 250
+
+const pseudonym = (worker: string): string => createHash('sha256').update(worker).digest('hex').slice(0, 12)
 
 export type Jobs = ReturnType<typeof createJobs>
 
@@ -42,7 +46,26 @@ export function createJobs({
   /** Best effort: workers look by themselves twice a second, and a queued job's start finds the row cancelled. */
   async function tellCancelled(action: AiAction, id: string): Promise<void> {
     const told = Promise.allSettled([redis.publish(cancelChannel(prefix), id), queues.of(action).remove(id)])
-    await orAborted(told, AbortSignal.timeout(tellPatienceMs))
+    await orAborted(told, AbortSignal.timeout(redisPatienceMs))
+  }
+
+  /**
+   * The row does not know whether an operator has paused the queue, Redis does: it is asked only about jobs that would
+   * start with the next free worker.
+   */
+  async function withPauses(views: JobView[]): Promise<JobView[]> {
+    const startable = new Set(views.flatMap((job) => (job.waitingFor?.reason === 'worker' ? [job.action] : [])))
+    if (startable.size === 0) return views
+    const paused = new Set<AiAction>()
+    const ask = async (action: AiAction) => {
+      if (await queues.isPaused(action)) paused.add(action)
+    }
+    await orAborted(Promise.all([...startable].map(ask)), AbortSignal.timeout(redisPatienceMs))
+    return views.map((job) =>
+      job.waitingFor?.reason === 'worker' && paused.has(job.action)
+        ? { ...job, waitingFor: { reason: 'queue_paused', until: null } }
+        : job
+    )
   }
 
   const jobs = {
@@ -50,8 +73,9 @@ export function createJobs({
 
     /** @throws AppError 404 for an unknown or foreign id */
     async find(actor: Actor, id: string): Promise<JobView> {
-      const job = await store.find(id, visibleTo(actor))
-      if (!job) throw notFound('the job')
+      const found = await store.find(id, visibleTo(actor))
+      if (!found) throw notFound('the job')
+      const [job = found] = await withPauses([found])
       return job.status === 'active' ? { ...job, progress: (await progress.read(id)) ?? job.progress } : job
     },
 
@@ -63,7 +87,19 @@ export function createJobs({
 
     /** Newest first, as news has them: without results over 64 KiB. */
     async list(filter: JobFilter): Promise<JobView[]> {
-      return (await store.list(filter)).map(withoutLargeResult)
+      return (await withPauses(await store.list(filter))).map(withoutLargeResult)
+    },
+
+    /**
+     * How each attempt of a job went, in their order. A worker's name has that of its machine in it: owners see a
+     * pseudonym, by which they can tell one worker from another.
+     * @throws AppError 404 for an unknown or foreign id
+     */
+    async attempts(actor: Actor, id: string): Promise<JobAttempt[]> {
+      const attempts = await store.attemptsOf(id, visibleTo(actor))
+      if (!attempts) throw notFound('the job')
+      if (isAdmin(actor)) return attempts
+      return attempts.map((attempt) => ({ ...attempt, worker: pseudonym(attempt.worker) }))
     },
 
     /** Cancels in any state, from any process; an ended job stays as it ended. Repeating it answers the same. */

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { Budgets } from '../budgets/budgets.ts'
-import type { JobStore, StartedJob } from '../store/jobs.ts'
+import type { Requeue, StartedJob } from '../store/job-runs.ts'
+import type { JobStore } from '../store/jobs.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { backoffMs } from './backoff.ts'
 import type { EndJob } from './end.ts'
@@ -68,6 +69,19 @@ export function createLifecycle({
     })
   }
 
+  /** A run that is not in charge: if another took over because its worker seemed dead, that is what became of it. */
+  async function noteOvertaken(trx: Knex.Transaction, id: string, run: number): Promise<false> {
+    await store.markOvertaken(id, run, trx)
+    return false
+  }
+
+  /** Back to waiting. @returns false when the run was no longer in charge */
+  async function putBack({ id, run }: Pick<StartedJob, 'id' | 'run'>, how: Requeue): Promise<boolean> {
+    return await transact(
+      async (trx) => (await store.requeue(trx, id, run, how)) || (await noteOvertaken(trx, id, run))
+    )
+  }
+
   return {
     cancelOpen,
 
@@ -83,11 +97,11 @@ export function createLifecycle({
         if (row.origin === 'system' && !row.budgeted) {
           const reservation = { jobId: id, userId: row.user_id, action: row.action, input: row.input }
           if (!(await budgets.reserve(trx, reservation))) {
-            await store.postpone(trx, id, emptyBudgetDelayMs)
+            await store.postpone(trx, id, emptyBudgetDelayMs, 'budget')
             return { kind: 'later', delayMs: emptyBudgetDelayMs }
           }
         }
-        const job = await store.markStarted(trx, id, worker)
+        const job = await store.markStarted(trx, id, { worker, takesOver: row.status === 'active' })
         if (job.crashes >= maxCrashes) {
           await store.finish(trx, id, job.run, {
             status: 'failed',
@@ -110,7 +124,7 @@ export function createLifecycle({
 
     /**
      * Commits the effect, the result, the audit figures and the event together, if this run is still in charge.
-     * @returns false when it is not: nothing was written
+     * @returns false when it is not: nothing was written, but that the run was overtaken
      */
     async complete(
       id: string,
@@ -119,7 +133,7 @@ export function createLifecycle({
       progress: Progress
     ): Promise<boolean> {
       return await transact(async (trx) => {
-        if (!(await store.lockRun(trx, id, run))) return false
+        if (!(await store.lockRun(trx, id, run))) return await noteOvertaken(trx, id, run)
         const result = await effect(trx)
         await store.finish(trx, id, run, { status: 'completed', result, progress })
         await endJob(trx, id, 'completed')
@@ -151,14 +165,14 @@ export function createLifecycle({
       if (error.retryable && (!countsAsAttempt || job.attempts < job.maxAttempts)) {
         if (!error.takesAttempt) shown.message += `; it goes on at ${new Date(Date.now() + delayMs).toISOString()}`
         try {
-          const moved = await transact((trx) =>
-            store.requeue(trx, job.id, job.run, {
-              delayMs,
-              error: shown,
-              countsAsAttempt,
-              waitedMs: isTurn || countsAsAttempt ? 0 : delayMs
-            })
-          )
+          const moved = await putBack(job, {
+            outcome: 'retried',
+            delayMs,
+            reason: isWaitForProvider(error) ? 'provider' : 'delay',
+            error: shown,
+            countsAsAttempt,
+            waitedMs: isTurn || countsAsAttempt ? 0 : delayMs
+          })
           return moved ? { delayMs } : 'lost'
         } catch (failure) {
           // A newer job for the same source waits already: it will do what this one should have.
@@ -167,24 +181,30 @@ export function createLifecycle({
         }
       }
       return await transact(async (trx) => {
-        if (!(await store.finish(trx, job.id, job.run, { status: 'failed', error: shown, progress }))) return 'lost'
+        if (!(await store.finish(trx, job.id, job.run, { status: 'failed', error: shown, progress }))) {
+          await noteOvertaken(trx, job.id, job.run)
+          return 'lost'
+        }
         await endJob(trx, job.id, 'failed')
         return 'failed'
       })
     },
 
-    /** Gives a run back unharmed, without using up an attempt: the process has to go, or the model is paused. */
-    async release(job: StartedJob, delayMs = 0): Promise<boolean> {
+    /** Gives a run back unharmed, without using up an attempt: the process has to go. */
+    async release(job: StartedJob): Promise<boolean> {
       try {
-        return await transact((trx) =>
-          store.requeue(trx, job.id, job.run, { delayMs, error: null, countsAsAttempt: false })
-        )
+        return await putBack(job, { outcome: 'drained', delayMs: 0, error: null, countsAsAttempt: false })
       } catch (failure) {
         if (!isUniqueViolation(failure)) throw failure
         return await cancelOpen(job.id, newerJob)
       }
     }
   }
+}
+
+/** The provider, or what guards it, said when it may be asked again; other failures wait for a time of our own. */
+function isWaitForProvider({ code, takesAttempt }: JobError): boolean {
+  return !takesAttempt && code.startsWith('provider_')
 }
 
 /** PostgreSQL's unique_violation (its manual, appendix A). */

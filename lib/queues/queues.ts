@@ -54,6 +54,12 @@ export function createQueues({ redis, redisPrefix }: { redis: Redis; redisPrefix
   return {
     of,
     all: (): Queue<QueuedJob>[] => [...queues.values()],
+    /** Whether an operator has paused the queue: no worker takes a job of it. Without Redis nobody knows, and it is not. */
+    async isPaused(action: AiAction): Promise<boolean> {
+      return await of(action)
+        .isPaused()
+        .catch(() => false)
+    },
     /** The order in which the jobs of a queue are served. */
     line,
     /**

@@ -7,6 +7,15 @@ export type JobStatus = z.infer<typeof jobStatusSchema>
 
 export const jobOriginSchema = z.enum(['user', 'system'])
 
+const waitReasons = ['worker', 'delay', 'thread', 'budget', 'provider', 'queue_paused'] as const
+export const waitReasonSchema = z.enum(waitReasons)
+export type WaitReason = z.infer<typeof waitReasonSchema>
+
+/** What an open job waits for, and until when where that is known. */
+const waitingForSchema = z.object({ reason: waitReasonSchema, until: z.iso.datetime().nullable() })
+
+export const jobErrorSchema = z.object({ code: z.string(), message: z.string(), retryable: z.boolean() })
+
 const usageSchema = z.object({
   promptTokens: z.int(),
   cachedTokens: z.int(),
@@ -29,8 +38,9 @@ export const jobSchema = z
       .literal(true)
       .optional()
       .describe('over 64 KiB, and left out of lists and news: read the job itself'),
-    error: z.object({ code: z.string(), message: z.string(), retryable: z.boolean() }).nullable(),
+    error: jobErrorSchema.nullable(),
     attempts: z.int(),
+    waitingFor: waitingForSchema.nullable().describe('null while it runs, and once it has ended'),
     retryOf: z.uuid().nullable(),
     usage: usageSchema,
     createdAt: z.iso.datetime(),

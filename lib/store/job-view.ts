@@ -1,14 +1,29 @@
 import type { AiAction } from '../schemas/actions.ts'
-import type { JobStatus, JobView } from '../schemas/job.ts'
+import type { JobStatus, JobView, WaitReason } from '../schemas/job.ts'
 import { formatUsd } from '../usage/money.ts'
 import { unpackResult } from './packed-result.ts'
 
 const largeResultBytes = 64 * 1024
 
+/**
+ * Open jobs of the thread of `j` that are done before it: whatever runs, and whatever was queued earlier.
+ * `jobs_open_of_thread` finds them.
+ */
+const earlierInThread = `
+  select from jobs p where p.thread_id = j.thread_id and p.status in ('queued', 'active') and p.id <> j.id
+    and (p.status = 'active' or p.id < j.id)`
+
+/** What a queued job waits for, as far as its row and its thread say: the conditions of a start, in their order. */
+const waitReason = `
+  case when j.status <> 'queued' then null
+       when j.run_at > now() then coalesce(j.wait_reason, 'delay')
+       when j.thread_id is not null and exists (${earlierInThread}) then 'thread'
+       else 'worker' end`
+
 /** Usage of a job is what the ledger says, summed when it is read: there is no second counter to disagree with. */
 const columnsWith = (result: string) => `
   j.id, j.user_id, j.action, j.origin, j.status, j.progress, ${result}, j.error, j.attempts, j.retry_of,
-  j.created_at, j.started_at, j.finished_at, u.prompt_tokens, u.cached_tokens, u.completion_tokens, u.reasoning_tokens, u.cost_pico`
+  j.created_at, j.started_at, j.finished_at, j.run_at, ${waitReason} as wait_reason, u.prompt_tokens, u.cached_tokens, u.completion_tokens, u.reasoning_tokens, u.cost_pico`
 export const viewColumns = columnsWith('j.result')
 /** For lists: a hundred results can be hundreds of megabytes. The size is that on disk, and may be more as JSON. */
 export const listColumns = columnsWith(`
@@ -22,6 +37,13 @@ export const usageJoin = `
     from model_call_shares s where s.job_id = j.id) u`
 
 const iso = (value: unknown) => (value === null ? null : (value as Date).toISOString())
+
+/** The reasons that end at a time are those that moved the next start, which is that time. */
+function waitingForOf({ wait_reason: reason, run_at: runAt }: Record<string, unknown>): JobView['waitingFor'] {
+  if (reason === null) return null
+  const hasNoTime = reason === 'worker' || reason === 'thread'
+  return { reason: reason as WaitReason, until: hasNoTime ? null : iso(runAt) }
+}
 
 /** A row of `viewColumns` or `listColumns` as everybody sees it. */
 export function toJobView(row: Record<string, unknown>): JobView {
@@ -37,6 +59,7 @@ export function toJobView(row: Record<string, unknown>): JobView {
     ...(row.is_large ? { resultOmitted: true } : {}),
     error: row.error as JobView['error'],
     attempts: row.attempts as number,
+    waitingFor: waitingForOf(row),
     retryOf: row.retry_of as string | null,
     usage: {
       promptTokens,

@@ -2,26 +2,11 @@ import type { Knex } from 'knex'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobStatus, JobView } from '../schemas/job.ts'
 import type { SourceType } from '../schemas/sources.ts'
+import { createJobAttemptStore } from './job-attempts.ts'
+import { createJobRuns } from './job-runs.ts'
 import { jsonInput } from './json-input.ts'
 import { listColumns, toJobView, usageJoin, viewColumns } from './job-view.ts'
-import { packResult } from './packed-result.ts'
 import { createOpenJobs } from './open-jobs.ts'
-
-/** What the worker needs of a started job. */
-export type StartedJob = {
-  id: string
-  userId: string
-  action: AiAction
-  origin: 'user' | 'system'
-  input: unknown
-  run: number
-  attempts: number
-  maxAttempts: number
-  crashes: number
-  /** how long it has waited in all without using up an attempt */
-  waitedMs: number
-  threadId: string | null
-}
 
 export type NewJob = {
   id: string
@@ -38,15 +23,6 @@ export type NewJob = {
   decision?: { id: string; at: Date } | undefined
 }
 
-export type JobEnd = {
-  status: 'completed' | 'failed' | 'cancelled'
-  result?: unknown
-  error?: { code: string; message: string; retryable: boolean } | null
-  progress?: { done: number; total: number } | null
-}
-
-/** An open job as the reconciler sees it; `held` by a worker that lives, due in `early_ms` milliseconds. */
-
 export type JobFilter = {
   userId?: string | undefined
   status?: JobStatus | undefined
@@ -56,33 +32,14 @@ export type JobFilter = {
   limit: number
 }
 
-type JobRow = Record<string, unknown> & { id: string; user_id: string; action: AiAction; run: number }
-
-function toStarted(row: JobRow): StartedJob {
-  return {
-    id: row.id,
-    userId: row.user_id,
-    action: row.action,
-    origin: row.origin as 'user' | 'system',
-    input: row.input,
-    run: row.run,
-    attempts: row.attempts as number,
-    maxAttempts: row.max_attempts as number,
-    crashes: row.crashes as number,
-    waitedMs: Number(row.waited_ms),
-    threadId: row.thread_id as string | null
-  }
-}
-
-/** Jobs before one in its thread that are worth counting. */
-const countedAhead = 1_000
-
 export type JobStore = ReturnType<typeof createJobStore>
 
 /** The `jobs` table. Only `lib/jobs` calls what writes here: it alone moves a job's state. */
 export function createJobStore({ knex }: { knex: Knex }) {
   return {
     ...createOpenJobs({ knex }),
+    ...createJobRuns({ knex }),
+    ...createJobAttemptStore({ knex }),
 
     /**
      * Inserts queued jobs. One whose idempotency key, or a queued job for whose source, is there already is left out.
@@ -168,111 +125,6 @@ export function createJobStore({ knex }: { knex: Knex }) {
       return (rows as Record<string, unknown>[]).map(toJobView)
     },
 
-    /**
-     * Locks the row of an open job for a start; also whether another worker that is still alive has it, and how many
-     * open jobs of its thread come before it (counted to a thousand).
-     */
-    async lockForStart(trx: Knex.Transaction, id: string, worker: string, aliveMs: number) {
-      const { rows } = await trx.raw(
-        `select j.*, j.run_at > now() as early,
-                extract(epoch from (j.run_at - now())) * 1000 as early_ms,
-                (j.status = 'active' and j.worker is distinct from :worker and exists (
-                  select from workers w where w.id = j.worker and w.seen_at > now() - :aliveMs * interval '1 ms'
-                )) as held,
-                (case when j.thread_id is null then 0 else (select count(*)::int from (
-                  select from jobs p where p.thread_id = j.thread_id and p.id <> j.id
-                    and case when j.status = 'active' then p.status = 'active' and p.id < j.id
-                             else p.status = 'active' or (p.status = 'queued' and p.id < j.id) end
-                  limit :countedAhead
-                ) ahead) end) as ahead
-         from jobs j where j.id = :id for update of j`,
-        { id, worker, aliveMs, countedAhead }
-      )
-      return rows[0] as
-        | (JobRow & { status: JobStatus; early: boolean; early_ms: string; held: boolean; ahead: number })
-        | undefined
-    },
-
-    /** Moves the next start of a locked, queued row. */
-    async postpone(trx: Knex.Transaction, id: string, delayMs: number): Promise<void> {
-      await trx('jobs')
-        .where({ id })
-        .update({ run_at: trx.raw(`now() + ? * interval '1 ms'`, [delayMs]) })
-    },
-
-    /** Starts a locked row: a new run. A row that was still active had a worker that died with it: a crash, no attempt. */
-    async markStarted(trx: Knex.Transaction, id: string, worker: string): Promise<StartedJob> {
-      const [row] = await trx('jobs')
-        .where({ id })
-        .update({
-          status: 'active',
-          run: trx.raw('run + 1'),
-          attempts: trx.raw(`attempts + case when status = 'queued' then 1 else 0 end`),
-          crashes: trx.raw(`crashes + case when status = 'active' then 1 else 0 end`),
-          started_at: trx.raw('coalesce(started_at, now())'),
-          worker
-        })
-        .returning('*')
-      return toStarted(row as JobRow)
-    },
-
-    /**
-     * Ends a run of a job, if that run is still the one in charge.
-     * @returns false when it has ended or another run took over
-     */
-    async finish(trx: Knex.Transaction, id: string, run: number, end: JobEnd): Promise<boolean> {
-      const count = await trx('jobs').where({ id, run, status: 'active' }).update(endColumns(trx, end))
-      return count === 1
-    },
-
-    /** Locks the row if `run` is still in charge of it: taken before the effect, so that locks come in one order. */
-    async lockRun(trx: Knex.Transaction, id: string, run: number): Promise<boolean> {
-      const row = await trx('jobs').where({ id, run, status: 'active' }).forUpdate().first('id')
-      return row !== undefined
-    },
-
-    /** Ends an open job in whatever state it is. @returns false when it had ended before */
-    async finishOpen(trx: Knex.Transaction, id: string, end: JobEnd): Promise<boolean> {
-      const count = await trx('jobs').where({ id }).whereIn('status', ['queued', 'active']).update(endColumns(trx, end))
-      return count === 1
-    },
-
-    /**
-     * Puts a run back to waiting. `countsAsAttempt: false` gives the attempt back (a drain, a pause of the provider);
-     * `waitedMs` is added to what the job has waited without attempts.
-     */
-    async requeue(
-      trx: Knex.Transaction,
-      id: string,
-      run: number,
-      {
-        delayMs,
-        error,
-        countsAsAttempt,
-        waitedMs = 0
-      }: { delayMs: number; error: JobEnd['error']; countsAsAttempt: boolean; waitedMs?: number }
-    ): Promise<boolean> {
-      const count = await trx('jobs')
-        .where({ id, run, status: 'active' })
-        .update({
-          status: 'queued',
-          run_at: trx.raw(`now() + ? * interval '1 ms'`, [delayMs]),
-          error: error ? JSON.stringify(error) : null,
-          attempts: trx.raw('greatest(attempts - ?, 0)', [countsAsAttempt ? 0 : 1]),
-          waited_ms: trx.raw('waited_ms + ?', [Math.ceil(waitedMs)]),
-          worker: null
-        })
-      return count === 1
-    },
-
-    /** Keeps what a cancelled run had produced. Only that run may, and only once. */
-    async keepPartial(id: string, run: number, result: unknown): Promise<void> {
-      await knex('jobs')
-        .where({ id, run, status: 'cancelled' })
-        .whereNull('result')
-        .update({ result: JSON.stringify(result) })
-    },
-
     /** Ids of open jobs of a user, to be cancelled with their owner. */
     async openOf(userId: string): Promise<{ id: string; action: AiAction }[]> {
       return await knex('jobs')
@@ -308,15 +160,5 @@ export function createJobStore({ knex }: { knex: Knex }) {
       const rows = await query.orderBy('id').limit(limit).select('j.id')
       return rows.map((row) => row.id as string)
     }
-  }
-}
-
-function endColumns(trx: Knex.Transaction, { status, result, error, progress }: JobEnd) {
-  return {
-    status,
-    result: result === undefined || result === null ? null : JSON.stringify(packResult(result)),
-    error: error ? JSON.stringify(error) : null,
-    ...(progress ? { progress: JSON.stringify(progress) } : {}),
-    finished_at: trx.fn.now()
   }
 }

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobStatus } from '../schemas/job.ts'
-import type { StartedJob } from './jobs.ts'
+import type { StartedJob } from './job-runs.ts'
 import { notSetAside } from './dead-letters.ts'
 import { lookMs } from './knex.ts'
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import test from 'ava'
+import type { JobAttempt } from '../../lib/schemas/job-attempt.ts'
 import type { JobView } from '../../lib/schemas/job.ts'
 import { runningApiForFile } from '../helpers/running-api.ts'
 
@@ -81,6 +82,36 @@ test('a job that is foreign or unknown is a 404 to read, to cancel and to follow
     t.is((await bob.send('GET', `/jobs/${one}/events`)).status, 404)
   }
   t.like(await ada.send('GET', `/jobs/${id}`), { status: 200, body: { status: 'queued' } })
+})
+
+test('the attempts of a job are for its owner, who sees pseudonyms of workers, and for administrators', async (t) => {
+  const { lifecycle } = api().context
+  const [ada, bob, root] = [await person(), await person(), await api().newClient('admin')]
+  const id = await ada.search()
+  const path = `/jobs/${id}/attempts`
+  t.deepEqual((await ada.send('GET', path)).body, { data: [] })
+  t.is((await lifecycle.start(id, 'machine-1')).kind, 'started')
+  await lifecycle.complete(id, 1, async () => ({}), null)
+
+  type Attempts = { data: JobAttempt[] }
+  const [own, administrators] = [await ada.send<Attempts>('GET', path), await root.send<Attempts>('GET', path)]
+  t.like(own.body.data, [{ attempt: 1, run: 1, outcome: 'completed', error: null, nextAt: null, waitReason: null }])
+  t.regex(own.body.data[0]?.worker ?? '', /^[0-9a-f]{12}$/)
+  t.deepEqual(administrators.body.data, [{ ...(own.body.data[0] as JobAttempt), worker: 'machine-1' }])
+  t.is((await bob.send('GET', path)).status, 404)
+  t.is((await ada.send('GET', '/jobs/01900000-0000-7000-8000-000000000000/attempts')).status, 404)
+  t.is((await ada.send('GET', '/jobs/none/attempts')).status, 404)
+  t.is((await ada.send('GET', `${path}?limit=1`)).status, 422)
+})
+
+test('an open job says what it waits for, as one that was submitted, listed or read', async (t) => {
+  const { send, list } = await person()
+  const worker = { reason: 'worker', until: null }
+  const submitted = (await send<JobView>('POST', '/rag/search', { query: 'stack' })).body
+  t.deepEqual(submitted.waitingFor as unknown, worker)
+  t.deepEqual((await send<JobView>('GET', `/jobs/${submitted.id}`)).body.waitingFor as unknown, worker)
+  t.deepEqual((await list()).data[0]?.waitingFor as unknown, worker)
+  t.is((await send<JobView>('POST', `/jobs/${submitted.id}/cancel`)).body.waitingFor, null)
 })
 
 test('what a chat changed is taken back by its owner alone, once it has ended', async (t) => {

@@ -123,6 +123,7 @@ test('every endpoint of the contract is in it once, with its credential and its 
     ['post', '/bulk'],
     ['get', '/jobs'],
     ['get', '/jobs/{id}'],
+    ['get', '/jobs/{id}/attempts'],
     ['post', '/jobs/{id}/cancel'],
     ['get', '/chat/threads'],
     ['get', '/chat/threads/{id}'],

@@ -12,7 +12,7 @@ import type { Processor } from '../../workers/processor.ts'
 import type { TestContext } from './context.ts'
 
 /** Handlers that take any input and run these processors; an action without one fails its jobs. */
-function handlersOf(processors: Partial<Record<AiAction, Processor>>): Handlers {
+export function handlersOf(processors: Partial<Record<AiAction, Processor>>): Handlers {
   const handler = (action: AiAction) => ({
     parse: (input: unknown) => ({ ok: true as const, input }),
     process:
