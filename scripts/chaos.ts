@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Blow, blows } from './chaos/faults.ts'
 import { type Learner, register, submitAll, type Tally } from './chaos/clients.ts'
-import { listenToBroker, listenToSocket } from './chaos/listeners.ts'
+import { type Heard, listenToBroker, listenToSocket } from './chaos/listeners.ts'
 import { seeded } from './chaos/random.ts'
 import { buildStage, type Stage } from './chaos/stage.ts'
 import { judge } from './chaos/verdict.ts'
@@ -101,7 +101,8 @@ async function main(): Promise<number> {
     say(`all submitted: ${tally.accepted.length} accepted`)
 
     await untilQuiet(stage)
-    await delay(1_000)
+    await untilHeard(stage, broker.heard, sockets)
+    await delay(1_000) // for what should not come
     broker.stop().catch(() => undefined)
     for (const socket of sockets) socket.stop()
     const rows = await judge(stage, {
@@ -156,6 +157,25 @@ async function untilQuiet(stage: Stage): Promise<void> {
     }
     await delay(250)
   }
+}
+
+/** Until every listener has the last event that is meant for it, or half a minute was not enough to reach it. */
+async function untilHeard(
+  { knex }: Stage,
+  broker: Heard,
+  sockets: { learner: Learner; heard: Heard }[]
+): Promise<void> {
+  const lastOf = async (userId?: string): Promise<number> => {
+    const events = knex('events').max('position as last')
+    const [row] = await (userId ? events.where({ user_id: userId }) : events)
+    return Number(row?.last)
+  }
+  const wanted = [
+    { heard: broker, last: await lastOf() },
+    ...(await Promise.all(sockets.map(async ({ learner, heard }) => ({ heard, last: await lastOf(learner.id) }))))
+  ]
+  const deadline = performance.now() + 30_000
+  while (wanted.some(({ heard, last }) => heard.lastPosition < last) && performance.now() < deadline) await delay(50)
 }
 
 /** What a reader of a broken run wants to know first: who should be working on the jobs that are open. */

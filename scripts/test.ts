@@ -9,6 +9,7 @@ import { createProgress } from './start/progress.ts'
 import { explain } from './start/report.ts'
 import { countTests } from './start/test-counts.ts'
 import { untilSignal } from './start/until-signal.ts'
+import { createTestTemplate } from './test-template.ts'
 
 /** `npm test [-- arguments of ava]`: starts the services that tests need, runs ava, and stops what it started. */
 
@@ -40,13 +41,20 @@ function runAva(args: string[], env: NodeJS.ProcessEnv): Promise<{ code: number;
   })
 }
 
-function environment({ databaseUrl, redisUrl, rabbitmqUrl, chromium }: Services): NodeJS.ProcessEnv {
+function environment(
+  { databaseUrl, redisUrl, rabbitmqUrl, chromium }: Services,
+  template: string,
+  compiled: string
+): NodeJS.ProcessEnv {
   const colours = process.stdout.isTTY && !process.env.NO_COLOR ? { FORCE_COLOR: '1' } : {}
   return {
     ...process.env,
     ...colours,
+    // A third of what a test process costs is compiling what the one before it compiled. Coverage is of source alone.
+    ...(process.env.NODE_V8_COVERAGE ? {} : { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE || compiled }),
     PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
     TEST_DATABASE_URL: databaseUrl,
+    TEST_DATABASE_TEMPLATE: template,
     TEST_REDIS_URL: redisUrl,
     TEST_RABBITMQ_URL: rabbitmqUrl,
     TEST_CHROMIUM: process.env.TEST_CHROMIUM || chromium
@@ -75,7 +83,10 @@ async function main(): Promise<number> {
       env: process.env
     })
     closers.add(services.stop)
-    const { code, output } = await runAva(process.argv.slice(2), environment(services))
+    const template = await step('migrate', () => createTestTemplate(services.databaseUrl))
+    closers.add(template.remove)
+    const env = environment(services, template.name, join(dataDir, 'compiled'))
+    const { code, output } = await runAva(process.argv.slice(2), env)
     const { passed, failed, skipped } = countTests(output, code)
     console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`)
     return code === 0 && failed > 0 ? 1 : code

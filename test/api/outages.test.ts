@@ -6,7 +6,6 @@ import { eventually } from '../helpers/context.ts'
 import { startPrivate } from '../helpers/private-services.ts'
 import { createReadOnlyRole } from '../helpers/read-only-role.ts'
 import { type RunningApi, runningApiForFile } from '../helpers/running-api.ts'
-import { serviceUrls } from '../helpers/services.ts'
 
 const roomy = { limitPerMinute: 1_000_000 }
 const names = ['api_call', 'address', 'auth', 'login_failed', 'chat_completion', 'rag_search', 'embedding_generation']
@@ -122,7 +121,7 @@ async function subscribe(url: string, key: string): Promise<{ type: string; code
 }
 
 test('while PostgreSQL is read-only everything is read, and whatever writes is a 503 that says when', async (t) => {
-  const role = await createReadOnlyRole(serviceUrls().databaseUrl)
+  const role = await createReadOnlyRole(api().context.isolation.databaseUrl)
   onClose(role.remove)
   const running = await another({ DATABASE_URL: role.databaseUrl })
   const somebody = await prepare(running)

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import { createKnex, migrateLatest } from '../../lib/store/knex.ts'
+import { createKnex } from '../../lib/store/knex.ts'
 import { eventually } from '../helpers/context.ts'
 import { createIsolation, type Isolation } from '../helpers/services.ts'
 
@@ -18,7 +18,6 @@ let dataDir: string
 
 test.before(async () => {
   place = await createIsolation()
-  await migrateLatest({ databaseUrl: place.databaseUrl, databaseSchema: place.schema })
   dataDir = await mkdtemp(join(tmpdir(), 'goals-api-'))
 })
 test.after.always(async () => {

@@ -13,7 +13,6 @@ import { type Context, openContext } from '../../lib/context.ts'
 import { createDecisionReader } from '../../lib/gate/decision-reader.ts'
 import { createLogger } from '../../lib/logger.ts'
 import { createApiKeyStore } from '../../lib/store/api-keys.ts'
-import { migrateLatest } from '../../lib/store/knex.ts'
 import { cheapCost } from './auth.ts'
 import { createBackgroundWorkStore } from '../../lib/store/background-work.ts'
 import { createRelayStore } from '../../lib/store/relay.ts'
@@ -30,7 +29,7 @@ const roomy = Object.fromEntries(
 )
 
 /**
- * The administrators' routes over HTTP, as the app mounts them, on a schema of the file's own.
+ * The administrators' routes over HTTP, as the app mounts them, on a database of the file's own.
  * @returns `api`: the first process, to be called inside tests; `another`: one more on the same services
  */
 export function adminApiForFile(test: TestFn, env: Record<string, string> = {}) {
@@ -43,8 +42,6 @@ export function adminApiForFile(test: TestFn, env: Record<string, string> = {}) 
   }
   test.before(async () => {
     isolation = await createIsolation()
-    const { databaseUrl, schema } = isolation
-    await migrateLatest({ databaseUrl, databaseSchema: schema })
     await open()
   })
   test.after.always(async () => {

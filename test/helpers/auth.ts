@@ -5,7 +5,7 @@ import type { RegistrationMode } from '../../lib/auth/accounts.ts'
 import { createAuth } from '../../lib/auth/index.ts'
 import type { PasswordCost } from '../../lib/auth/passwords.ts'
 import { createEventLog } from '../../lib/events/log.ts'
-import { createKnex, migrateLatest } from '../../lib/store/knex.ts'
+import { createKnex } from '../../lib/store/knex.ts'
 import { createTransaction } from '../../lib/store/transaction.ts'
 import { createIsolation, type Isolation, isolated } from './services.ts'
 
@@ -19,13 +19,8 @@ export const testSecret = 'a secret of the tests, long enough for HS256'
 
 type Teardown = { teardown: (close: () => Promise<void>) => void }
 
-async function migrated(place: Isolation): Promise<Isolation> {
-  await migrateLatest({ databaseUrl: place.databaseUrl, databaseSchema: place.schema })
-  return place
-}
-
 /**
- * One migrated schema for all tests of a file, for those that do not mind each other's rows.
+ * One database for all tests of a file, for those that do not mind each other's rows.
  * @returns a function that gives it with a prefix nobody else uses, to be called inside tests
  */
 export function placeForFile(test: TestFn): () => Isolation {
@@ -33,16 +28,15 @@ export function placeForFile(test: TestFn): () => Isolation {
   let given = 0
   test.before(async () => {
     place = await createIsolation()
-    await migrated(place)
   })
   test.after.always(async () => await place?.remove())
   return () => {
-    if (!place) throw new Error('the schema is made before the first test')
+    if (!place) throw new Error('the database is made before the first test')
     return { ...place, prefix: `${place.prefix}_${given++}` }
   }
 }
 
-/** The auth room over a migrated schema, its own unless told, with what a test needs to look behind it. */
+/** The auth room over a database, its own unless told, with what a test needs to look behind it. */
 export async function startAuth(
   t: Teardown,
   {
@@ -51,7 +45,7 @@ export async function startAuth(
     registration = 'open'
   }: { passwordCost?: PasswordCost; place?: Isolation | undefined; registration?: RegistrationMode | undefined } = {}
 ) {
-  const place = given ?? (await migrated(await isolated(t)))
+  const place = given ?? (await isolated(t))
   const knex: Knex = createKnex({ databaseUrl: place.databaseUrl, schema: place.schema })
   const redis = new Redis(place.redisUrl)
   t.teardown(async () => {

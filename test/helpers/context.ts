@@ -3,7 +3,6 @@ import { loadConfig } from '../../lib/config.ts'
 import { type Context, openContext, type ProcessConfig } from '../../lib/context.ts'
 import { newId } from '../../lib/ids.ts'
 import { createLogger } from '../../lib/logger.ts'
-import { migrateLatest } from '../../lib/store/knex.ts'
 import { createIsolation, type Isolation } from './services.ts'
 
 export type TestContext = Context & { isolation: Isolation }
@@ -24,22 +23,30 @@ export function testConfig(isolation: Isolation, env: Record<string, string> = {
   }) as ProcessConfig
 }
 
+type Env = Record<string, string>
+
 /**
- * Opens one migrated context for all tests of a file and closes and removes it after them.
+ * Opens one context for all tests of a file and closes and removes it after them.
+ * @param env adds to the configuration; a function may prepare it, and name what is closed before the rest is removed
  * @returns a function that gives the context, to be called inside tests
  */
-export function contextForFile(test: TestFn, env: Record<string, string> = {}): () => TestContext {
+export function contextForFile(
+  test: TestFn,
+  env: Env | ((isolation: Isolation, onClose: (close: () => Promise<unknown>) => void) => Promise<Env>) = {}
+): () => TestContext {
   let context: TestContext | undefined
   let end: (() => Promise<void>) | undefined
   test.before(async () => {
     const isolation = await createIsolation()
-    const config = testConfig(isolation, env)
-    await migrateLatest(config)
+    const closers: (() => Promise<unknown>)[] = []
+    const own = typeof env === 'function' ? await env(isolation, (close) => closers.push(close)) : env
+    const config = testConfig(isolation, own)
     const log = createLogger({ level: config.logLevel, name: 'test' })
     const opened = openContext({ config, name: 'test', log })
     context = { ...opened.context, isolation }
     end = async () => {
       await opened.close()
+      for (const close of closers) await close()
       await isolation.remove()
     }
   })
@@ -60,7 +67,7 @@ export async function newUser({ knex }: Pick<Context, 'knex'>, role: 'user' | 'a
 }
 
 /** Waits until `probe` gives something, looking every few milliseconds; fails after `timeoutMs`. */
-export async function eventually<T>(probe: () => Promise<T | undefined | false>, timeoutMs = 10_000): Promise<T> {
+export async function eventually<T>(probe: () => Promise<T | undefined | false>, timeoutMs = 30_000): Promise<T> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const value = await probe()

@@ -13,11 +13,11 @@ import { createRedis } from '../../lib/redis.ts'
 import { createDeadLetterStore, type DeadLetterStore } from '../../lib/store/dead-letters.ts'
 import { createEventStore, type EventStore, type LogEntry } from '../../lib/store/events.ts'
 import { createRelayStore, type RelayStore } from '../../lib/store/relay.ts'
-import { createKnex, migrateLatest } from '../../lib/store/knex.ts'
+import { createKnex } from '../../lib/store/knex.ts'
 import { createTransaction, type Transaction } from '../../lib/store/transaction.ts'
 import { createIsolation, type Isolation } from './services.ts'
 
-/** What the news needs and nothing else: a migrated schema, a log and clients. Closed and removed with its test. */
+/** What the news needs and nothing else: a database, a log and clients. Closed and removed with its test. */
 export type EventStage = {
   isolation: Isolation
   knex: Knex
@@ -43,7 +43,6 @@ export type EventStage = {
 export async function createEventStage(t: Pick<ExecutionContext, 'teardown'>): Promise<EventStage> {
   const isolation = await createIsolation()
   const { databaseUrl, schema, prefix } = isolation
-  await migrateLatest({ databaseUrl, databaseSchema: schema })
   const log = createLogger({ level: process.env.LOG_LEVEL ?? 'silent', name: 'test' })
   const knex = createKnex({ databaseUrl, schema, poolMax: 20 })
   const clients: Redis[] = []

@@ -71,7 +71,7 @@ export async function waitingDecisions(redis: Redis, prefix: string) {
 }
 
 /** Resolves when `condition` holds; rejects with its name when it still does not after `limitMs`. */
-export async function eventually(name: string, condition: () => boolean | Promise<boolean>, limitMs = 10_000) {
+export async function eventually(name: string, condition: () => boolean | Promise<boolean>, limitMs = 30_000) {
   const end = performance.now() + limitMs
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`waited ${limitMs} ms in vain: ${name}`)

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 
+export type ReadOnlyRole = Awaited<ReturnType<typeof createReadOnlyRole>>
+
 /**
- * A login of the test's own that can be made read-only, as a whole server is in a failover, without anybody else
+ * A login of the test's own, to a database of its own, that can be made read-only, as a whole server is in a failover, without anybody else
  * noticing. Its sessions are cut each time, as a failover does.
  */
 export async function createReadOnlyRole(databaseUrl: string) {

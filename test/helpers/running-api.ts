@@ -6,7 +6,6 @@ import { newApiKey } from '../../lib/auth/api-key.ts'
 import { openContext } from '../../lib/context.ts'
 import { createLogger } from '../../lib/logger.ts'
 import { createApiKeyStore } from '../../lib/store/api-keys.ts'
-import { migrateLatest } from '../../lib/store/knex.ts'
 import { newUser, type TestContext, testConfig } from './context.ts'
 import { type Call, caller } from './platform.ts'
 import { createIsolation, type Isolation } from './services.ts'
@@ -19,7 +18,7 @@ export type RunningApi = {
 }
 
 /**
- * An API process as it runs, without workers, on a schema of the file's own; opened before the first test and closed
+ * An API process as it runs, without workers, on a database of the file's own; opened before the first test and closed
  * after the last.
  * @returns `api`: to be called inside tests; `another`: opens one more on the same services, or on others by `more`;
  *   `onClose`: for what has to be closed after them
@@ -35,7 +34,6 @@ export function runningApiForFile(test: TestFn, env: Record<string, string> = {}
   }
   test.before(async () => {
     isolation = await createIsolation()
-    await migrateLatest({ databaseUrl: isolation.databaseUrl, databaseSchema: isolation.schema })
     first = await another()
   })
   test.after.always(async () => {

@@ -7,40 +7,45 @@ export type ServiceUrls = { databaseUrl: string; redisUrl: string; rabbitmqUrl: 
 
 /** Names of one test file's own place in each service. */
 export type Isolation = ServiceUrls & {
+  /** Migrated, as the whole database is this file's own. */
   schema: string
   /** First part of every Redis key. */
   prefix: string
   exchange: string
-  /** Drops the schema, the keys and the exchanges. To be called when nothing uses them any more. */
+  /** Drops the database, the keys and the exchanges. To be called when nothing uses them any more. */
   remove: () => Promise<void>
 }
 
 /** Addresses of the services that `npm test` started. Throws when it did not: nothing is skipped for want of one. */
 export function serviceUrls(): ServiceUrls {
-  const names = ['TEST_DATABASE_URL', 'TEST_REDIS_URL', 'TEST_RABBITMQ_URL'] as const
+  const [databaseUrl, redisUrl, rabbitmqUrl] = required('TEST_DATABASE_URL', 'TEST_REDIS_URL', 'TEST_RABBITMQ_URL')
+  return { databaseUrl, redisUrl, rabbitmqUrl } as ServiceUrls
+}
+
+function required(...names: string[]): string[] {
   const missing = names.filter((name) => !process.env[name])
   if (missing.length) {
     throw new Error(
       `${missing.join(', ')} not set: run \`npm test\`, which starts the services, or \`npm test -- <file>\` for one file`
     )
   }
-  const [databaseUrl, redisUrl, rabbitmqUrl] = names.map((name) => process.env[name] as string)
-  return { databaseUrl, redisUrl, rabbitmqUrl } as ServiceUrls
+  return names.map((name) => process.env[name] as string)
 }
 
 /**
- * Makes a schema of a new name (pgvector in `public`, where every search path ends) and makes up a key prefix and an
- * exchange name that nobody else uses.
+ * Copies the database that `npm test` migrated, which takes a tenth of the time that migrating takes; its schema has the
+ * template's name. Makes up a key prefix and an exchange name that nobody else uses.
  */
 export async function createIsolation(): Promise<Isolation> {
   const urls = serviceUrls()
+  const [template] = required('TEST_DATABASE_TEMPLATE') as [string]
   const name = `test_${randomBytes(6).toString('hex')}`
-  await withDatabase(urls.databaseUrl, async (client) => {
-    await ensureVector(client)
-    await client.query(`create schema ${name}`)
-  })
-  const place = { schema: name, prefix: name, exchange: `${name}.events` }
-  return { ...urls, ...place, remove: () => removeAll({ ...urls, ...place }) }
+  await withDatabase(urls.databaseUrl, (client) => client.query(`create database ${name} template ${template}`))
+  const own = new URL(urls.databaseUrl)
+  own.pathname = `/${name}`
+  const place = { ...urls, databaseUrl: own.href, schema: template, prefix: name, exchange: `${name}.events` }
+  const remove = () => removeAll({ ...urls, database: name, prefix: place.prefix, exchange: place.exchange })
+  return { ...place, remove }
 }
 
 /** As createIsolation, for one test: everything is removed when the test ends. */
@@ -50,21 +55,14 @@ export async function isolated(t: { teardown: (remove: () => Promise<void>) => v
   return isolation
 }
 
-async function removeAll(place: Omit<Isolation, 'remove'>): Promise<void> {
+async function removeAll(place: ServiceUrls & { database: string; prefix: string; exchange: string }): Promise<void> {
   const ends = await Promise.allSettled([
-    withDatabase(place.databaseUrl, (client) => client.query(`drop schema if exists ${place.schema} cascade`)),
+    withDatabase(place.databaseUrl, (client) => client.query(`drop database if exists ${place.database} with (force)`)),
     removeKeys(place.redisUrl, place.prefix),
     removeExchanges(place.rabbitmqUrl, place.exchange)
   ])
   const failed = ends.find((end) => end.status === 'rejected')
   if (failed) throw failed.reason
-}
-
-/** `create extension if not exists` may still lose a race against another file that does the same. */
-async function ensureVector(client: pg.Client): Promise<void> {
-  await client.query('create extension if not exists vector schema public').catch((error: { code?: string }) => {
-    if (error.code !== '23505' && error.code !== '42710') throw error
-  })
 }
 
 async function withDatabase<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {

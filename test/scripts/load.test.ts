@@ -11,7 +11,6 @@ import { newApiKey } from '../../lib/auth/api-key.ts'
 import { openContext } from '../../lib/context.ts'
 import { createLogger } from '../../lib/logger.ts'
 import { createApiKeyStore } from '../../lib/store/api-keys.ts'
-import { migrateLatest } from '../../lib/store/knex.ts'
 import { startWorkers } from '../../workers/start-workers.ts'
 import { newUser, testConfig } from '../helpers/context.ts'
 import { createIsolation } from '../helpers/services.ts'
@@ -28,7 +27,6 @@ async function stage() {
     WORKER_QUEUES: 'bulk_create',
     RATE_LIMITS: '{"bulk_create":{"limitPerMinute":60,"burst":1}}'
   })
-  await migrateLatest(config)
   const log = createLogger({ level: config.logLevel, name: 'test' })
   const { context, close: closeContext } = openContext({ config, name: 'test', log })
   const { knex } = context

@@ -187,7 +187,7 @@ test('news arrives while Redis is away, without gap or repeat', async (t) => {
   for (const step of [() => {}, () => proxy.cut(), () => proxy.restore()]) {
     step()
     for (let i = 0; i < 10; i++) ids.push(await stage.append({ userId }))
-    await eventually(async () => client.events().length === ids.length, 4_000)
+    await eventually(async () => client.events().length === ids.length)
   }
   t.deepEqual(
     client.events().map(({ event }) => event.id),
@@ -234,6 +234,6 @@ test('a person whose role ends loses the channels that went with it', async (t) 
   const channel = `goal:${goalId}`
   t.like(await client.ask({ id: 1, type: 'subscribe', channel }), { type: 'subscribed' })
   await stage.knex('users').where({ id: admin.id }).update({ role: 'user' })
-  await eventually(async () => client.got.some(({ type, code }) => type === 'error' && code === 'not_found'), 3_000)
+  await eventually(async () => client.got.some(({ type, code }) => type === 'error' && code === 'not_found'))
   t.like(client.got.at(-1), { channel })
 })

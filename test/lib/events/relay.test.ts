@@ -93,7 +93,7 @@ test('an event is placed by polling when the message that wakes the relay is los
   relay.start()
   await eventually(async () => relay.leading())
   await stage.knex('events').insert({ id: newId(), type: 'client.x', data: '{}' })
-  await eventually(async () => (await stage.placed()).length === 1, 3_000)
+  await eventually(async () => (await stage.placed()).length === 1)
   t.pass()
 })
 

@@ -291,7 +291,7 @@ test.serial('refusals that Redis counted after they had been given up are not co
   server.freeze()
   await inParts(300, () => chat(gate, id), 300) // on their way, and decided here
   server.thaw()
-  await eventually('Redis decides again', () => !gate.isDegraded(), 8_000)
+  await eventually('Redis decides again', () => !gate.isDegraded())
   const table = createTable()
   readerFor(t, place, { onBatch: table.onBatch })
   await soon('all are counted', () => table.requests() >= 500)

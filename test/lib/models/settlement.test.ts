@@ -3,12 +3,14 @@ import { newId } from '../../../lib/ids.ts'
 import { createBookings } from '../../../lib/models/booking.ts'
 import { contextForFile, eventually, type TestContext } from '../../helpers/context.ts'
 import { nextRun, offlineModels, runningJob } from '../../helpers/models.ts'
-import { createReadOnlyRole } from '../../helpers/read-only-role.ts'
-import { serviceUrls } from '../../helpers/services.ts'
+import { createReadOnlyRole, type ReadOnlyRole } from '../../helpers/read-only-role.ts'
 
-const role = await createReadOnlyRole(serviceUrls().databaseUrl)
-const context = contextForFile(test, { DATABASE_URL: role.databaseUrl })
-test.after.always(() => role.remove())
+let role: ReadOnlyRole
+const context = contextForFile(test, async (isolation, onClose) => {
+  role = await createReadOnlyRole(isolation.databaseUrl)
+  onClose(role.remove)
+  return { DATABASE_URL: role.databaseUrl }
+})
 
 const { signal } = new AbortController()
 const messages = [{ role: 'user' as const, content: 'What is a closure?' }]
