@@ -8,6 +8,8 @@ WORKDIR /app
 
 # The optional packages are a Node.js for machines without one and native speed-ups that have a fallback.
 COPY package.json package-lock.json .npmrc ./
+# The project's own packages, which are linked into node_modules.
+COPY packages packages
 RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
 
 COPY lib lib

@@ -9,7 +9,7 @@ const rank = (file) => {
 }
 
 export default {
-  files: ['test/**/*.test.ts'],
+  files: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
   extensions: ['ts'],
   timeout: '120s',
   workerThreads: false,

@@ -6,7 +6,7 @@ import { loadConfig } from '../lib/config.ts'
 import { newId } from '../lib/ids.ts'
 import { createLogger } from '../lib/logger.ts'
 import { createOpenAi } from '../lib/models/client.ts'
-import { createOfflineProvider } from '../lib/models/offline/provider.ts'
+import { openOfflineProvider } from '../lib/models/open-offline.ts'
 import { sourceHash } from '../lib/rag/embedding-text.ts'
 import { embedSource } from '../lib/rag/embed-source.ts'
 import { parseQuery } from '../lib/rag/query-text.ts'
@@ -39,7 +39,7 @@ const read = (name: string): Line[] =>
 
 function openEmbedder(): Embedder {
   const config = loadConfig(process.env)
-  const provider = config.openai.offline ? createOfflineProvider() : undefined
+  const provider = config.openai.offline ? openOfflineProvider() : undefined
   const openai = createOpenAi({
     apiKey: config.openai.apiKey,
     baseUrl: provider ? 'http://offline.invalid/v1' : config.openai.baseUrl,

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
-import { offlineModels } from '../lib/models/offline/models.ts'
-import { createOfflineProvider } from '../lib/models/offline/provider.ts'
+import { offlineModels } from '@goals/offline-provider'
+import { openOfflineProvider } from '../lib/models/open-offline.ts'
 
 const HELP = `Serves the offline model provider over HTTP, in the OpenAI wire format.
 
@@ -32,7 +32,7 @@ if (values?.help) {
 type Arguments = NonNullable<ReturnType<typeof readArguments>['values']>
 
 async function serve(options: Arguments): Promise<void> {
-  const provider = createOfflineProvider({
+  const provider = openOfflineProvider({
     latencyMs: options.latencyMs,
     tokenMs: options.tokenMs,
     apiKey: options.apiKey,

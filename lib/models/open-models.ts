@@ -34,7 +34,7 @@ export async function openModels({
 }): Promise<Models> {
   const { apiKey, baseUrl, offline } = config.openai
   const provider = offline
-    ? (await import('./offline/provider.ts')).createOfflineProvider({ ownerOf: () => tracker.current().userId })
+    ? (await import('./open-offline.ts')).openOfflineProvider({ ownerOf: () => tracker.current().userId })
     : undefined
   const openai = createOpenAi({
     apiKey,

@@ -1,7 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Fault } from '../../lib/models/offline/faults.ts'
-import { type MannerName, mannerNames, manners } from '../../lib/models/offline/manners/manners.ts'
-import type { InvoiceLine } from '../../lib/models/offline/invoice.ts'
+import { type Fault, type InvoiceLine, type MannerName, mannerNames, manners } from '@goals/offline-provider'
 import type { Blow } from './faults.ts'
 
 const lastsMs = 8_000

@@ -2,11 +2,12 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { OfflineProvider } from '@goals/offline-provider'
 import { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import { prepareAdmin } from '../../lib/auth/administrator.ts'
 import { loadConfig } from '../../lib/config.ts'
-import { createOfflineProvider, type OfflineProvider } from '../../lib/models/offline/provider.ts'
+import { openOfflineProvider } from '../../lib/models/open-offline.ts'
 import { createKnex, migrateLatest } from '../../lib/store/knex.ts'
 import { freePort } from '../services/free-port.ts'
 import { startServices, type Services } from '../services/index.ts'
@@ -89,7 +90,7 @@ export async function buildStage({
     })
     closers.push(services.stop)
     const { databaseUrl, redisUrl, rabbitmqUrl } = services
-    const provider = createOfflineProvider({ latencyMs })
+    const provider = openOfflineProvider({ latencyMs })
     const listening = await provider.listen()
     closers.push(() => listening.close())
 

@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (file: string) => readFile(join(root, file), 'utf8')
 
 async function pages(): Promise<string[]> {
-  const places = ['*.md', 'docs/**/*.md', 'sample/**/*.md', '{api,workers,lib,scripts,test,bench}/**/*.md']
+  const places = ['*.md', 'docs/**/*.md', 'sample/**/*.md', '{api,workers,lib,packages,scripts,test,bench}/**/*.md']
   const found: string[] = []
   for await (const file of glob(places, { cwd: root, exclude: (name) => name === 'node_modules' })) found.push(file)
   return found.toSorted()
@@ -60,7 +60,7 @@ test('the README names every command, and only commands that are there', async (
 test('files that the documentation names by path are there', async (t) => {
   for (const file of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/reliability.md']) {
     for (const [, path = ''] of (await read(file)).matchAll(
-      /`((?:api|workers|lib|scripts|migrations|bench)\/[\w./-]+)`/g
+      /`((?:api|workers|lib|packages|scripts|migrations|bench)\/[\w./-]+)`/g
     )) {
       await t.notThrowsAsync(access(join(root, path)), `${file} names ${path}`)
     }

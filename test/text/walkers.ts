@@ -12,33 +12,33 @@ import * as meter from '../../lib/models/reading/meter.ts'
 import * as readingText from '../../lib/models/reading/text.ts'
 import * as thinking from '../../lib/models/reading/thinking.ts'
 import * as toolCalls from '../../lib/models/reading/tool-calls.ts'
-import * as answer from '../../lib/models/offline/answer.ts'
-import type { ChatCall } from '../../lib/models/offline/chat-types.ts'
-import * as commands from '../../lib/text/commands.ts'
-import * as completion from '../../lib/models/offline/completion.ts'
-import * as conversations from '../../lib/models/offline/conversation.ts'
-import * as embed from '../../lib/models/offline/embed.ts'
-import * as extract from '../../lib/models/offline/extract.ts'
-import * as features from '../../lib/models/offline/features.ts'
-import { chatModel } from '../../lib/models/offline/models.ts'
-import * as offlinePassages from '../../lib/models/offline/passages.ts'
-import * as plainAnswer from '../../lib/models/offline/plain-answer.ts'
-import * as plan from '../../lib/models/offline/plan.ts'
-import * as prompt from '../../lib/models/offline/prompt.ts'
-import * as review from '../../lib/models/offline/review.ts'
-import * as reviewMask from '../../lib/models/offline/review-mask.ts'
-import * as reviewRules from '../../lib/models/offline/review-rules.ts'
-import * as reviewSource from '../../lib/models/offline/review-source.ts'
-import * as route from '../../lib/models/offline/route.ts'
-import * as offlineSentences from '../../lib/models/offline/sentences.ts'
-import * as sketch from '../../lib/models/offline/sketch.ts'
-import * as stem from '../../lib/models/offline/stem.ts'
-import * as structured from '../../lib/models/offline/structured.ts'
-import * as titles from '../../lib/models/offline/titles.ts'
-import * as tokens from '../../lib/models/offline/tokens.ts'
-import * as toolArguments from '../../lib/models/offline/tool-arguments.ts'
-import * as toolRules from '../../lib/models/offline/tool-rules.ts'
-import * as words from '../../lib/models/offline/words.ts'
+import * as answer from '../../packages/offline-provider/src/answer.ts'
+import type { ChatCall } from '../../packages/offline-provider/src/chat-types.ts'
+import * as commands from '../../packages/text/src/commands.ts'
+import * as completion from '../../packages/offline-provider/src/completion.ts'
+import * as conversations from '../../packages/offline-provider/src/conversation.ts'
+import * as embed from '../../packages/offline-provider/src/embed.ts'
+import * as extract from '../../packages/offline-provider/src/extract.ts'
+import * as features from '../../packages/offline-provider/src/features.ts'
+import { chatModel } from '../../packages/offline-provider/src/models.ts'
+import * as offlinePassages from '../../packages/offline-provider/src/passages.ts'
+import * as plainAnswer from '../../packages/offline-provider/src/plain-answer.ts'
+import * as plan from '../../packages/offline-provider/src/plan.ts'
+import * as prompt from '../../packages/offline-provider/src/prompt.ts'
+import * as review from '../../packages/offline-provider/src/review.ts'
+import * as reviewMask from '../../packages/offline-provider/src/review-mask.ts'
+import * as reviewRules from '../../packages/offline-provider/src/review-rules.ts'
+import * as reviewSource from '../../packages/offline-provider/src/review-source.ts'
+import * as route from '../../packages/offline-provider/src/route.ts'
+import * as offlineSentences from '../../packages/offline-provider/src/sentences.ts'
+import * as sketch from '../../packages/offline-provider/src/sketch.ts'
+import * as stem from '../../packages/offline-provider/src/stem.ts'
+import * as structured from '../../packages/offline-provider/src/structured.ts'
+import * as titles from '../../packages/offline-provider/src/titles.ts'
+import * as tokens from '../../packages/text/src/tokens.ts'
+import * as toolArguments from '../../packages/offline-provider/src/tool-arguments.ts'
+import * as toolRules from '../../packages/offline-provider/src/tool-rules.ts'
+import * as words from '../../packages/offline-provider/src/words.ts'
 import * as readVectors from '../../lib/models/read-vectors.ts'
 import * as blocks from '../../lib/rag/block.ts'
 import * as chunk from '../../lib/rag/chunk.ts'
@@ -58,10 +58,10 @@ import * as texts from '../../lib/schemas/text.ts'
 import { registrationSchema } from '../../lib/schemas/user.ts'
 import { webhookCreateSchema } from '../../lib/schemas/webhook.ts'
 import type { Source } from '../../lib/store/sources.ts'
-import * as greeting from '../../lib/text/greeting.ts'
-import * as matchTitle from '../../lib/text/match-title.ts'
-import * as namedIn from '../../lib/text/named-in.ts'
-import * as plainLetters from '../../lib/text/plain-letters.ts'
+import * as greeting from '../../packages/text/src/greeting.ts'
+import * as matchTitle from '../../packages/text/src/match-title.ts'
+import * as namedIn from '../../packages/text/src/named-in.ts'
+import * as plainLetters from '../../packages/text/src/plain-letters.ts'
 import * as threadTitle from '../../lib/threads/title.ts'
 import * as webhookPattern from '../../lib/webhooks/pattern.ts'
 import * as answerFilter from '../../workers/agents/answer-filter.ts'
@@ -310,9 +310,9 @@ export const rooms: Record<string, Room> = {
       ['', 'if x:\n']
     ]
   },
-  'lib/text/greeting.ts': { exports: greeting, walkers: { ...greeting } },
-  'lib/text/plain-letters.ts': { exports: plainLetters, walkers: { ...plainLetters } },
-  'lib/text/match-title.ts': {
+  'packages/text/src/greeting.ts': { exports: greeting, walkers: { ...greeting } },
+  'packages/text/src/plain-letters.ts': { exports: plainLetters, walkers: { ...plainLetters } },
+  'packages/text/src/match-title.ts': {
     exports: matchTitle,
     walkers: {
       wordTitles: (text) => matchTitle.wordTitles([{ title: text }]),
@@ -323,7 +323,7 @@ export const rooms: Record<string, Room> = {
       tellingWords: (text) => matchTitle.tellingWords(wordsIn(text))
     }
   },
-  'lib/text/named-in.ts': {
+  'packages/text/src/named-in.ts': {
     exports: namedIn,
     walkers: {
       quotedNames: namedIn.quotedNames,
@@ -384,19 +384,19 @@ export const rooms: Record<string, Room> = {
       readVectors: (text) => readVectors.readVectors([{ embedding: text }], 1, 4)
     }
   },
-  'lib/models/offline/tokens.ts': {
+  'packages/text/src/tokens.ts': {
     exports: tokens,
     walkers: {
       encodeTokens: tokens.encodeTokens,
       countTokens: tokens.countTokens,
-      countTokensInTurns: (text) => tokens.countTokensInTurns([text]),
+      countingTokens: (text) => [...tokens.countingTokens([text])],
       tokenPieces: tokens.tokenPieces,
       decodeTokens: (text) => tokens.decodeTokens(Array.from(text.slice(0, 100_000), (sign) => sign.charCodeAt(0))),
       vocabularyRank: (text) => tokens.vocabularyRank(text.slice(0, 40))
     },
     once: [['', '`']]
   },
-  'lib/models/offline/words.ts': {
+  'packages/offline-provider/src/words.ts': {
     exports: words,
     walkers: {
       wordWeight: (text) => wordsIn(text).map(words.wordWeight),
@@ -404,27 +404,27 @@ export const rooms: Record<string, Room> = {
       isSpanish: words.isSpanish
     }
   },
-  'lib/models/offline/stem.ts': {
+  'packages/offline-provider/src/stem.ts': {
     exports: stem,
     walkers: { stem: stem.stem, 'stem, word by word': (text) => wordsIn(text).map(stem.stem) }
   },
-  'lib/models/offline/features.ts': {
+  'packages/offline-provider/src/features.ts': {
     exports: features,
     walkers: { wordsOf: features.wordsOf, featuresOf: features.featuresOf }
   },
-  'lib/models/offline/embed.ts': {
+  'packages/offline-provider/src/embed.ts': {
     exports: embed,
     walkers: { embed: (text) => embed.embed(text) },
     others: ['similarity']
   },
-  'lib/models/offline/sketch.ts': {
+  'packages/offline-provider/src/sketch.ts': {
     exports: sketch,
     walkers: {
       sketch: sketch.sketch,
       likeness: (text) => sketch.likeness(sketch.sketch(text), sketch.sketch(`${text} a`))
     }
   },
-  'lib/models/offline/sentences.ts': {
+  'packages/offline-provider/src/sentences.ts': {
     exports: offlineSentences,
     walkers: {
       sentencesOf: offlineSentences.sentencesOf,
@@ -436,7 +436,7 @@ export const rooms: Record<string, Room> = {
       ['', ' ']
     ]
   },
-  'lib/models/offline/titles.ts': {
+  'packages/offline-provider/src/titles.ts': {
     exports: titles,
     walkers: { ...titles },
     once: [
@@ -445,8 +445,8 @@ export const rooms: Record<string, Room> = {
       ['', 'to ']
     ]
   },
-  'lib/text/commands.ts': { exports: commands, walkers: { ...commands } },
-  'lib/models/offline/route.ts': {
+  'packages/text/src/commands.ts': { exports: commands, walkers: { ...commands } },
+  'packages/offline-provider/src/route.ts': {
     exports: route,
     walkers: {
       chooseRoute: (text) => route.chooseRoute(['tutor', 'planner'], talk({ user: text })),
@@ -455,14 +455,14 @@ export const rooms: Record<string, Room> = {
       asksForHelp: route.asksForHelp
     }
   },
-  'lib/models/offline/extract.ts': {
+  'packages/offline-provider/src/extract.ts': {
     exports: extract,
     walkers: {
       quoteAnswer: (text) => extract.quoteAnswer(text, [{ n: 1, title: text, content: text }]),
       summarize: (text) => extract.summarize(text, 5, 900)
     }
   },
-  'lib/models/offline/passages.ts': {
+  'packages/offline-provider/src/passages.ts': {
     exports: offlinePassages,
     walkers: {
       passagesInText: offlinePassages.passagesInText,
@@ -476,7 +476,7 @@ export const rooms: Record<string, Room> = {
       parseJson: offlinePassages.parseJson
     }
   },
-  'lib/models/offline/review-source.ts': {
+  'packages/offline-provider/src/review-source.ts': {
     exports: reviewSource,
     walkers: { sourceIn: reviewSource.sourceIn },
     once: [
@@ -484,14 +484,14 @@ export const rooms: Record<string, Room> = {
       ['```\nclass ', 'a']
     ]
   },
-  'lib/models/offline/review-mask.ts': {
+  'packages/offline-provider/src/review-mask.ts': {
     exports: reviewMask,
     walkers: {
       'maskSource, JavaScript': (text) => masked(text, 'javascript'),
       'maskSource, Python': (text) => masked(text, 'python')
     }
   },
-  'lib/models/offline/review-rules.ts': {
+  'packages/offline-provider/src/review-rules.ts': {
     exports: reviewRules,
     walkers: {
       lineFindings: (text) => reviewRules.lineFindings(masked(text, 'javascript'), linesOf(text), 'javascript'),
@@ -509,7 +509,7 @@ export const rooms: Record<string, Room> = {
       ['function', ' ']
     ]
   },
-  'lib/models/offline/review.ts': {
+  'packages/offline-provider/src/review.ts': {
     exports: review,
     walkers: {
       reviewMessage: (text) => review.reviewMessage(`${text}\n${fenced('js', text)}`),
@@ -517,7 +517,7 @@ export const rooms: Record<string, Room> = {
       'reviewMessage, in no language': (text) => review.reviewMessage(fenced('', text))
     }
   },
-  'lib/models/offline/conversation.ts': {
+  'packages/offline-provider/src/conversation.ts': {
     exports: conversations,
     walkers: {
       readConversation: everywhere,
@@ -530,12 +530,12 @@ export const rooms: Record<string, Room> = {
       ['', '[1] a\n']
     ]
   },
-  'lib/models/offline/plan.ts': {
+  'packages/offline-provider/src/plan.ts': {
     exports: plan,
     walkers: { planTasks: (text) => plan.planTasks(everywhere(text)) },
     once: [['', '<goal ']]
   },
-  'lib/models/offline/plain-answer.ts': {
+  'packages/offline-provider/src/plain-answer.ts': {
     exports: plainAnswer,
     walkers: {
       plainAnswer: (text) => plainAnswer.plainAnswer(everywhere(text)),
@@ -543,11 +543,11 @@ export const rooms: Record<string, Room> = {
       'plainAnswer, a review': (text) => plainAnswer.plainAnswer(talk({ user: `Review my code\n${fenced('', text)}` }))
     }
   },
-  'lib/models/offline/structured.ts': {
+  'packages/offline-provider/src/structured.ts': {
     exports: structured,
     walkers: { structuredAnswer: (text) => structured.structuredAnswer(schema, everywhere(text)) }
   },
-  'lib/models/offline/tool-arguments.ts': {
+  'packages/offline-provider/src/tool-arguments.ts': {
     exports: toolArguments,
     walkers: {
       buildArguments: (text) => tools.map((tool) => toolArguments.buildArguments(tool, everywhere(text))),
@@ -555,20 +555,20 @@ export const rooms: Record<string, Room> = {
     },
     once: [['', '``` ']]
   },
-  'lib/models/offline/tool-rules.ts': {
+  'packages/offline-provider/src/tool-rules.ts': {
     exports: toolRules,
     walkers: { decideTools: (text) => toolRules.decideTools(talk({ user: text, assistant: text, system: text })) },
     once: [['', 'similar ']]
   },
-  'lib/models/offline/answer.ts': {
+  'packages/offline-provider/src/answer.ts': {
     exports: answer,
     walkers: { draftAnswer: (text) => answer.draftAnswer(everywhere(text)) }
   },
-  'lib/models/offline/prompt.ts': {
+  'packages/offline-provider/src/prompt.ts': {
     exports: prompt,
     walkers: { promptTokens: (text) => prompt.promptTokens(callOf({ user: text })) }
   },
-  'lib/models/offline/completion.ts': {
+  'packages/offline-provider/src/completion.ts': {
     exports: completion,
     walkers: {
       completionOf: (text) =>

@@ -1,14 +1,19 @@
-import type { Access } from '../../lib/records/access.ts'
-import { matchTitle, namesNothing, tellingWords, withoutLead, wordsOf, wordTitles } from '../../lib/text/match-title.ts'
 import {
   fullerName,
   isMentioned,
   isSaidIn,
+  matchTitle,
+  namesNothing,
   namesOneOf,
   onlyOrders,
   quotedNames,
-  withoutTexts
-} from '../../lib/text/named-in.ts'
+  tellingWords,
+  withoutLead,
+  withoutTexts,
+  wordsOf,
+  wordTitles
+} from '@goals/text'
+import type { Access } from '../../lib/records/access.ts'
 import { idIn, type Naming } from '../../lib/records/naming.ts'
 import type { Person } from '../../lib/records/viewer.ts'
 import type { ChangeableType, ChatInput } from '../../lib/schemas/chat.ts'

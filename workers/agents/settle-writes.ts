@@ -1,7 +1,6 @@
+import { matchTitle, namesNothing, speaksOf, wordTitles } from '@goals/text'
 import { newId } from '../../lib/ids.ts'
 import type { Access } from '../../lib/records/access.ts'
-import { matchTitle, namesNothing, wordTitles } from '../../lib/text/match-title.ts'
-import { speaksOf } from '../../lib/text/named-in.ts'
 import type { Person } from '../../lib/records/viewer.ts'
 import type { ChangeableType, ChatInput } from '../../lib/schemas/chat.ts'
 import { type GoalCreate, goalCreateSchema, goalPatchSchema } from '../../lib/schemas/goal.ts'

@@ -1,7 +1,7 @@
+import { seededRandom } from '@goals/offline-provider'
 import test from 'ava'
 import type { Statistics } from '../../../lib/schemas/admin.ts'
 import { newId } from '../../../lib/ids.ts'
-import { seededRandom } from '../../../lib/models/offline/faults.ts'
 import { type Bucket, createFigures } from '../../../lib/store/figures.ts'
 import { dayMs, hourMs, minuteMs, type Range } from '../../../lib/store/spans.ts'
 import { formatUsd } from '../../../lib/usage/money.ts'

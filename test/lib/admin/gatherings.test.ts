@@ -1,6 +1,6 @@
+import { seededRandom } from '@goals/offline-provider'
 import test from 'ava'
 import { findGatherings, type Presence } from '../../../lib/admin/gatherings.ts'
-import { seededRandom } from '../../../lib/models/offline/faults.ts'
 
 const seen = (who: string, at: number, place = 'here'): Presence => ({ place, who, first: at, last: at })
 

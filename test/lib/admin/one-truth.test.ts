@@ -1,7 +1,6 @@
+import { type Fault, seededRandom } from '@goals/offline-provider'
 import test from 'ava'
 import { JobError } from '../../../lib/jobs/job-error.ts'
-import type { Fault } from '../../../lib/models/offline/faults.ts'
-import { seededRandom } from '../../../lib/models/offline/faults.ts'
 import { countTokens } from '../../../lib/models/tokens.ts'
 import { createFigures } from '../../../lib/store/figures.ts'
 import { createUsageStore } from '../../../lib/store/usage.ts'

@@ -1,5 +1,5 @@
+import { seededRandom } from '@goals/offline-provider'
 import test from 'ava'
-import { seededRandom } from '../../../lib/models/offline/faults.ts'
 import { cutRange, dayMs, hourMs, minuteMs } from '../../../lib/store/spans.ts'
 
 const at = (text: string) => new Date(`2026-03-${text}Z`)

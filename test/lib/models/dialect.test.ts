@@ -1,6 +1,6 @@
+import type { MannerName } from '@goals/offline-provider'
 import test from 'ava'
 import type { ChatCall } from '../../../lib/models/client.ts'
-import type { MannerName } from '../../../lib/models/offline/manners/manners.ts'
 import { contextForFile } from '../../helpers/context.ts'
 import { offlineModels, runningJob } from '../../helpers/models.ts'
 

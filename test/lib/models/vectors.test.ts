@@ -1,7 +1,6 @@
+import type { Fault, MannerName } from '@goals/offline-provider'
 import test from 'ava'
 import type { JobError } from '../../../lib/jobs/job-error.ts'
-import type { Fault } from '../../../lib/models/offline/faults.ts'
-import type { MannerName } from '../../../lib/models/offline/manners/manners.ts'
 import { readVectors } from '../../../lib/models/read-vectors.ts'
 import { contextForFile } from '../../helpers/context.ts'
 import { offlineModels, runningJob } from '../../helpers/models.ts'

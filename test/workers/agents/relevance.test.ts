@@ -1,5 +1,5 @@
+import { isGreeting } from '@goals/text'
 import test from 'ava'
-import { isGreeting } from '../../../lib/text/greeting.ts'
 import { chatForFile, createLesson } from '../../helpers/chat.ts'
 
 const { stage: newStage } = chatForFile(test)

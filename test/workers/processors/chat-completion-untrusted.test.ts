@@ -1,5 +1,5 @@
+import type { Message } from '@goals/offline-provider'
 import anyTest, { type TestFn } from 'ava'
-import type { Message } from '../../../lib/models/offline/chat-types.ts'
 import type { ChatResult } from '../../../lib/schemas/chat.ts'
 import { type ChatStage, chatForFile, createLesson, joined, planned } from '../../helpers/chat.ts'
 import { newUser } from '../../helpers/context.ts'

@@ -1,6 +1,6 @@
+import { type MannerName, mannerNames, manners } from '@goals/offline-provider'
 import anyTest, { type TestFn } from 'ava'
 import { createSyntaxChecker } from '../../../lib/code/syntax-checker.ts'
-import { type MannerName, mannerNames, manners } from '../../../lib/models/offline/manners/manners.ts'
 import type { ChatResult } from '../../../lib/schemas/chat.ts'
 import { createValidationResults } from '../../../lib/store/validation-results.ts'
 import type { Processor } from '../../../workers/processor.ts'

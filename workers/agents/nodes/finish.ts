@@ -1,4 +1,4 @@
-import { asksForChanges } from '../../../lib/text/commands.ts'
+import { asksForChanges } from '@goals/text'
 import { withoutClaims } from '../claims.ts'
 import { languageOf } from '../language.ts'
 import { nothingSaved } from '../report.ts'

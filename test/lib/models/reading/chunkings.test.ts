@@ -1,5 +1,5 @@
+import { seededRandom } from '@goals/offline-provider'
 import test from 'ava'
-import { seededRandom } from '../../../../lib/models/offline/faults.ts'
 import { storable } from '../../../../lib/models/reading/text.ts'
 import { byteCuts, type Meant, meant, read, streamBody, wholeBody, withoutIds } from './shapes.ts'
 

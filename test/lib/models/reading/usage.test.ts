@@ -1,5 +1,5 @@
+import { seededRandom } from '@goals/offline-provider'
 import test from 'ava'
-import { seededRandom } from '../../../../lib/models/offline/faults.ts'
 import { completed, isComplete, readUsage } from '../../../../lib/models/reading/usage.ts'
 import { costOf } from '../../../../lib/usage/money.ts'
 
