@@ -88,7 +88,7 @@ test('only an accepted submission uses up its key', async (t) => {
   t.is((await send('POST', '/rag/search', { query: 'x' }, header)).body.id, accepted.body.id)
 })
 
-test('while Redis does not answer, jobs are accepted and cancelled, each within a second or two', async (t) => {
+test('while Redis does not answer, jobs are accepted, read and cancelled, each within a second or two', async (t) => {
   const proxy = await createTcpProxy(api().context.isolation.redisUrl)
   t.teardown(proxy.restore)
   onClose(proxy.close)
@@ -100,6 +100,8 @@ test('while Redis does not answer, jobs are accepted and cancelled, each within 
   const first = await search()
   t.is(first.status, 202)
   t.is(first.headers.get('location'), `/api/v1/jobs/${first.body.id}`)
+  const worker = { reason: 'worker' as const, until: null }
+  t.like(await send('GET', `/jobs/${first.body.id}`), { status: 200, body: { status: 'queued', waitingFor: worker } })
   const startedAt = performance.now()
   t.like(await send('POST', `/jobs/${first.body.id}/cancel`), { status: 200, body: { status: 'cancelled' } })
   t.true(performance.now() - startedAt < 1_900, 'the answer does not wait for Redis')
