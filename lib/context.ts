@@ -133,7 +133,7 @@ function build({
   const audits = createAuditStore({ ledger })
   const jobStore = createJobStore({ knex })
   const workerStore = createWorkerStore({ knex })
-  const queues = createQueues({ redis: openRedis('commands', 'queues'), redisPrefix: prefix })
+  const queues = createQueues({ redis: openRedis('commands', 'queues'), redisPrefix: prefix, groupOf: owners.current })
   onClose(() => queues.close())
   const webhookRoom = createWebhookRoom({
     knex,
@@ -174,6 +174,7 @@ function build({
   const jobs = createJobs({ store: jobStore, queues, admission, lifecycle, progress, redis, prefix })
 
   const auth = createAuth({
+    ownerOf: owners.current,
     knex,
     redis,
     prefix,

@@ -41,6 +41,8 @@ const shortShare = 0.1
 const quietMs = 20_000
 /** What a process gets to give memory back after an attack. */
 const calmMs = 30_000
+/** What the jobs that an attack left get to be done. */
+const settleMs = 120_000
 
 const startedAt = performance.now()
 const say = (text: string) =>
@@ -78,7 +80,8 @@ async function main(): Promise<number> {
     const results: Result[] = []
     for (const attack of list) {
       const scale = { share: values.short ? shortShare : 1, random }
-      const prepared = attack.prepare?.(scale)
+      const prepared = await attack.prepare?.(stage, scale)
+      await untilIdle(stage)
       const before = await memory(stage)
       const brokenBefore = stage.tally.broken.length
       const requestsBefore = stage.tally.requests
@@ -104,7 +107,7 @@ async function main(): Promise<number> {
           judgesWaits: !values.short
         })
       )
-      say(`${attack.name}: ${results.at(-1)?.findings.length === 0 ? 'held' : 'DID NOT HOLD'}`)
+      say(summary(results.at(-1) as Result))
     }
     showResults(results, quiet)
     if (values.json) await writeFile(values.json, `${JSON.stringify({ quiet, results }, null, 2)}\n`)
@@ -121,6 +124,28 @@ async function main(): Promise<number> {
  */
 function giveWay(): void {
   if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+}
+
+/**
+ * Waits until the jobs of earlier attacks are done, or a while: one attack must not be blamed for another, nor what an
+ * attack leaves behind go unseen for longer than it is told.
+ */
+async function untilIdle({ client, url }: Stage): Promise<void> {
+  const asking = client(new URL(url).hostname)
+  const deadline = performance.now() + (values.short ? 0 : settleMs)
+  for (;;) {
+    const { text } = await asking.send('/metrics')
+    const open = [...text.matchAll(/^queue_jobs\{[^}]*state="(?:wait|active|prioritized|delayed)"[^}]*\} (\d+)/gm)]
+    if (open.every(([, count]) => count === '0') || performance.now() > deadline) break
+    await delay(1_000)
+  }
+  asking.close()
+}
+
+/** What came of an attack, in a line. */
+function summary({ name, findings, worst }: Result): string {
+  const wait = `${worst.activity} ${Math.round(worst.p95Ms)} ms, ${worst.ratio.toFixed(1)} × quiet`
+  return `${name}: ${findings.length === 0 ? 'held' : 'DID NOT HOLD'} (${wait})`
 }
 
 const memory = async (stage: Stage) => ({ api: await stage.rssOf('api'), workers: await stage.rssOf('workers') })

@@ -20,7 +20,7 @@ const fewest = (places: number): number => Math.min(places, Math.max(2, Math.cei
 type Eased = Pick<Pool, 'action' | 'places' | 'resize'>
 
 /**
- * One look at a process: fewer jobs at once where one person has most of them while the event loop is late, one more
+ * One look at a process: fewer jobs at once where one person, or one address, has most of them while the event loop is late, one more
  * everywhere while it is not (additive increase, multiplicative decrease; D.-M. Chiu, R. Jain, 1989). What waits for a
  * provider costs the loop nothing, so it is work that makes pools smaller: a processor does not do more of it when
  * sixteen jobs share it than when four do, and everybody's single job comes between those.
@@ -43,9 +43,9 @@ export function ease({
   }
   if (delayMs <= lateMs) return
   const [crowded] = pools
-    .map((pool) => ({ pool, mostOfOne: seatsOf(pool.action).counts().mostOfOne }))
-    .filter(({ pool, mostOfOne }) => mostOfOne > 1 && pool.places() > fewest(most(pool)))
-    .toSorted((a, b) => b.mostOfOne - a.mostOfOne)
+    .map((pool) => ({ pool, mostOfGroup: seatsOf(pool.action).counts().mostOfGroup }))
+    .filter(({ pool, mostOfGroup }) => mostOfGroup > 1 && pool.places() > fewest(most(pool)))
+    .toSorted((a, b) => b.mostOfGroup - a.mostOfGroup)
   crowded?.pool.resize(Math.max(fewest(most(crowded.pool)), crowded.pool.places() >> 1))
 }
 

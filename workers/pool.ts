@@ -61,7 +61,7 @@ export function createPool({
   let putBack = 0
 
   async function deliver(job: Job<QueuedJob>, token: string | undefined): Promise<unknown> {
-    const { jobId, owner = '' } = job.data
+    const { jobId, owner = '', group = owner } = job.data
     line.placeSoon()
     // What a dead worker had goes first wherever it is taken.
     const isFirst = job.opts.lifo === true || job.stalledCounter > 0
@@ -71,11 +71,11 @@ export function createPool({
       await line.putBack(jobId)
       throw new WaitingError()
     }
-    seats.take(owner)
+    seats.take(owner, group)
     try {
       return await translate(job, token, await owners.run(owner, () => runJob(jobId)))
     } finally {
-      seats.free(owner, !newcomersOnly)
+      seats.free(owner, group, !newcomersOnly)
     }
   }
 

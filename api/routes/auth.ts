@@ -42,8 +42,8 @@ export function authEndpoints({ accounts, apiKeys, tickets, guessGuard }: Needs)
           headers: { Location: 'where the account is read' }
         }
       },
-      async handler({ body, req }) {
-        const { user, token, expiresAt } = await accounts.register(body, { ip: addressOf(req) })
+      async handler({ body }) {
+        const { user, token, expiresAt } = await accounts.register(body)
         const headers = { ...secret, Location: `/api/v1/users/${user.id}` }
         return { status: 201, body: { user, token, expiresAt: expiresAt.toISOString() }, headers }
       }

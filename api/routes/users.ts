@@ -50,8 +50,8 @@ export function userEndpoints({ accounts, users, guessGuard }: Needs): Endpoint[
       responses: {
         201: { description: 'The user', schema: userSchema, headers: { Location: 'where the user is read' } }
       },
-      async handler({ actor, body, signal }) {
-        const user = await accounts.create(actor, body, signal)
+      async handler({ body, signal }) {
+        const user = await accounts.create(body, signal)
         return { status: 201, body: user, headers: { ETag: etagOf(user), Location: `/api/v1/users/${user.id}` } }
       }
     }),

@@ -1,7 +1,6 @@
 import type { Knex } from 'knex'
 import { AppError } from '../errors.ts'
 import type { EventLog } from '../events/log.ts'
-import { addressGroup } from '../gate/address.ts'
 import type { Login, PasswordChange } from '../schemas/auth.ts'
 import type { Registration, UserCreate, UserView } from '../schemas/user.ts'
 import type { FailedLoginStore } from '../store/failed-logins.ts'
@@ -16,11 +15,8 @@ import { toUserView } from './user-view.ts'
 
 export type OpenedSession = { token: string; expiresAt: Date }
 
-/** Where somebody who is not known yet comes from. */
-export type ComesFrom = { ip: string }
-
-/** What a login is for besides: the API unless told. */
-export type LoginFrom = ComesFrom & { audience?: Audience }
+/** Where somebody who is not known yet comes from, and what the login is for: the API unless told. */
+export type LoginFrom = { ip: string; audience?: Audience }
 
 /** Who may register: everybody, who has an invitation, or nobody. */
 export type RegistrationMode = 'open' | 'invite' | 'off'
@@ -31,9 +27,9 @@ export type Accounts = {
    * @throws AppError `conflict` when the e-mail is taken, `forbidden` when nobody may register, 422 naming `invitation`
    *   when that takes one and it is none that can be used; `busy`
    */
-  register(input: Registration, from: ComesFrom): Promise<OpenedSession & { user: UserView }>
+  register(input: Registration): Promise<OpenedSession & { user: UserView }>
   /** The same by an administrator, without a session. @param signal aborted when their credential ends */
-  create(admin: Actor, input: UserCreate, signal?: AbortSignal): Promise<UserView>
+  create(input: UserCreate, signal?: AbortSignal): Promise<UserView>
   /**
    * `undefined` for a wrong pair, in equal time whether or not the e-mail is known. A wrong password of somebody who
    * exists is noted with the address it came from.
@@ -51,9 +47,6 @@ export type Accounts = {
 
 const emailTaken = (): AppError =>
   new AppError('conflict', 'This e-mail address is taken', { errors: [{ path: 'email', message: 'is taken' }] })
-
-/** Whose turn it is to have a password hashed while nobody knows who they are. */
-const ownerOf = (ip: string): string => `address ${addressGroup(ip)}`
 
 /** Accounts and their sessions. Hashing happens outside of transactions, which hold what was verified to what is stored. */
 export function createAccounts({
@@ -87,25 +80,25 @@ export function createAccounts({
   }
 
   return {
-    async register({ invitation, ...input }, { ip }) {
+    async register({ invitation, ...input }) {
       if (registration === 'off') {
         throw new AppError('forbidden', 'Registration is closed here: ask an administrator for an account')
       }
       if (registration === 'invite') await invitations.check(invitation, input.email)
-      const hash = await passwords.hash(input.password, { owner: ownerOf(ip) })
+      const hash = await passwords.hash(input.password)
       return await transaction.transact(async (trx) => {
         const user = await insert(trx, { ...input, role: 'user' }, hash)
         if (registration === 'invite') await invitations.use(trx, invitation, user)
         return { user, ...(await credentials.openSession(trx, user.id, 'api')) }
       })
     },
-    async create({ id: owner }, input, signal) {
-      const hash = await passwords.hash(input.password, { owner, signal })
+    async create(input, signal) {
+      const hash = await passwords.hash(input.password, signal)
       return await transaction.transact((trx) => insert(trx, input, hash))
     },
     async login({ email, password }, { ip, audience = 'api' }) {
       const user = await users.findByEmail(email)
-      const right = await passwords.verify(password, user?.password_hash, { owner: ownerOf(ip) })
+      const right = await passwords.verify(password, user?.password_hash)
       // Not waited for: an unknown e-mail, of which nothing is noted, must not be told by its shorter answer.
       if (user && !right) void failedLogins.note(user.id, ip).catch(onError)
       if (!user || !right) return undefined
@@ -120,10 +113,9 @@ export function createAccounts({
       })
     },
     async changePassword(actor, { current, next }, signal) {
-      const who = { owner: actor.id, signal }
       const user = await users.find(actor.id)
-      if (!user || !(await passwords.verify(current, user.password_hash, who))) return undefined
-      const hash = await passwords.hash(next, who)
+      if (!user || !(await passwords.verify(current, user.password_hash, signal))) return undefined
+      const hash = await passwords.hash(next, signal)
       return await transaction.transact(async (trx) => {
         const now = await users.lock(trx, user.id)
         if (now?.password_hash !== user.password_hash) return undefined

@@ -91,7 +91,7 @@ async function ensureAdmin(
   const password = adminPassword ?? randomBytes(18).toString('base64url')
   const isFirst = (await transaction.transact(async (trx) => await users.lockAdmins(trx))).length === 0
   // Ahead: on a busy machine it may take longer than a transaction may be idle.
-  const password_hash = isFirst ? await createPasswords().hash(password, { owner: 'administrator' }) : undefined
+  const password_hash = isFirst ? await createPasswords().hash(password) : undefined
   return await transaction.transact(async (trx) => {
     await trx.raw(`select pg_advisory_xact_lock(hashtext(current_schema() || ' first administrator'))`)
     const admins = await users.lockAdmins(trx)

@@ -42,6 +42,8 @@ export type AuthNeeds = {
   /** told about what failed without failing a request */
   onError: (error: unknown) => void
   passwordCost?: PasswordCost
+  /** for whom a request is served: hashes of passwords are made in turn, owner by owner */
+  ownerOf?: () => string
   /** who may register; everybody unless told */
   registration?: RegistrationMode
 }
@@ -54,7 +56,10 @@ export function createAuth(needs: AuthNeeds): Auth {
   const apiKeys = createApiKeyStore(knex)
   const sessions = createSessionStore(knex)
   const tokens = createTokens({ secret })
-  const passwords = createPasswords(passwordCost ? { cost: passwordCost } : {})
+  const passwords = createPasswords({
+    ...(passwordCost ? { cost: passwordCost } : {}),
+    ...(needs.ownerOf ? { ownerOf: needs.ownerOf } : {})
+  })
   const revocations = createRevocations({ redis, prefix, transaction })
   const credentials = createCredentials({ tokens, revocations, sessions, apiKeys })
   const authenticator = createAuthenticator({ knex, tokens, onError })

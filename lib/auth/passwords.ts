@@ -5,23 +5,18 @@ import { createTurns, TurnOverdue } from '../sharing/turns.ts'
 
 export type PasswordCost = { log2N: number; r: number; p: number }
 
-/**
- * Who has a password hashed, for turns: the id of a user who is known, else the group of the address (`addressGroup`).
- * @param signal aborted when nobody waits for the outcome any more
- */
-export type HashFor = { owner: string; signal?: AbortSignal | undefined }
-
 export type Passwords = {
   /**
    * Returns `scrypt$log2N$r$p$salt$key`, so that stored hashes outlive a change of the cost.
+   * @param signal aborted when nobody waits for the outcome any more
    * @throws AppError `busy` when the owner has too much waiting, or has waited too long
    */
-  hash(password: string, who: HashFor): Promise<string>
+  hash(password: string, signal?: AbortSignal): Promise<string>
   /**
    * Takes as long for an unknown person (`undefined`) as for a wrong password.
    * @throws AppError `busy`, as `hash`
    */
-  verify(password: string, stored: string | undefined, who: HashFor): Promise<boolean>
+  verify(password: string, stored: string | undefined, signal?: AbortSignal): Promise<boolean>
 }
 
 const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt)
@@ -38,13 +33,17 @@ const longestHashMs = 30_000
  *   (32 MiB for each hash)
  * @param concurrency hashes at once, one of an owner: the rest wait in turn, owner by owner, so that a rush of logins
  *   leaves memory and threads to others, and one who makes it delays another by no more than a hash
+ * @param ownerOf for whom a password is about to be hashed. In an API this is the address of the request: by accounts,
+ *   thirty of one address would have thirty turns
  */
 export function createPasswords({
   cost = { log2N: 15, r: 8, p: 3 },
-  concurrency = 2
+  concurrency = 2,
+  ownerOf = () => ''
 }: {
   cost?: PasswordCost
   concurrency?: number
+  ownerOf?: () => string
 } = {}): Passwords {
   const turns = createTurns({
     name: 'passwords',
@@ -60,13 +59,13 @@ export function createPasswords({
     password: string,
     salt: Buffer,
     { log2N, r, p }: PasswordCost,
-    { owner, signal }: HashFor
+    signal: AbortSignal | undefined
   ): Promise<Buffer> {
     const N = 2 ** log2N
     // One spelling of a password for all keyboards (NIST SP 800-63B, 3.1.1.2).
     const text = password.normalize('NFKC')
     try {
-      return await turns.run(owner, () => derive(text, salt, keyBytes, { N, r, p, maxmem: 256 * N * r }), signal)
+      return await turns.run(ownerOf(), () => derive(text, salt, keyBytes, { N, r, p, maxmem: 256 * N * r }), signal)
     } catch (error) {
       if (!(error instanceof TurnOverdue)) throw error
       throw new AppError('busy', 'A password could not be looked at in time', {
@@ -77,15 +76,15 @@ export function createPasswords({
   }
 
   return {
-    async hash(password, who) {
+    async hash(password, signal) {
       const salt = randomBytes(16)
-      const key = await stretch(password, salt, cost, who)
+      const key = await stretch(password, salt, cost, signal)
       return ['scrypt', cost.log2N, cost.r, cost.p, salt.toString('base64url'), key.toString('base64url')].join('$')
     },
-    async verify(password, stored, who) {
+    async verify(password, stored, signal) {
       const known = stored === undefined ? undefined : parse(stored)
       const { cost: spent, salt, key } = known ?? nobody
-      const candidate = await stretch(password, salt, spent, who)
+      const candidate = await stretch(password, salt, spent, signal)
       return timingSafeEqual(candidate, key) && known !== undefined
     }
   }

@@ -83,7 +83,7 @@ export function createUsers({
   ): Promise<boolean> {
     if (actor.id !== row.id) return true
     if (currentPassword === undefined) throw invalidField('currentPassword', 'is needed to change your own password')
-    return await passwords.verify(currentPassword, row.password_hash, { owner: actor.id, signal })
+    return await passwords.verify(currentPassword, row.password_hash, signal)
   }
 
   return {
@@ -106,8 +106,7 @@ export function createUsers({
         throw new AppError('forbidden', 'Only administrators change roles')
       }
       if (change.password !== undefined && !(await maySetPassword(actor, before, change, signal))) return undefined
-      const hash =
-        change.password === undefined ? undefined : await passwords.hash(change.password, { owner: actor.id, signal })
+      const hash = change.password === undefined ? undefined : await passwords.hash(change.password, signal)
       return await transaction.transact(async (trx) => {
         const row = await lock(trx, before.id, { endsAdmin: change.role === 'user' })
         requireMatch(ifMatch, toUserView(row))

@@ -11,6 +11,8 @@ export const noPlaceYet = 2_097_151
 /** How far a flow moves on with each of its jobs: the platform's work for a person has a quarter of a person's share. */
 const personStep = 1
 const systemStep = 4
+/** The most people's shares that the accounts of one address have together: a class notices, a farm of accounts has no more. */
+const groupShare = 4
 
 const placedAtOnce = 500
 /** One more than there can be places' holders at the front. */
@@ -44,7 +46,8 @@ type Commands = {
 /**
  * Start-time fair queueing for one BullMQ queue (P. Goyal, H. Vin, H. Cheng, SIGCOMM 1996): each person's jobs are a
  * flow, a job's tag is the later of virtual time and the end of the flow's job before it, and the lowest tag is served
- * first. So a person's thousandth job waits behind everybody else's first, and nobody saves up turns by being idle.
+ * first. So a person's thousandth job waits behind everybody else's first, and nobody saves up turns by being idle. The
+ * more accounts of one address wait, the further each job moves its flow on: together they have what a few people have.
  * Tags are whole numbers below 2^53, where the priorities of BullMQ begin for what has no place: at a million jobs a
  * second they last for longer than a century.
  */
@@ -55,7 +58,7 @@ export function createFairLine({ redis, queue }: { redis: Redis; queue: Queue })
   const commands = redis as unknown as Commands
   const jobKeys = queue.toKey('')
   const [line, wait, delayed] = [queue.toKey('prioritized'), queue.toKey('wait'), queue.toKey('delayed')]
-  const [ends, state] = [queue.toKey('fair-ends'), queue.toKey('fair-state')]
+  const [ends, state, groups] = [queue.toKey('fair-ends'), queue.toKey('fair-state'), queue.toKey('fair-group:')]
 
   let current: Promise<void> | undefined
   let next: Promise<void> | undefined
@@ -65,7 +68,17 @@ export function createFairLine({ redis, queue }: { redis: Redis; queue: Queue })
   async function placeAll(): Promise<void> {
     let placed: number
     do {
-      placed = await commands.goals_fair_place(line, ends, state, jobKeys, placedAtOnce, personStep, systemStep)
+      placed = await commands.goals_fair_place(
+        line,
+        ends,
+        state,
+        jobKeys,
+        placedAtOnce,
+        personStep,
+        systemStep,
+        groups,
+        groupShare
+      )
     } while (placed === placedAtOnce)
   }
 

@@ -3,6 +3,7 @@
 -- without a place has a score above all tags there are. Redis writes numbers with 17 digits: whole ones stay whole.
 -- KEYS[1] the line, KEYS[2] the tag at which the last job of each flow ends, KEYS[3] state: greatest tag, next pruning
 -- ARGV[1] prefix of the keys of jobs, ARGV[2] most to place, ARGV[3] step of a person's flow, ARGV[4] of the platform's
+-- ARGV[5] prefix of the keys of groups: the ends of the flows that share an address; ARGV[6] people's shares of a group
 -- Returns how many were placed.
 local call = redis.call
 local known = call('HMGET', KEYS[3], 'top', 'prune_at')
@@ -22,7 +23,7 @@ local function flowOf(id)
   elseif data.origin == 'system' then
     return 'system:' .. data.owner, system, system - person
   end
-  return data.owner, person, 0
+  return data.owner, person, 0, type(data.group) == 'string' and data.group or nil
 end
 
 -- Virtual time is the start of the job that is served next. Where none has a place, all that had one are served: a new
@@ -36,11 +37,37 @@ else
   call('DEL', KEYS[2])
 end
 
+-- The flows of a group that have not come to an end by virtual time.
+local groups = {}
+local function membersOf(group)
+  if not groups[group] then
+    local members = { count = 0, ends = {} }
+    local all = call('HGETALL', ARGV[5] .. group)
+    for at = 1, #all, 2 do
+      if tonumber(all[at + 1]) > now then
+        members.ends[all[at]] = tonumber(all[at + 1])
+        members.count = members.count + 1
+      end
+    end
+    groups[group] = members
+  end
+  return groups[group]
+end
+
+local share = tonumber(ARGV[6])
 local ends = {}
 local places = {}
 for at, id in ipairs(jobs) do
-  local flow, step, later = flowOf(id)
+  local flow, step, later, group = flowOf(id)
   local start = math.max(now, ends[flow] or tonumber(call('HGET', KEYS[2], flow) or '') or 0)
+  if group then
+    local members = membersOf(group)
+    if not members.ends[flow] then
+      members.count = members.count + 1
+    end
+    step = step * math.max(1, math.ceil(members.count / share))
+    members.ends[flow] = start + step
+  end
   ends[flow] = start + step
   places[2 * at - 1] = start + later
   places[2 * at] = id
@@ -55,6 +82,15 @@ for flow, tag in pairs(ends) do
 end
 call('HSET', KEYS[2], unpack(fields))
 call('HSET', KEYS[3], 'top', top)
+for group, members in pairs(groups) do
+  local key = ARGV[5] .. group
+  call('DEL', key)
+  -- one by one: an address may have more accounts than a call may have arguments
+  for flow, tag in pairs(members.ends) do
+    call('HSET', key, flow, tag)
+  end
+  call('EXPIRE', key, 3600)
+end
 
 -- A flow that ended before virtual time begins like one that is not known.
 if call('HLEN', KEYS[2]) > (tonumber(known[2] or '') or 1000) then

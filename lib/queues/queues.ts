@@ -6,10 +6,10 @@ import { createFairLine, type FairLine, noPlaceYet } from './fair-line.ts'
 import { knowsItsVersion } from './known-version.ts'
 
 /**
- * What BullMQ carries: the job's id, which is also BullMQ's own id of it, and whose turn it takes (absent where an older
- * version added it). Everything else is in the row.
+ * What BullMQ carries: the job's id, which is also BullMQ's own id of it, whose turn it takes (absent where an older
+ * version added it), and the group that its owner shares a turn with, where it is known. Everything else is in the row.
  */
-export type QueuedJob = { jobId: string; owner?: string; origin?: 'system' }
+export type QueuedJob = { jobId: string; owner?: string; group?: string; origin?: 'system' }
 
 /** Keys of all queues share one hash tag, so that a Redis Cluster keeps them in one slot (BullMQ's guide). */
 export const queuePrefix = (redisPrefix: string): string => `{${redisPrefix}}`
@@ -28,8 +28,19 @@ export type QueuedAs = { delayMs?: number; owner: string; origin: 'user' | 'syst
 
 export type Queues = ReturnType<typeof createQueues>
 
-/** One BullMQ queue for each action, for adding, looking and removing. Workers are opened by the pool. */
-export function createQueues({ redis, redisPrefix }: { redis: Redis; redisPrefix: string }) {
+/**
+ * One BullMQ queue for each action, for adding, looking and removing. Workers are opened by the pool.
+ * @param groupOf who asks for what is added: in an API the address of the request, `''` where nobody does
+ */
+export function createQueues({
+  redis,
+  redisPrefix,
+  groupOf = () => ''
+}: {
+  redis: Redis
+  redisPrefix: string
+  groupOf?: () => string
+}) {
   const connection = knowsItsVersion(redis) as never
   const queues = new Map<AiAction, Queue<QueuedJob>>(
     aiActions.map((action) => {
@@ -67,8 +78,9 @@ export function createQueues({ redis, redisPrefix }: { redis: Redis; redisPrefix
      * milliseconds later, and a delayed one when its delay is over.
      */
     async add(action: AiAction, jobId: string, { delayMs = 0, owner, origin, first = false }: QueuedAs): Promise<void> {
+      const group = groupOf()
       const added: Added = {
-        data: { jobId, owner, ...(origin === 'system' ? { origin } : {}) },
+        data: { jobId, owner, ...(group ? { group } : {}), ...(origin === 'system' ? { origin } : {}) },
         opts: {
           jobId,
           ...(delayMs > 0 ? { delay: Math.ceil(delayMs) } : {}),

@@ -14,8 +14,11 @@ export type Attack = {
   name: string
   /** one line for `--help` */
   about: string
-  /** Makes what takes long to make, before anybody's wait is measured. */
-  prepare?(scale: Scale): unknown
+  /**
+   * Makes what takes long to make, and lets its people come, before anybody's wait is measured: registering is work
+   * that everybody is allowed, each at an address of their own.
+   */
+  prepare?(stage: Stage, scale: Scale): Promise<unknown>
   /**
    * Carries it out.
    * @param prepared what `prepare` made

@@ -9,15 +9,13 @@ const password = 'correct horse battery'
 const newEmail = () => `${newId()}@example.org`
 const base = '/api/v1/users/invitations'
 
-const somebody = { id: newId(), role: 'admin' as const, credential: { kind: 'session' as const, id: newId() } }
-
 /** An installation with an administrator, whose registration is as told. */
 async function start(t: ExecutionContext, registration: RegistrationMode) {
   const api = await startApi(t, { place: place(), registration })
   const { send, accounts } = api
   const enter = async (role: 'user' | 'admin') => {
     const email = newEmail()
-    await accounts.create(somebody, { email, password, name: '', role })
+    await accounts.create({ email, password, name: '', role })
     const session = await accounts.login({ email, password }, { ip })
     return session?.token as string
   }

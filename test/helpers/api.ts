@@ -154,7 +154,7 @@ export async function startApi(t: Teardown, options: Options = {}) {
   async function enter(name = 'ada', role: 'user' | 'admin' = 'user') {
     const password = 'correct horse battery'
     const email = `${name}.${newId()}@example.org`
-    const { user, token } = await parts.accounts.register({ email, password, name }, { ip: '192.0.2.1' })
+    const { user, token } = await parts.accounts.register({ email, password, name })
     if (role === 'admin') await parts.knex('users').where({ id: user.id }).update({ role })
     return { id: user.id, email, password, token }
   }

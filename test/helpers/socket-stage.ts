@@ -138,10 +138,7 @@ export async function createSocketStage(t: Pick<ExecutionContext, 'teardown'>): 
     async newPerson() {
       people++
       const email = `person${people}@example.test`
-      const { user, token } = await auth.accounts.register(
-        { email, password: 'long enough', name: 'Person' },
-        { ip: '192.0.2.1' }
-      )
+      const { user, token } = await auth.accounts.register({ email, password: 'long enough', name: 'Person' })
       return { id: user.id, token }
     },
     open: openSocket

@@ -3,7 +3,7 @@ import type { AiAction } from '../../lib/schemas/actions.ts'
 import { ease } from '../../workers/load.ts'
 
 /** Pools of a process of which one person has so many places each. */
-function stage(mostOfOne: Partial<Record<AiAction, number>>) {
+function stage(mostOfGroup: Partial<Record<AiAction, number>>) {
   const placesOf = new Map<AiAction, number>([
     ['embedding_generation', 16],
     ['rag_search', 16],
@@ -15,7 +15,9 @@ function stage(mostOfOne: Partial<Record<AiAction, number>>) {
     places: () => now.get(action) as number,
     resize: (places: number) => void now.set(action, places)
   }))
-  const seatsOf = (action: AiAction) => ({ counts: () => ({ taken: 0, mostOfOne: mostOfOne[action] ?? 0 }) })
+  const seatsOf = (action: AiAction) => ({
+    counts: () => ({ taken: 0, mostOfOne: 1, mostOfGroup: mostOfGroup[action] ?? 0 })
+  })
   const look = (delayMs: number) => ease({ pools, placesOf, seatsOf, delayMs })
   return { look, places: () => [...now.values()] }
 }

@@ -9,13 +9,15 @@ type Operation = { method: string; path: string; isPublic: boolean; isAdmin: boo
 export const access: Attack = {
   name: 'access',
   about: 'every operation of /openapi.json as a stranger, as a user on administrators’ routes, and with another’s ids',
-  async run(stage, scale) {
-    const findings: Finding[] = []
-    const operations = await operationsOf(stage)
-    const owner = await stage.newPerson()
-    const ids = await belongings(owner)
+  async prepare(stage, scale) {
     // One person may ask a hundred times a minute: the matrix is shared between several.
-    const others = await many(times(scale, 6), 3, () => stage.newPerson())
+    return { owner: await stage.newPerson(), others: await many(times(scale, 6), 3, () => stage.newPerson()) }
+  },
+  async run(stage, _scale, prepared) {
+    const findings: Finding[] = []
+    const { owner, others } = prepared as { owner: Person; others: Person[] }
+    const operations = await operationsOf(stage)
+    const ids = await belongings(owner)
     const strangers = others.map(() => stage.client())
     const secrets = Object.values(ids)
 

@@ -9,9 +9,12 @@ const patienceMs = 90_000
 export const batches: Attack = {
   name: 'batches',
   about: 'many large events of people with twenty webhooks each, in the batches that everybody shares',
-  async run(stage, scale) {
+  async prepare(stage, scale) {
+    return { people: await many(times(scale, 8), 8, () => stage.newPerson()), other: await stage.newPerson() }
+  },
+  async run(stage, scale, prepared) {
     const findings: Finding[] = []
-    const people: Person[] = await many(times(scale, 8), 8, () => stage.newPerson())
+    const { people, other } = prepared as { people: Person[]; other: Person }
     await Promise.all(
       people.map((person) =>
         many(20, 4, async (n) => {
@@ -30,7 +33,6 @@ export const batches: Attack = {
       await client.send('/api/v1/events', { token, body: { type: 'client.example', data: { n, text } } })
     })
     // News of somebody else comes through meanwhile and after.
-    const other = await stage.newPerson()
     await other.client.send('/api/v1/webhooks', {
       token: other.token,
       body: { url: `${stage.receiver.url}/answer/${other.id}`, events: ['goal.created'] }

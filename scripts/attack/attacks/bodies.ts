@@ -2,6 +2,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { WebSocket } from 'ws'
 import { type Attack, type Finding, many, type Scale, times, unless } from '../attack.ts'
 import type { Answer } from '../http.ts'
+import type { Person } from '../people.ts'
 import type { Stage } from '../stage.ts'
 
 const mib = 1024 * 1024
@@ -26,26 +27,26 @@ const codings = {
 
 type Packed = { what: string; coding: string; bytes: Buffer }
 
-function pack({ share }: Scale): Packed[] {
+async function prepare(stage: Stage, { share }: Scale): Promise<{ packed: Packed[]; person: Person }> {
   const all = Object.entries(texts())
   // Packing ten megabytes four times over is most of the work: the short form packs some of it.
-  return all
+  const packed = all
     .slice(0, Math.max(2, Math.ceil(all.length * share)))
     .flatMap(([what, bytes]) =>
-      Object.entries(codings).map(([coding, packed]) => ({ what: `${what}, ${coding}`, coding, bytes: packed(bytes) }))
+      Object.entries(codings).map(([coding, pack]) => ({ what: `${what}, ${coding}`, coding, bytes: pack(bytes) }))
     )
+  return { packed, person: await stage.newPerson() }
 }
 
 /** Bodies that are small on the wire and large, deep or wide when they are read, with a credential and without. */
 export const bodies: Attack = {
   name: 'bodies',
   about: 'packed, deep and wide bodies on routes with and without a credential, and as messages of a WebSocket',
-  prepare: pack,
+  prepare,
   async run(stage, scale, prepared) {
     const findings: Finding[] = []
-    const person = await stage.newPerson()
+    const { packed, person } = prepared as Awaited<ReturnType<typeof prepare>>
     const stranger = stage.client()
-    const packed = prepared as Packed[]
     const deepest = packed.filter(({ what }) => what.startsWith('nested arrays'))
     const check = ({ status, tookMs }: Answer, what: string) => {
       const refused = (status >= 400 && status < 500 && status !== 404) || status === 503

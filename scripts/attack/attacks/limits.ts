@@ -1,14 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Attack, type Finding, many, times, unless } from '../attack.ts'
-import { json } from '../http.ts'
+import { type Client, json } from '../http.ts'
+import type { Person } from '../people.ts'
 
 /** Many accounts behind one address. */
 export const accounts: Attack = {
   name: 'accounts',
   about: 'thirty accounts of one address that submit all they may',
-  async run(stage, scale) {
+  async prepare(stage, scale) {
     const client = stage.client()
-    const people = await many(times(scale, 28), 4, () => stage.newPerson(client))
+    return { client, people: await many(times(scale, 28), 4, () => stage.newPerson(client)) }
+  },
+  async run(_stage, _scale, prepared) {
+    const { client, people } = prepared as { client: Client; people: Person[] }
     const startedAt = performance.now()
     let accepted = 0
     await many(people.length * 100, 64, async (n) => {
@@ -37,8 +41,9 @@ const floodMs = 15_000
 export const refusals: Attack = {
   name: 'refusals',
   about: 'a flood of requests that are refused, of a user and of a stranger',
-  async run(stage, scale) {
-    const { client, token, id } = await stage.newPerson()
+  prepare: (stage) => stage.newPerson(),
+  async run(stage, scale, prepared) {
+    const { client, token, id } = prepared as Person
     const until = performance.now() + floodMs * scale.share
     let refused = 0
     await many(16, 16, async () => {
@@ -74,11 +79,13 @@ export const refusals: Attack = {
 export const revoked: Attack = {
   name: 'revoked',
   about: 'answers that are held while their credential is revoked',
-  async run(stage, scale) {
+  prepare: (stage, scale) => many(times(scale, 5), 5, () => stage.newPerson()),
+  async run(_stage, _scale, prepared) {
     const findings: Finding[] = []
+    const people = prepared as Person[]
     // A backlog of one's own makes sure that the job is not done at once.
-    await many(times(scale, 5), 5, async () => {
-      const { client, token } = await stage.newPerson()
+    await many(people.length, people.length, async (n) => {
+      const { client, token } = people[n] as Person
       const goals = Array.from({ length: 400 }, (_, n) => ({ title: `Goal ${n}`, description: 'text '.repeat(50) }))
       await client.send('/api/v1/bulk', { token, body: { goals } })
       const chat = await client.send('/api/v1/chat', { token, body: { message: 'Tell me everything about loops' } })

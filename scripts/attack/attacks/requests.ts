@@ -35,8 +35,9 @@ const inside = [
 export const targets: Attack = {
   name: 'targets',
   about: 'webhooks at addresses of this machine and network, in many spellings',
-  async run(stage) {
-    const { client, token } = await stage.newPerson()
+  prepare: (stage) => stage.newPerson(),
+  async run(_stage, _scale, prepared) {
+    const { client, token } = prepared as Person
     const answers = await many(inside.length, 4, (n) =>
       client.send('/api/v1/webhooks', { token, body: { url: inside[n], events: ['*'] } })
     )
@@ -67,9 +68,10 @@ const rubbish = [
 export const injections: Attack = {
   name: 'injections',
   about: 'rubbish, statements and prototypes in every query parameter, id and field',
-  async run(stage, scale) {
+  prepare: (stage) => many(4, 4, () => stage.newPerson()),
+  async run(_stage, scale, prepared) {
     const findings: Finding[] = []
-    const people = await many(4, 4, () => stage.newPerson())
+    const people = prepared as Person[]
     const paths = ['/goals', '/tasks', '/courses', '/documents', '/code-snapshots', '/events', '/jobs', '/chat/threads']
     const names = ['limit', 'cursor', 'status', 'goalId', 'after', 'type', 'action', '__proto__', 'constructor']
     const ask = (n: number): Promise<{ status: number; text: string }> => {

@@ -3,13 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { type Attack, type Finding, many, times, unless } from '../attack.ts'
 import { json } from '../http.ts'
+import type { Person } from '../people.ts'
 
 /** Webhooks that never answer hold the places of deliveries. */
 export const deliveries: Attack = {
   name: 'deliveries',
   about: 'twenty webhooks that never answer, and many events for each',
-  async run(stage, scale) {
-    const { client, token } = await stage.newPerson()
+  prepare: (stage) => stage.newPerson(),
+  async run(stage, scale, prepared) {
+    const { client, token } = prepared as Person
     await many(20, 4, (n) =>
       client.send('/api/v1/webhooks', { token, body: { url: `${stage.receiver.url}/silent/${n}`, events: ['*'] } })
     )
@@ -25,8 +27,9 @@ export const deliveries: Attack = {
 export const validations: Attack = {
   name: 'validations',
   about: 'sources whose syntax check never ends',
-  async run(stage, scale) {
-    const { client, token } = await stage.newPerson()
+  prepare: (stage) => stage.newPerson(),
+  async run(stage, scale, prepared) {
+    const { client, token } = prepared as Person
     const answers = await many(times(scale, 38), 38, (n) =>
       client.send('/api/v1/code-validations', {
         token,
@@ -43,8 +46,9 @@ export const validations: Attack = {
 export const passwords: Attack = {
   name: 'passwords',
   about: 'fifty changes of a password at once, and logins that fail, from one address',
-  async run(stage, scale) {
-    const { client, token, email } = await stage.newPerson()
+  prepare: (stage) => stage.newPerson(),
+  async run(stage, scale, prepared) {
+    const { client, token, email } = prepared as Person
     const answers = await Promise.all([
       ...Array.from({ length: times(scale, 50) }, () =>
         client.send('/api/v1/auth/password', { token, body: { current: 'a wrong password', next: 'another password' } })
@@ -62,8 +66,9 @@ export const passwords: Attack = {
 export const names: Attack = {
   name: 'names',
   about: 'webhooks at names that no server answers for, and at names of this network',
-  async run(stage, scale) {
-    const { client, token } = await stage.newPerson()
+  prepare: (stage) => stage.newPerson(),
+  async run(stage, scale, prepared) {
+    const { client, token } = prepared as Person
     const answers = await many(times(scale, 20), 20, (n) =>
       client.send('/api/v1/webhooks', {
         token,
@@ -92,9 +97,10 @@ const mostStreams = 20
 export const connections: Attack = {
   name: 'connections',
   about: 'floods of pong frames, 1,500 event streams of one user, upgrades and connections that say nothing',
-  async run(stage, scale) {
+  prepare: (stage) => stage.newPerson(),
+  async run(stage, scale, prepared) {
     const findings: Finding[] = []
-    const person = await stage.newPerson()
+    const person = prepared as Person
     const { client, token } = person
     const { id } = json<{ id: string }>(await client.send('/api/v1/rag/search', { token, body: { query: 'loops' } }))
     const stop = new AbortController()
@@ -173,8 +179,9 @@ export const connections: Attack = {
 export const backlog: Attack = {
   name: 'backlog',
   about: 'five bulk creations of 500 records and every job that the limits allow, of one person',
-  async run(stage, scale) {
-    const { client, token } = await stage.newPerson()
+  prepare: (stage) => stage.newPerson(),
+  async run(stage, scale, prepared) {
+    const { client, token } = prepared as Person
     const goals = Array.from({ length: 500 }, (_, n) => ({ title: `Goal ${n}`, description: `About number ${n}` }))
     await many(times(scale, 5), 2, () => client.send('/api/v1/bulk', { token, body: { goals } }))
     await many(times(scale, 24), 8, (n) =>

@@ -26,9 +26,10 @@ const documents: Record<string, () => string> = {
 export const texts: Attack = {
   name: 'texts',
   about: 'documents, snapshots, questions and queries that are slow to read',
-  async run(stage, scale) {
+  prepare: (stage) => stage.newPerson(),
+  async run(_stage, scale, prepared) {
     const findings: Finding[] = []
-    const person = await stage.newPerson()
+    const person = prepared as Person
     const { client, token } = person
     const { id: courseId } = json<{ id: string }>(
       await client.send('/api/v1/courses', { token, body: { title: 'Course' } })

@@ -1,5 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto'
 import { type Attack, type Finding, many, unless } from '../attack.ts'
+import type { Person } from '../people.ts'
 
 const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
@@ -7,9 +8,10 @@ const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toSt
 export const tokens: Attack = {
   name: 'tokens',
   about: 'forged, changed and misplaced credentials',
-  async run(stage) {
+  prepare: (stage) => stage.newPerson(),
+  async run(stage, _scale, prepared) {
     const findings: Finding[] = []
-    const { token, id } = await stage.newPerson()
+    const { token, id } = prepared as Person
     const [head = '', claims = '', signature = ''] = token.split('.')
     const known = JSON.parse(Buffer.from(claims, 'base64url').toString()) as Record<string, unknown>
     const sign = (header: unknown, body: unknown, key: string) => {

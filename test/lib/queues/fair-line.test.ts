@@ -12,7 +12,7 @@ const context = contextForFile(test)
 
 /** A queue served by hand, one job at a time, with the owners as single letters. Each test takes a queue of its own. */
 function serve(t: { teardown(end: () => Promise<unknown>): void }, action: AiAction) {
-  const { queues, prefix, openRedis } = context()
+  const { queues, owners, prefix, openRedis } = context()
   const worker = new Worker<QueuedJob>(action, null, {
     connection: openRedis('blocking', `serve-${action}`) as never,
     prefix: queuePrefix(prefix),
@@ -33,8 +33,14 @@ function serve(t: { teardown(end: () => Promise<unknown>): void }, action: AiAct
       for (let n = 0; n < count; n++) order += (await next()) ?? ''
       return order
     },
-    async add(owner: string, count = 1, as: { origin?: 'user' | 'system'; delayMs?: number } = {}) {
-      for (let n = 0; n < count; n++) await queues.add(action, newId(), { origin: 'user', ...as, owner })
+    async add(
+      owner: string,
+      count = 1,
+      { group = '', ...as }: { origin?: 'user' | 'system'; delayMs?: number; group?: string } = {}
+    ) {
+      for (let n = 0; n < count; n++) {
+        await owners.run(group, () => queues.add(action, newId(), { origin: 'user', ...as, owner }))
+      }
       await queues.line(action).place()
     }
   }
@@ -242,4 +248,19 @@ test.serial('queues that Redis lost are filled again with everybody in turn', as
   t.true(order.includes(poor))
   await line.take(29)
   await knex('jobs').delete()
+})
+
+test.serial('thirty accounts of one address have together what four people have', async (t) => {
+  const line = serve(t, 'bulk_create')
+  const farm = Array.from({ length: 30 }, (_, n) => String.fromCharCode(0x3b1 + n))
+  for (let round = 0; round < 4; round++)
+    for (const account of farm) await line.add(account, 1, { group: 'one address' })
+  await line.add('A', 10, { group: 'another' })
+  const order = await line.take(130)
+  // The first job of each account came before; from then on four of theirs are served for one of another person.
+  const [first, last] = [order.indexOf('A'), order.lastIndexOf('A')]
+  const between = last - first - 9
+  t.true(between <= 9 * 6, `${between} of theirs between ten of another in ${order}`)
+  t.true(first <= farm.length, `${first} before the first`)
+  t.is(order.length, 130)
 })
