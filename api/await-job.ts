@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Request, Response } from 'express'
 import type { Actor } from '../lib/auth/actor.ts'
+import { AppError } from '../lib/errors.ts'
 import type { JobView } from '../lib/schemas/job.ts'
 import type { CredentialWatch } from './credential-watch.ts'
 import { holdCredential } from './held-credential.ts'
@@ -77,7 +79,7 @@ export function createAwaitJob({
         await waiter.wait(job.id, Math.min(left, lookEveryMs), over)
         held.ended.throwIfAborted()
         hidden.signal.throwIfAborted()
-        current = await read(held.actor())
+        current = await read(held.actor()).catch((error: unknown) => refuse(error, held.ended))
       }
       return { job: current, headers }
     } finally {
@@ -86,4 +88,15 @@ export function createAwaitJob({
       res.off('close', onClose)
     }
   }
+}
+
+/**
+ * A job goes with the person it belongs to, and the row may be seen to be gone before the credential is: that it has
+ * ended is known within a second, and then that is the answer.
+ */
+async function refuse(error: unknown, ended: AbortSignal): Promise<never> {
+  if (error instanceof AppError && error.code === 'not_found') {
+    await delay(lookEveryMs, undefined, { signal: ended }).catch(() => ended.throwIfAborted())
+  }
+  throw error
 }

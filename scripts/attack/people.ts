@@ -42,9 +42,10 @@ export function createPeople({
     client,
     async newPerson(at = client()) {
       const n = nextPerson++
-      const email = `${name}-${n}-${process.pid}@example.test`
       const password = `a long password ${n}`
       for (let attempt = 0; ; attempt++) {
+        // Another address each time: the last may have been taken by a request whose answer came too late.
+        const email = `${name}-${n}-${attempt}-${process.pid}@example.test`
         const answer = await at.send('/api/v1/auth/register', { body: { email, password, name: 'Somebody' } })
         if (answer.status === 201) {
           const { user, token } = json<{ user: { id: string }; token: string }>(answer)
