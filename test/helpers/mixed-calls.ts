@@ -45,7 +45,8 @@ export async function makeMixedCalls(
 ): Promise<InvoiceLine[]> {
   const { knex, ledger, budgets, log, config } = context
   const random = seededRandom(seed)
-  const timeoutMs = 1_000
+  // Calls that hang take this long; others must never, however busy the machine is.
+  const timeoutMs = 5_000
   const provider = createOfflineProvider({ faults, seed, tokenMs: 0.05 })
   const tracker = createUsageTracker()
   const takingPart = new Map<string, string[]>()
