@@ -48,6 +48,15 @@ import * as codeLanguage from '../../lib/rag/code-language.ts'
 import * as embeddingText from '../../lib/rag/embedding-text.ts'
 import * as keep from '../../lib/rag/keep.ts'
 import * as markdown from '../../lib/rag/markdown.ts'
+import * as characterReference from '../../lib/rag/markdown/character-reference.ts'
+import * as definition from '../../lib/rag/markdown/definition.ts'
+import * as frontMatter from '../../lib/rag/markdown/front-matter.ts'
+import * as inline from '../../lib/rag/markdown/inline.ts'
+import * as markdownLine from '../../lib/rag/markdown/line.ts'
+import * as markdownLink from '../../lib/rag/markdown/link.ts'
+import * as marks from '../../lib/rag/markdown/marks.ts'
+import * as spans from '../../lib/rag/markdown/spans.ts'
+import * as tag from '../../lib/rag/markdown/tag.ts'
 import * as pack from '../../lib/rag/pack.ts'
 import * as queryText from '../../lib/rag/query-text.ts'
 import * as tokenEstimate from '../../lib/rag/token-estimate.ts'
@@ -196,7 +205,100 @@ export const rooms: Record<string, Room> = {
   'lib/rag/markdown.ts': {
     exports: markdown,
     walkers: { markdownBlocks: (text) => markdown.markdownBlocks(text) },
-    once: [['', '`']]
+    once: [
+      ['', '`'],
+      ['- '.repeat(1_000), '\n'],
+      ['', '- '],
+      ['', '> '],
+      ['', '# *a **a [a](\n']
+    ]
+  },
+  'lib/rag/markdown/spans.ts': {
+    exports: spans,
+    walkers: { markdownSpans: (text) => [...spans.markdownSpans(text)].length },
+    once: [
+      ['> - '.repeat(16), '>\n'],
+      ['', '[a]: b "\n'],
+      ['[a]: b\n', "'a\n"],
+      ['', '- \n']
+    ]
+  },
+  'lib/rag/markdown/front-matter.ts': {
+    exports: frontMatter,
+    walkers: { frontMatterEnd: (text) => frontMatter.frontMatterEnd(`---\na: b\n${text}`) }
+  },
+  'lib/rag/markdown/line.ts': {
+    exports: markdownLine,
+    walkers: {
+      linesOf: (text) => [...markdownLine.linesOf(text)].length,
+      openLine(text) {
+        const line = markdownLine.openLine(text)
+        markdownLine.skipSpace(line, text.length)
+        markdownLine.skipMark(line, 1)
+        return [markdownLine.indentOf(line), markdownLine.isBlank(line), markdownLine.restOf(line)]
+      }
+    },
+    others: ['indentOf', 'isBlank', 'restOf', 'skipSpace', 'skipMark']
+  },
+  'lib/rag/markdown/marks.ts': {
+    exports: marks,
+    walkers: {
+      fenceOf: marks.fenceOf,
+      closesFence: (text) => marks.closesFence(text, { sign: '`', length: 3 }),
+      atxHeadingOf: marks.atxHeadingOf,
+      underlineOf: marks.underlineOf,
+      isBreak: marks.isBreak,
+      listMarkOf: marks.listMarkOf,
+      htmlOf: (text) => marks.htmlOf(text, false)
+    },
+    once: [
+      ['# ', '# '],
+      ['<a ', 'a '],
+      ['<a ', "a='b' "]
+    ]
+  },
+  'lib/rag/markdown/tag.ts': {
+    exports: tag,
+    walkers: { tagEnd: (text) => tag.tagEnd(text, 0) },
+    once: [
+      ['<a ', 'a '],
+      ['<a ', "a='b' "]
+    ]
+  },
+  'lib/rag/markdown/link.ts': {
+    exports: markdownLink,
+    walkers: {
+      labelAt: (text) => markdownLink.labelAt(text, 0),
+      labelOf: markdownLink.labelOf,
+      destinationEnd: (text) => markdownLink.destinationEnd(text, 0),
+      titleEnd: (text) => markdownLink.titleEnd(text, 0)
+    },
+    once: [
+      ['"', '\\"'],
+      ['', '(']
+    ]
+  },
+  'lib/rag/markdown/definition.ts': {
+    exports: definition,
+    walkers: { definitionsOf: definition.definitionsOf },
+    once: [
+      ['', '[a]: b "\n'],
+      ['[a]: b\n', "'a\n"],
+      ['[a]: b "', '\\"']
+    ]
+  },
+  'lib/rag/markdown/inline.ts': {
+    exports: inline,
+    walkers: {
+      'plainText, heading by heading': (text) => {
+        for (let from = 0; from < text.length; from += 1_000)
+          inline.plainText(text.slice(from, from + 1_000), () => false)
+      }
+    }
+  },
+  'lib/rag/markdown/character-reference.ts': {
+    exports: characterReference,
+    walkers: { referenceAt: (text) => characterReference.referenceAt(`&${text}`, 0) }
   },
   'lib/rag/block.ts': {
     exports: blocks,
