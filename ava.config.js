@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { sep } from 'node:path'
 
-/** What starts whole platforms and waits for them comes first, so that everything else runs beside it. */
-const long = ['e2e/chaos', 'e2e/attack']
+/** What takes minutes comes first, so that everything else runs beside it. */
+const long = ['e2e/chaos', 'e2e/attack', 'text/linear']
 const rank = (file) => {
   const found = long.findIndex((part) => file.includes(['test', ...part.split('/')].join(sep)))
   return found === -1 ? long.length : found

@@ -35,7 +35,7 @@ for (const [title, text, headings] of [
   ['signs that close a heading are no part of it', '## Loops ##  \n\n# C#\n\n# ##\n', ['Loops', 'C#', '']],
   ['seven signs are no heading, nor one without space', '####### Loops\n\n#loops\n', []],
   ['code by indentation has no headings', 'Run:\n\n    # make\n\tmake\n', []],
-  ['a fence in a list item hides what looks like a heading', '1. Run:\n\n   ```\n# a\n   # b\n   ```\n', ['a']],
+  ['a fence in a list item hides what looks like a heading', '1. Run:\n\n   ```\n   # a\n   ```\n\n# b\n', ['b']],
   ['a fence needs as many signs to end as to begin', '````\n```\n# make\n````\n\n# Loops\n', ['Loops']],
   ['a heading in a quotation or a list item opens no section', '> # Quoted\n\n- # Item\n\n  ## Part\n', []],
   ['HTML hides what looks like a heading up to the next blank line', '<div>\n# a\n</div>\n\n# Loops\n', ['Loops']],
