@@ -90,7 +90,7 @@ test('once is asked again, and what is right then is taken', async (t) => {
 })
 
 test("one person's text without numbers spoils nobody else's vectors", async (t) => {
-  const shared = client('vectors-null', 2, 300)
+  const shared = client('vectors-null', 2, 3_000)
   const jobs = [await runningJob(context()), await runningJob(context())]
   const [odd, fine] = await Promise.allSettled(
     jobs.map((job, at) =>
