@@ -75,7 +75,7 @@ async function main(): Promise<number> {
       clients,
       random: seeded(seed + 1),
       tally,
-      paceMs: Math.min(Math.max((clients * (stormMs + outageMs)) / jobs, 60), 2_000)
+      paceMs: Math.min(Math.max((clients * (stormMs + outageMs)) / jobs, 60), 6_000)
     }).finally(() => {
       submitted = true
     })

@@ -43,6 +43,8 @@ export async function createIsolation(): Promise<Isolation> {
   await withDatabase(urls.databaseUrl, (client) => client.query(`create database ${name} template ${template}`))
   const own = new URL(urls.databaseUrl)
   own.pathname = `/${name}`
+  // A process among many on a busy machine may say nothing for longer than one that serves people may.
+  own.searchParams.set('idle_in_transaction_session_timeout', '60000')
   const place = { ...urls, databaseUrl: own.href, schema: template, prefix: name, exchange: `${name}.events` }
   const remove = () => removeAll({ ...urls, database: name, prefix: place.prefix, exchange: place.exchange })
   return { ...place, remove }

@@ -45,6 +45,8 @@ export function createAnswerFilter({
   /** the last word that came out, and whether something was taken out behind it */
   let word = ''
   let seam = false
+  /** whether brackets of our own came out last */
+  let replaced = false
   let text = ''
   let mode: 'line-start' | 'prose' | 'raw' = 'line-start'
   /** within a run of backticks that is too long to begin code */
@@ -81,10 +83,12 @@ export function createAnswerFilter({
   function emit(put: string): string {
     if (put === '') return ''
     const cutOff = seam && word !== '' && !(isLink(word) ? /^\s/ : /^[\s.,;:!?)"'’”…*_]/).test(put)
-    // Brackets of our own must not make an image of a mark, or a reference of what stands before them.
-    const apart = cutOff || (put === removedLink && /[!\]]$/.test(word))
+    // Brackets of our own must not make an image of a mark, or a reference of what stands before them, or a link or a
+    // definition with what stands behind them.
+    const apart = cutOff || (put === removedLink && /[!\]]$/.test(word)) || (replaced && /^[([:]/.test(put))
     const shown = apart ? ` ${put}` : put
     seam = false
+    replaced = put === removedLink
     const blank = lastBlank(shown)
     word = blank < 0 ? word + shown : shown.slice(blank + 1)
     // A long word needs no more than to be known for one that has a link in it.

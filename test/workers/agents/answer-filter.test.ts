@@ -84,6 +84,12 @@ const changed: [what: string, before: string, after: string][] = [
     `[${'x'.repeat(400)}](//e)(//e2)`,
     `[${'x'.repeat(400)}] (//e2)`
   ],
+  [
+    'what would be the target of our own brackets',
+    '<https://e.example>(javascript:alert(1))',
+    '[link removed] (javascript:alert(1))'
+  ],
+  ['what would define our own brackets', '<https://e.example>: //e', '[link removed] : //e'],
   ['what would become a citation once something is taken out', 'a [[9]7] b', 'a [ 7] b'],
   ['characters that cannot be stored', 'a\u0000b\ud800c\r\nd', 'ab\ufffdc\nd']
 ]
