@@ -51,6 +51,22 @@ test.serial('code is validated in whatever manner the judgement comes', async (t
   }
 })
 
+test.serial(
+  'code is validated by a server that refuses parameters of the request, and by one without schemas',
+  async (t) => {
+    const refusing = mannerNames.filter((name) => /^refuses-(?!encoding)/.test(name))
+    t.true(refusing.includes('refuses-response-format'))
+    for (const name of refusing) {
+      const { stage, deliver } = await validate([{ name }])
+      const job = await deliver()
+      t.is(job.status, 'completed', `${name}: ${JSON.stringify(job.error)}`)
+      t.true(['pass', 'needs_work', 'fail'].includes((job.result as { verdict: string }).verdict), name)
+      // What is refused costs nothing.
+      t.is(stage.provider.invoice().filter(({ completionTokens }) => completionTokens > 0).length, 1, name)
+    }
+  }
+)
+
 test.serial('a judgement that goes on beyond its limit is asked for once more, shorter', async (t) => {
   const { stage, deliver } = await validate([{ name: 'limit-ignored', times: 1 }])
   t.is((await deliver()).status, 'completed')
