@@ -20,7 +20,7 @@ export function offlineModels(
     gatherMs,
     providerLimits = {},
     guardPrefix = `${prefix}:${newId()}`,
-    timeoutMs = 5_000
+    timeoutMs = 15_000
   }: {
     provider?: OfflineProviderOptions
     chatModel?: string
