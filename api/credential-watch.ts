@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis'
-import type { Actor } from '../lib/auth/actor.ts'
+import type { Actor } from '../lib/access/actor.ts'
 import { revokedChannel } from '../lib/auth/revocations.ts'
 import type { Logger } from '../lib/logger.ts'
-import type { CredentialsInForce } from '../lib/store/credentials-in-force.ts'
+import type { CredentialsInForce } from '../lib/store/people/credentials-in-force.ts'
 
 /** Something that stays open on the strength of a credential: a socket, a stream. */
 export type Holder = {

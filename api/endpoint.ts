@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express'
 import type { z } from 'zod'
-import type { Actor } from '../lib/auth/actor.ts'
+import type { Actor } from '../lib/access/actor.ts'
 import type { Decision } from '../lib/gate/decision.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
 import type { ThreadSchema } from './intake/body-threads.ts'

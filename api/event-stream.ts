@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Response } from 'express'
-import { orAborted } from '../lib/events/pause.ts'
+import { orAborted } from '../lib/time/pause.ts'
 
 /** A stream of server-sent events (HTML standard, 9.2) on an answer. */
 export type EventStream = {

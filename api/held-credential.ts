@@ -1,5 +1,5 @@
 import type { Request } from 'express'
-import type { Actor } from '../lib/auth/actor.ts'
+import type { Actor } from '../lib/access/actor.ts'
 import type { CredentialWatch, Holder } from './credential-watch.ts'
 import { unauthorized } from './middleware/credentials.ts'
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Request } from 'express'
 import type { Redis } from 'ioredis'
-import { invalidField } from '../lib/errors.ts'
-import { within } from '../lib/gate/deadline.ts'
+import { invalidField } from '../lib/errors/app-error.ts'
+import { within } from '../lib/time/deadline.ts'
 import { newId } from '../lib/ids.ts'
 
 export type Idempotency = { key: string; requestHash: string }

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Actor } from '../lib/auth/actor.ts'
+import type { Actor } from '../lib/access/actor.ts'
 import { etagOf } from '../lib/etag.ts'
 import { idParamsSchema, type Page, pageOf } from '../lib/schemas/page.ts'
 import { type Endpoint, endpoint, type Reply } from './endpoint.ts'

@@ -6,8 +6,8 @@ import type { Context } from '../lib/context.ts'
 import { createGate } from '../lib/gate/gate.ts'
 import { gateRedisOptions } from '../lib/gate/redis-options.ts'
 import { type ModelState, readModelState } from '../lib/models/provider-guard.ts'
-import { createBackgroundWorkStore } from '../lib/store/background-work.ts'
-import { createRelayStore } from '../lib/store/relay.ts'
+import { createBackgroundWorkStore } from '../lib/store/operations/background-work.ts'
+import { createRelayStore } from '../lib/store/events/relay.ts'
 import { createApp } from './app.ts'
 import { createAwaitJob } from './await-job.ts'
 import { contextEndpoints } from './endpoints.ts'
@@ -17,7 +17,7 @@ import { createBodyReader } from './intake/body-reader.ts'
 import { createDrain, type Drain } from './drain.ts'
 import { createApiServer } from './http-server.ts'
 import { clientAddress, isTrustedProxy } from './middleware/client-address.ts'
-import { createNews } from './news.ts'
+import { createLiveUpdates } from './live-updates.ts'
 import { socketLimits } from './sockets/limits.ts'
 
 /** How long a worker may be silent before it counts as gone. */
@@ -59,7 +59,7 @@ export async function startApi({
     ...(gateTimeoutMs === undefined ? {} : { timeoutMs: gateTimeoutMs }),
     log
   })
-  const news = createNews({
+  const news = createLiveUpdates({
     knex,
     redis,
     subscriber,

@@ -5,14 +5,14 @@ import { createEventLog } from '../lib/events/log.ts'
 import type { DecisionRecord } from '../lib/gate/decision.ts'
 import { newId } from '../lib/ids.ts'
 import { type AuditQuery, auditQuerySchema } from '../lib/schemas/admin.ts'
-import { createAuditQueries } from '../lib/store/audit-queries.ts'
-import { createAuditStore } from '../lib/store/audits.ts'
-import { type Bucket, type ConsumerOrder, createFigures } from '../lib/store/figures.ts'
-import { createLedger } from '../lib/store/ledger.ts'
-import { createBudgetStore } from '../lib/store/budgets.ts'
-import { dayMs, type Range } from '../lib/store/spans.ts'
+import { createAuditQueries } from '../lib/store/audit/queries.ts'
+import { createAuditStore } from '../lib/store/audit/audits.ts'
+import { type Bucket, type ConsumerOrder, createStatistics } from '../lib/store/audit/statistics.ts'
+import { createLedger } from '../lib/store/money/ledger.ts'
+import { createBudgetStore } from '../lib/store/money/budgets.ts'
+import { dayMs, type Range } from '../lib/time/time-ranges.ts'
 import { createTransaction } from '../lib/store/transaction.ts'
-import { formatUsd } from '../lib/usage/money.ts'
+import { formatUsd } from '../lib/money.ts'
 import { openBenchDatabase, printTable, quantile } from './bench-database.ts'
 import { rollUpsOver } from '../test/helpers/roll-ups.ts'
 
@@ -101,7 +101,7 @@ async function fill(knex: Knex, until: Date): Promise<void> {
 const { knex, close } = await openBenchDatabase()
 const seconds = (since: number) => `${((performance.now() - since) / 1_000).toFixed(1)} s`
 try {
-  const [figures, audits, rollUps] = [createFigures({ knex }), createAuditQueries({ knex }), rollUpsOver(knex)]
+  const [figures, audits, rollUps] = [createStatistics({ knex }), createAuditQueries({ knex }), rollUpsOver(knex)]
   const now = new Date()
 
   let since = performance.now()
@@ -123,7 +123,7 @@ try {
   await close()
 }
 
-type Figures = ReturnType<typeof createFigures>
+type Figures = ReturnType<typeof createStatistics>
 
 /** Decisions as the reader of the streams hands them on, at a steady pace, and the roll-up beside them. */
 function startWriter(database: Knex) {

@@ -3,7 +3,7 @@ import { Queue, Worker } from 'bullmq'
 import { newId } from '../lib/ids.ts'
 import { createLogger } from '../lib/logger.ts'
 import { createQueues, jobDefaults, type QueuedJob, queuePrefix } from '../lib/queues/queues.ts'
-import { createRedis } from '../lib/redis.ts'
+import { createRedis } from '../lib/redis/client.ts'
 import { openBenchServices } from './bench-services.ts'
 
 const help = `What fair queueing costs, and what it is for.

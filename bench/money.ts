@@ -1,8 +1,8 @@
 import { createBudgets } from '../lib/budgets/budgets.ts'
 import { createLogger } from '../lib/logger.ts'
-import { createBudgetStore } from '../lib/store/budgets.ts'
-import { createJobStore } from '../lib/store/jobs.ts'
-import { createLedger } from '../lib/store/ledger.ts'
+import { createBudgetStore } from '../lib/store/money/budgets.ts'
+import { createJobStore } from '../lib/store/jobs/jobs.ts'
+import { createLedger } from '../lib/store/money/ledger.ts'
 import { compareWithInvoice, makeMixedCalls } from '../test/helpers/mixed-calls.ts'
 import { openBenchDatabase } from './bench-database.ts'
 

@@ -12,8 +12,8 @@ import { embedSource } from '../lib/rag/embed-source.ts'
 import { parseQuery } from '../lib/rag/query-text.ts'
 import { createRag } from '../lib/rag/rag.ts'
 import type { Embedder } from '../lib/rag/vectors.ts'
-import { createEmbeddingSearch } from '../lib/store/embedding-search.ts'
-import type { SourceKey } from '../lib/store/sources.ts'
+import { createEmbeddingSearch } from '../lib/store/search/embedding-search.ts'
+import type { SourceKey } from '../lib/store/search/sources.ts'
 import { openBenchDatabase, printTable } from './bench-database.ts'
 
 /**
@@ -150,7 +150,7 @@ try {
   const queries = read('queries')
   console.log(`\r${keys.length} records in ${chunkCount} chunks, ${queries.length} queries, ${models.embeddingModel}`)
 
-  const search = createEmbeddingSearch(knex)
+  const search = createEmbeddingSearch({ knex })
   const scope = await rag.scopes.for({ id: userId, role: 'user' }, { scope: 'user' })
   const table: Record<string, string | number>[] = []
   for (const [among, types] of [

@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks'
 import type { Knex } from 'knex'
 import { newId } from '../lib/ids.ts'
-import { createScopes, type Scope } from '../lib/rag/scope.ts'
-import { createEmbeddingSearch } from '../lib/store/embedding-search.ts'
-import { vectorBytes } from '../lib/store/vector-bytes.ts'
+import { createScopes, type Scope } from '../lib/access/scope.ts'
+import { createEmbeddingSearch } from '../lib/store/search/embedding-search.ts'
+import { vectorBytes } from '../lib/store/search/vector-bytes.ts'
 import { openBenchDatabase, printTable, quantile } from './bench-database.ts'
 
 /**
@@ -94,7 +94,7 @@ try {
   await knex('courses').insert({ id: courseId, owner_id: owners[0]?.id, title: 'Bench', visibility: 'public' })
   await fill(knex, owners, courseId)
 
-  const search = createEmbeddingSearch(knex)
+  const search = createEmbeddingSearch({ knex })
   const scopes = createScopes({ access: { visibleCourse: async () => ({}) } })
   const person = (id: string) => ({ id, role: 'user' as const })
   const cases: { name: string; scope: Scope; filter: string; bindings: string[] }[] = [

@@ -6,8 +6,8 @@ import { rateLimitsSchema } from './gate/limits.ts'
 import { type AiAction, aiActions } from './schemas/actions.ts'
 import { houseMessage } from './schemas/messages.ts'
 import { thresholdsSchema } from './schemas/suspicious.ts'
-import { didYouMean } from './spelling.ts'
-import { type PicoUsd, parseUsd } from './usage/money.ts'
+import { didYouMean } from './text/spelling.ts'
+import { type PicoUsd, parseUsd } from './money.ts'
 
 /**
  * The only reader of environment variables. Each variable has one entry below: its meaning for `--help`

@@ -6,11 +6,11 @@ import { createBudgets } from './budgets/budgets.ts'
 import type { Config } from './config.ts'
 import { createDeadLetters } from './dead-letters/dead-letters.ts'
 import { createEventLog } from './events/log.ts'
-import { createWake } from './events/redis-channels.ts'
-import { createRefusalNews } from './events/refusal-news.ts'
+import { createWake } from './redis/channels.ts'
+import { createRefusalEvents } from './events/refusal-events.ts'
 import { createAdmission } from './jobs/admit.ts'
-import { createEndJob } from './jobs/end.ts'
-import { createJobNews } from './jobs/events.ts'
+import { createSettleJob } from './jobs/settle-job.ts'
+import { createJobEvents } from './jobs/job-events.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createLifecycle } from './jobs/lifecycle.ts'
 import { createProgressBoard } from './jobs/progress.ts'
@@ -19,23 +19,23 @@ import type { Logger } from './logger.ts'
 import { createQueues } from './queues/queues.ts'
 import { createFreshness } from './rag/freshness.ts'
 import { createRecords } from './records/records.ts'
-import { createRedis } from './redis.ts'
+import { createRedis } from './redis/client.ts'
 import { createOwnerScope } from './sharing/owner-scope.ts'
-import { createAuditStore } from './store/audits.ts'
-import { createBudgetStore } from './store/budgets.ts'
-import { createDeadLetterStore } from './store/dead-letters.ts'
-import { createEmbeddingStore } from './store/embeddings.ts'
-import { createEventStore } from './store/events.ts'
-import { createJobChangeStore } from './store/job-changes.ts'
-import { createJobStore } from './store/jobs.ts'
+import { createAuditStore } from './store/audit/audits.ts'
+import { createBudgetStore } from './store/money/budgets.ts'
+import { createDeadLetterStore } from './store/operations/dead-letters.ts'
+import { createEmbeddingStore } from './store/search/embeddings.ts'
+import { createEventStore } from './store/events/events.ts'
+import { createJobChangeStore } from './store/jobs/changes.ts'
+import { createJobStore } from './store/jobs/jobs.ts'
 import { createKnex } from './store/knex.ts'
-import { createLedger } from './store/ledger.ts'
-import { createSourceStore } from './store/sources.ts'
-import { createThreadStore } from './store/threads.ts'
+import { createLedger } from './store/money/ledger.ts'
+import { createSourceStore } from './store/search/sources.ts'
+import { createThreadStore } from './store/records/threads.ts'
 import { createTransaction } from './store/transaction.ts'
-import { createWorkerStore } from './store/workers.ts'
-import { createUserStore } from './store/users-credentials.ts'
-import { createWebhookRoom } from './webhooks/index.ts'
+import { createWorkerStore } from './store/operations/workers.ts'
+import { createUserStore } from './store/people/users.ts'
+import { createWebhookServices } from './webhooks/index.ts'
 
 export type Context = ReturnType<typeof build>
 
@@ -135,7 +135,7 @@ function build({
   const workerStore = createWorkerStore({ knex })
   const queues = createQueues({ redis: openRedis('commands', 'queues'), redisPrefix: prefix, groupOf: owners.current })
   onClose(() => queues.close())
-  const webhookRoom = createWebhookRoom({
+  const webhookRoom = createWebhookServices({
     knex,
     redis,
     prefix,
@@ -145,14 +145,14 @@ function build({
   const deadLetterStore = createDeadLetterStore({ knex })
   const deadLetters = createDeadLetters({ store: deadLetterStore, log })
   const progress = createProgressBoard({ redis, prefix })
-  const news = createJobNews({ events })
-  const endJob = createEndJob({
+  const news = createJobEvents({ events })
+  const endJob = createSettleJob({
     store: jobStore,
     ledger,
     budgets,
     audits,
     news,
-    tellRefusals: createRefusalNews({ events })
+    tellRefusals: createRefusalEvents({ events })
   })
   const lifecycle = createLifecycle({
     store: jobStore,
@@ -201,10 +201,10 @@ function build({
     log
   })
 
-  const users = createUserStore(knex)
+  const users = createUserStore({ knex })
   const eventStore = createEventStore({ knex })
-  const sources = createSourceStore(knex)
-  const embeddings = createEmbeddingStore(knex)
+  const sources = createSourceStore({ knex })
+  const embeddings = createEmbeddingStore({ knex })
   const texts = createFreshness({
     enqueue: jobs.enqueueEmbeddings,
     sources,

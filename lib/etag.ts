@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { AppError } from './errors.ts'
+import { AppError } from './errors/app-error.ts'
 
 /** A longer text goes into the tag by its own hash: to write megabytes as JSON for it takes too long. */
 const longText = 64 * 1024

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { drawChatGraph } from '../workers/agents/draw.ts'
+import { drawChatGraph } from '../workers/agents/draw-graph.ts'
 
 /** `node scripts/draw-agents.ts`: draws the agents' graph anew into docs/agents.md. */
 const page = new URL('../docs/agents.md', import.meta.url)

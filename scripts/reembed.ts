@@ -8,8 +8,8 @@ import { openModels } from '../lib/models/open-models.ts'
 import { createProviderGuard } from '../lib/models/provider-guard.ts'
 import { createChunkPool } from '../lib/rag/chunk-pool.ts'
 import { createReembed, type Reembed } from '../lib/rag/reembed.ts'
-import { createEmbeddingStore } from '../lib/store/embeddings.ts'
-import { createSourceStore } from '../lib/store/sources.ts'
+import { createEmbeddingStore } from '../lib/store/search/embeddings.ts'
+import { createSourceStore } from '../lib/store/search/sources.ts'
 import { createUsageTracker } from '../lib/usage/tracker.ts'
 import { createHeartbeat } from '../workers/heartbeat.ts'
 import { createProgressBar } from './load/progress-bar.ts'
@@ -82,8 +82,8 @@ async function main(): Promise<number> {
     heartbeat = createHeartbeat({ store: workerStore, worker, queues: [], database, log })
     await heartbeat.start()
     const reembed = createReembed({
-      sources: createSourceStore(knex),
-      embeddings: createEmbeddingStore(knex),
+      sources: createSourceStore({ knex }),
+      embeddings: createEmbeddingStore({ knex }),
       chunker,
       models,
       runHere: createRunHere({ store: jobStore, transaction, lifecycle, tracker, worker, command: 'npm run reembed' })

@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
 import { loadConfig } from '../lib/config.ts'
-import { isOutage } from '../lib/outage.ts'
-import { createHealthCheckStore } from '../lib/store/health-checks.ts'
-import { createWorkerStore } from '../lib/store/workers.ts'
+import { isOutage } from '../lib/errors/outage.ts'
+import { createHealthCheckStore } from '../lib/store/operations/health-checks.ts'
+import { createWorkerStore } from '../lib/store/operations/workers.ts'
 import { createKnex } from '../lib/store/knex.ts'
 
 /**

@@ -1,8 +1,8 @@
 import type { Admin } from '../lib/admin/index.ts'
-import type { ReportWork } from '../lib/background/work-reports.ts'
-import { pause } from '../lib/events/pause.ts'
+import type { ReportWork } from '../lib/time/work-report.ts'
+import { pause } from '../lib/time/pause.ts'
 import type { Logger } from '../lib/logger.ts'
-import { type Repeated, repeat } from './repeat.ts'
+import { type Repeated, repeat } from '../lib/time/repeat.ts'
 
 const foldEveryMs = 2_000
 const foldAtOnce = 50_000

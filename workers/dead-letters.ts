@@ -1,12 +1,12 @@
 import type { Admin } from '../lib/admin/index.ts'
 import { suspicionKind } from '../lib/admin/suspicion-watch.ts'
 import type { RetryDeadLetter } from '../lib/dead-letters/retry.ts'
-import { NamedFailure } from '../lib/failure.ts'
+import { NamedFailure } from '../lib/errors/failure.ts'
 import { type DecisionRecord, decodeDecision } from '../lib/gate/decision.ts'
-import { retentionKinds } from '../lib/store/audit-retention.ts'
-import { queuelessKind } from '../lib/store/open-jobs.ts'
-import { deltaTables, rollUpKind } from '../lib/store/roll-ups.ts'
-import { deliveryKind, deliveryRetentionKind } from '../lib/store/webhook-deliveries.ts'
+import { retentionKinds } from '../lib/store/audit/retention.ts'
+import { queuelessKind } from '../lib/store/jobs/open-jobs.ts'
+import { deltaTables, rollUpKind } from '../lib/store/audit/roll-ups.ts'
+import { deliveryKind, deliveryRetentionKind } from '../lib/store/events/webhook-deliveries.ts'
 
 /** Rows that wait where they are: no longer put aside, they are taken up by the work they belong to. */
 const takenUp = [

@@ -1,6 +1,6 @@
 import { workerData } from 'node:worker_threads'
 import pg from 'pg'
-import { heartbeatSql } from '../lib/store/heartbeat-sql.ts'
+import { heartbeatSql } from '../lib/store/operations/heartbeat-sql.ts'
 
 /** What the thread is started with. `ticks` is counted up by the main thread as long as it takes turns. */
 export type HeartbeatData = {

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '../lib/logger.ts'
-import type { WorkerStore } from '../lib/store/workers.ts'
+import type { WorkerStore } from '../lib/store/operations/workers.ts'
 import type { HeartbeatData } from './heartbeat-thread.ts'
 
 const everyMs = 1_000

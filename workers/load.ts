@@ -1,10 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { ReportWork } from '../lib/background/work-reports.ts'
+import type { ReportWork } from '../lib/time/work-report.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
 import type { Pool } from './pool.ts'
-import { type Repeated, repeat } from './repeat.ts'
-import type { Seats } from './seats.ts'
+import { type Repeated, repeat } from '../lib/time/repeat.ts'
+import type { OwnerConcurrency } from './owner-concurrency.ts'
 
 const everyMs = 500
 /** The event loop is sampled so often. */
@@ -34,7 +34,7 @@ export function ease({
 }: {
   pools: readonly Eased[]
   placesOf: ReadonlyMap<AiAction, number>
-  seatsOf: (action: AiAction) => Pick<Seats, 'counts'>
+  seatsOf: (action: AiAction) => Pick<OwnerConcurrency, 'counts'>
   delayMs: number
 }): void {
   const most = (pool: Eased) => placesOf.get(pool.action) ?? pool.places()
@@ -58,7 +58,7 @@ export function watchLoad({
   pools: readonly Eased[]
   /** places of this process for each action it works on, when it is not busy */
   placesOf: ReadonlyMap<AiAction, number>
-  seatsOf: (action: AiAction) => Seats
+  seatsOf: (action: AiAction) => OwnerConcurrency
   report?: ReportWork | undefined
   log: Logger
 }): Repeated {

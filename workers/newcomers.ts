@@ -1,11 +1,11 @@
-import type { ReportWork } from '../lib/background/work-reports.ts'
+import type { ReportWork } from '../lib/time/work-report.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { Queues } from '../lib/queues/queues.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
-import { createAddedPlaces } from './added-places.ts'
+import { createExtraConcurrency } from './extra-concurrency.ts'
 import type { Pool } from './pool.ts'
-import { type Repeated, repeat } from './repeat.ts'
-import type { Seats } from './seats.ts'
+import { type Repeated, repeat } from '../lib/time/repeat.ts'
+import type { OwnerConcurrency } from './owner-concurrency.ts'
 
 const everyMs = 500
 
@@ -31,13 +31,13 @@ export function watchNewcomers({
   placesOf: ReadonlyMap<AiAction, number>
   /** those that it takes jobs for at the moment: fewer while the process is busy */
   placesNow: (action: AiAction) => number
-  seatsOf: (action: AiAction) => Seats
+  seatsOf: (action: AiAction) => OwnerConcurrency
   /** opens a pool that puts back the jobs of those who have a place */
   openPool: (action: AiAction, places: number) => Pool
   report?: ReportWork | undefined
   log: Logger
 }): Repeated {
-  const added = createAddedPlaces({ openPool, log })
+  const added = createExtraConcurrency({ openPool, log })
   const endedBefore = new Map<AiAction, number>()
 
   /** Whether all places are taken, several of them by one, and none has become free since the last look. */

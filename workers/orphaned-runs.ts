@@ -1,10 +1,10 @@
-import type { ReportWork } from '../lib/background/work-reports.ts'
-import { JobError } from '../lib/jobs/job-error.ts'
+import type { ReportWork } from '../lib/time/work-report.ts'
+import { JobError } from '../lib/errors/job-error.ts'
 import type { createLifecycle } from '../lib/jobs/lifecycle.ts'
 import type { Logger } from '../lib/logger.ts'
-import { isOutage } from '../lib/outage.ts'
-import type { JobStore } from '../lib/store/jobs.ts'
-import { type Repeated, repeat } from './repeat.ts'
+import { isOutage } from '../lib/errors/outage.ts'
+import type { JobStore } from '../lib/store/jobs/jobs.ts'
+import { type Repeated, repeat } from '../lib/time/repeat.ts'
 import type { RunningJobs } from './running-jobs.ts'
 
 const everyMs = 1_000

@@ -6,7 +6,7 @@ import { jobDefaults, type QueuedJob, queuePrefix } from '../lib/queues/queues.t
 import type { AiAction } from '../lib/schemas/actions.ts'
 import type { OwnerScope } from '../lib/sharing/owner-scope.ts'
 import type { Outcome, RunJob } from './run-job.ts'
-import type { Seats } from './seats.ts'
+import type { OwnerConcurrency } from './owner-concurrency.ts'
 
 /**
  * A worker that dies is noticed after its lock has run out and the next check: 3 s + 0.5 s. The check is shared by all
@@ -52,7 +52,7 @@ export function createPool({
   redis: Redis
   redisPrefix: string
   line: FairLine
-  seats: Seats
+  seats: OwnerConcurrency
   owners: Pick<OwnerScope, 'run'>
   newcomersOnly?: boolean
   runJob: RunJob

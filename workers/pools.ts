@@ -1,15 +1,15 @@
 import type { Redis } from 'ioredis'
-import type { ReportWork } from '../lib/background/work-reports.ts'
+import type { ReportWork } from '../lib/time/work-report.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { Queues } from '../lib/queues/queues.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
 import type { OwnerScope } from '../lib/sharing/owner-scope.ts'
-import type { JobStore } from '../lib/store/jobs.ts'
+import type { JobStore } from '../lib/store/jobs/jobs.ts'
 import { watchLoad } from './load.ts'
 import { watchNewcomers } from './newcomers.ts'
 import { createPool, type Pool } from './pool.ts'
 import type { RunJob } from './run-job.ts'
-import { createSeats, type Seats } from './seats.ts'
+import { createOwnerConcurrency, type OwnerConcurrency } from './owner-concurrency.ts'
 import { watchDeadWorkers } from './takeover.ts'
 
 /**
@@ -41,8 +41,8 @@ export function createPools({
 }): { pause(): Promise<void>; close(): Promise<void> } {
   const actions = [...placesOf.keys()]
   const clients = new Map(actions.map((action) => [action, redisOf(action)]))
-  const seats = new Map(actions.map((action) => [action, createSeats()]))
-  const seatsOf = (action: AiAction) => seats.get(action) as Seats
+  const seats = new Map(actions.map((action) => [action, createOwnerConcurrency()]))
+  const seatsOf = (action: AiAction) => seats.get(action) as OwnerConcurrency
 
   const open = (action: AiAction, concurrency: number, newcomersOnly: boolean): Pool =>
     createPool({

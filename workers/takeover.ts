@@ -1,12 +1,12 @@
-import type { ReportWork } from '../lib/background/work-reports.ts'
+import type { ReportWork } from '../lib/time/work-report.ts'
 import type { Logger } from '../lib/logger.ts'
 import { workerAliveMs } from '../lib/jobs/lifecycle.ts'
 import type { Queues } from '../lib/queues/queues.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
-import type { JobStore } from '../lib/store/jobs.ts'
-import { createAddedPlaces } from './added-places.ts'
+import type { JobStore } from '../lib/store/jobs/jobs.ts'
+import { createExtraConcurrency } from './extra-concurrency.ts'
 import type { Pool } from './pool.ts'
-import { type Repeated, repeat } from './repeat.ts'
+import { type Repeated, repeat } from '../lib/time/repeat.ts'
 
 const everyMs = 500
 
@@ -31,7 +31,7 @@ export function watchDeadWorkers({
   report?: ReportWork | undefined
   log: Logger
 }): Repeated {
-  const added = createAddedPlaces({ openPool, log })
+  const added = createExtraConcurrency({ openPool, log })
 
   /** Those that BullMQ has given back: they are in the list before the line. */
   async function countWaiting(action: AiAction, ids: string[]): Promise<number> {

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from '../lib/logger.ts'
 import { cancelChannel } from '../lib/jobs/jobs.ts'
-import type { JobStore } from '../lib/store/jobs.ts'
+import type { JobStore } from '../lib/store/jobs/jobs.ts'
 import type { RunningJobs } from './running-jobs.ts'
 
 const everyMs = 500

@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis'
-import { type ReportWork, unreported } from '../lib/background/work-reports.ts'
-import { createSweeper } from '../lib/batches/sweep.ts'
+import { type ReportWork, unreported } from '../lib/time/work-report.ts'
+import { createSweeper } from '../lib/dead-letters/sweep.ts'
 import type { DeadLetters } from '../lib/dead-letters/dead-letters.ts'
-import { createDoorbell } from '../lib/events/doorbell.ts'
+import { createDoorbell } from '../lib/time/doorbell.ts'
 import type { Logger } from '../lib/logger.ts'
-import { isOutage } from '../lib/outage.ts'
+import { isOutage } from '../lib/errors/outage.ts'
 import type { OwnerScope } from '../lib/sharing/owner-scope.ts'
 import {
   type DeliveryStore,
@@ -13,10 +13,10 @@ import {
   deliveryRetentionKind,
   type Places,
   type UnderWay
-} from '../lib/store/webhook-deliveries.ts'
+} from '../lib/store/events/webhook-deliveries.ts'
 import type { Deliver } from '../lib/webhooks/deliver.ts'
 import { deliveriesChannel } from '../lib/webhooks/ring.ts'
-import { type Repeated, repeat } from './repeat.ts'
+import { type Repeated, repeat } from '../lib/time/repeat.ts'
 
 export type WebhookPool = {
   start(): void

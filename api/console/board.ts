@@ -4,7 +4,7 @@ import { ExpressAdapter } from '@bull-board/express'
 import type { Queue } from 'bullmq'
 import type { RequestHandler } from 'express'
 import type { Logger } from '../../lib/logger.ts'
-import { isOutage } from '../../lib/outage.ts'
+import { isOutage } from '../../lib/errors/outage.ts'
 
 /** Bull Board over the queues, for looking only: jobs are retried and cancelled through the API, where the row is. */
 export function queueBoard({

@@ -1,5 +1,5 @@
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib'
-import { orAborted } from '../../lib/events/pause.ts'
+import { orAborted } from '../../lib/time/pause.ts'
 import type { Probe, ProbeResult } from './health.ts'
 
 const answerMs = 1_500

@@ -1,5 +1,5 @@
-import type { FailingWork } from '../../lib/store/background-work.ts'
-import type { RelayLag } from '../../lib/store/relay.ts'
+import type { FailingWork } from '../../lib/store/operations/background-work.ts'
+import type { RelayLag } from '../../lib/store/events/relay.ts'
 import type { ProbeResult } from './health.ts'
 
 /** News that is later than this is late: a relay that leads needs a fraction of a second. */

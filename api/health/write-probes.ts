@@ -1,5 +1,5 @@
 import { type Redis, ReplyError } from 'ioredis'
-import type { HealthCheckStore } from '../../lib/store/health-checks.ts'
+import type { HealthCheckStore } from '../../lib/store/operations/health-checks.ts'
 import type { Probe, ProbeResult } from './health.ts'
 
 /** What is the matter with a database that answers and takes no writes, by SQLSTATE. */

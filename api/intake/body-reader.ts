@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express'
-import { AppError, type FieldError } from '../../lib/errors.ts'
-import { JsonText } from '../../lib/json-text.ts'
+import { AppError, type FieldError } from '../../lib/errors/app-error.ts'
+import { JsonText } from '../../lib/text/json-text.ts'
 import { inputHash } from '../../lib/models/input-hash.ts'
 import { TooComplex } from '../../lib/sharing/thread-pool.ts'
 import { createTurns } from '../../lib/sharing/turns.ts'

@@ -1,4 +1,4 @@
-import { JsonText } from '../../lib/json-text.ts'
+import { JsonText } from '../../lib/text/json-text.ts'
 import { inputHash } from '../../lib/models/input-hash.ts'
 import { answerInThread, Moved } from '../../lib/sharing/answer-in-thread.ts'
 import type { BodyAnswer, BodyQuestion } from './body-threads.ts'

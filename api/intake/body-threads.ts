@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import type { FieldError } from '../../lib/errors.ts'
+import type { FieldError } from '../../lib/errors/app-error.ts'
 import { createThreadPool, type ThreadPool } from '../../lib/sharing/thread-pool.ts'
 import type { Bytes } from './gathered-bytes.ts'
 

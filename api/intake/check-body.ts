@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { FieldError } from '../../lib/errors.ts'
+import type { FieldError } from '../../lib/errors/app-error.ts'
 import { fieldErrors } from '../../lib/schemas/field-errors.ts'
 import { houseMessage } from '../../lib/schemas/messages.ts'
 import { findUnstorable } from '../../lib/schemas/text.ts'

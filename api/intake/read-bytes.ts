@@ -1,7 +1,7 @@
 import type { Readable, Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import type { Request, Response } from 'express'
-import { AppError } from '../../lib/errors.ts'
+import { AppError } from '../../lib/errors/app-error.ts'
 import { type Bytes, gatherBytes } from './gathered-bytes.ts'
 import { sizeText } from './limits.ts'
 import type { Pace } from './pace.ts'

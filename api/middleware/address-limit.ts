@@ -1,5 +1,5 @@
 import type { RequestHandler, Response } from 'express'
-import type { Actor } from '../../lib/auth/actor.ts'
+import type { Actor } from '../../lib/access/actor.ts'
 import type { Gate } from '../../lib/gate/gate.ts'
 import { addressOf, enforce } from './rate-limit.ts'
 

@@ -1,7 +1,7 @@
 import type { Request } from 'express'
-import type { Actor } from '../../lib/auth/actor.ts'
+import type { Actor } from '../../lib/access/actor.ts'
 import type { Authenticator } from '../../lib/auth/authenticator.ts'
-import { AppError } from '../../lib/errors.ts'
+import { AppError } from '../../lib/errors/app-error.ts'
 
 /** The token of `Authorization: Bearer <token>` (RFC 6750, 2.1), the only place where one is taken from. */
 export function bearerToken(req: Request): string | undefined {

@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler, Request, Response } from 'express'
-import { AppError } from '../../lib/errors.ts'
+import { AppError } from '../../lib/errors/app-error.ts'
 import type { Logger } from '../../lib/logger.ts'
-import { isOutage } from '../../lib/outage.ts'
+import { isOutage } from '../../lib/errors/outage.ts'
 
 const retryAfterOutageSeconds = '2'
 

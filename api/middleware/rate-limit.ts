@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express'
-import { AppError } from '../../lib/errors.ts'
+import { AppError } from '../../lib/errors/app-error.ts'
 import type { Decision, RequestFacts } from '../../lib/gate/decision.ts'
 import { rateLimitHeaders } from '../../lib/gate/headers.ts'
 

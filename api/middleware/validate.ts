@@ -1,4 +1,4 @@
-import { type FieldError, invalid, notFound } from '../../lib/errors.ts'
+import { type FieldError, invalid, notFound } from '../../lib/errors/app-error.ts'
 import { isUuid } from '../../lib/schemas/page.ts'
 import { findUnstorable, isStorableText } from '../../lib/schemas/text.ts'
 import type { Endpoint } from '../endpoint.ts'

@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client'
-import type { FailingWork } from '../../lib/store/background-work.ts'
-import type { RelayLag } from '../../lib/store/relay.ts'
+import type { FailingWork } from '../../lib/store/operations/background-work.ts'
+import type { RelayLag } from '../../lib/store/events/relay.ts'
 
 type Sample = { labels: Record<string, string>; value: number }
 

@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express'
-import { AppError } from '../../lib/errors.ts'
+import { AppError } from '../../lib/errors/app-error.ts'
 
 /** A path that is there, asked in a way it does not take (RFC 9110, 15.5.6). */
 export function methodNotAllowed(allow: string[]): AppError {

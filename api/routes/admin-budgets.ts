@@ -1,12 +1,12 @@
-import type { MustExist } from '../../lib/admin/people.ts'
+import type { RequireUser } from '../../lib/admin/require-user.ts'
 import { type BudgetInput, budgetInputSchema, budgetSchema } from '../../lib/schemas/admin.ts'
 import { idParamsSchema } from '../../lib/schemas/page.ts'
-import type { Budget, BudgetStore } from '../../lib/store/budgets.ts'
-import { formatUsd } from '../../lib/usage/money.ts'
+import type { Budget, BudgetStore } from '../../lib/store/money/budgets.ts'
+import { formatUsd } from '../../lib/money.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import { smallBodyBytes } from '../intake/limits.ts'
 
-type Needs = { budgetStore: BudgetStore; mustExist: MustExist }
+type Needs = { budgetStore: BudgetStore; mustExist: RequireUser }
 
 const tag = 'Admin: budgets'
 const access = 'admin'

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { notFound } from '../../lib/errors.ts'
+import { notFound } from '../../lib/errors/app-error.ts'
 import { deadLetterQuerySchema, deadLetterSchema, deadLettersRetrySchema } from '../../lib/schemas/dead-letter.ts'
 import { encodeCursor, idParamsSchema, isUuid, pageOf } from '../../lib/schemas/page.ts'
-import type { DeadLetterStore } from '../../lib/store/dead-letters.ts'
+import type { DeadLetterStore } from '../../lib/store/operations/dead-letters.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 
 const tag = 'Admin: dead letters'

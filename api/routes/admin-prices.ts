@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { AppError, notFound } from '../../lib/errors.ts'
+import { AppError, notFound } from '../../lib/errors/app-error.ts'
 import { priceInputSchema, priceSchema } from '../../lib/schemas/admin.ts'
 import { encodeCursor, idParamsSchema, pageFields, pageOf } from '../../lib/schemas/page.ts'
-import type { PriceStore } from '../../lib/store/prices.ts'
+import type { PriceStore } from '../../lib/store/money/prices.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import { smallBodyBytes } from '../intake/limits.ts'
 

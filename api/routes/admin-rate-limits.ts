@@ -20,9 +20,9 @@ import {
   suspiciousSchema
 } from '../../lib/schemas/admin.ts'
 import { idParamsSchema, pageOf } from '../../lib/schemas/page.ts'
-import type { AuditQueries } from '../../lib/store/audit-queries.ts'
-import type { Figures } from '../../lib/store/figures.ts'
-import { dayMs, type Range } from '../../lib/store/spans.ts'
+import type { AuditQueries } from '../../lib/store/audit/queries.ts'
+import type { Figures } from '../../lib/store/audit/statistics.ts'
+import { dayMs, type Range } from '../../lib/time/time-ranges.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import { smallBodyBytes } from '../intake/limits.ts'
 

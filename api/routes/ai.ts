@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Actor } from '../../lib/auth/actor.ts'
+import type { Actor } from '../../lib/access/actor.ts'
 import type { Jobs } from '../../lib/jobs/jobs.ts'
 import type { AiAction } from '../../lib/schemas/actions.ts'
 import { bulkInputSchema } from '../../lib/schemas/bulk.ts'

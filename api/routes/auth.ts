@@ -1,5 +1,5 @@
 import type { Auth } from '../../lib/auth/index.ts'
-import { AppError, invalidField } from '../../lib/errors.ts'
+import { AppError, invalidField } from '../../lib/errors/app-error.ts'
 import {
   apiKeyCreateSchema,
   apiKeyListSchema,

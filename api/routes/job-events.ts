@@ -1,18 +1,18 @@
 import type { Request, Response } from 'express'
 import { z } from 'zod'
-import type { Actor } from '../../lib/auth/actor.ts'
-import { AppError } from '../../lib/errors.ts'
+import type { Actor } from '../../lib/access/actor.ts'
+import { AppError } from '../../lib/errors/app-error.ts'
 import { toCloudEvent } from '../../lib/events/cloud-event.ts'
 import type { DeltaFeed } from '../../lib/events/delta-feed.ts'
 import type { LoggedEvent } from '../../lib/events/feed.ts'
 import { isJobEnd, type JobWaiter } from '../../lib/events/job-waiter.ts'
-import { orAborted, pause } from '../../lib/events/pause.ts'
+import { orAborted, pause } from '../../lib/time/pause.ts'
 import type { OpenTail } from '../../lib/events/tail.ts'
 import { cloudEventSchema } from '../../lib/schemas/cloud-event.ts'
 import type { JobView } from '../../lib/schemas/job.ts'
 import { idParamsSchema, limitSchema, pageOf } from '../../lib/schemas/page.ts'
-import type { EventStore } from '../../lib/store/events.ts'
-import type { ConnectionPlaces } from '../connection-places.ts'
+import type { EventStore } from '../../lib/store/events/events.ts'
+import type { ConnectionSlots } from '../connection-slots.ts'
 import type { CredentialWatch } from '../credential-watch.ts'
 import { type Endpoint, endpoint, type Reply } from '../endpoint.ts'
 import { openEventStream, type StreamedEvent } from '../event-stream.ts'
@@ -26,7 +26,7 @@ export type JobEventNeeds = {
   deltas: Pick<DeltaFeed, 'follow'>
   waiter: JobWaiter
   watch: Pick<CredentialWatch, 'add' | 'remove'>
-  places: Pick<ConnectionPlaces, 'enter'>
+  places: Pick<ConnectionSlots, 'enter'>
   /** aborted when the server goes away: streams end, and their clients come back elsewhere */
   goingAway: AbortSignal
 }

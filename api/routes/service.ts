@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { type Request, type RequestHandler, type Response, Router } from 'express'
 import type { Registry } from 'prom-client'
-import { AppError } from '../../lib/errors.ts'
+import { AppError } from '../../lib/errors/app-error.ts'
 import type { Health } from '../health/health.ts'
 import { bearerToken } from '../middleware/credentials.ts'
 import { onlyTakes } from '../middleware/wrong-method.ts'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { BudgetStore } from '../../lib/store/budgets.ts'
-import type { PeriodUsage, UsageStore } from '../../lib/store/usage.ts'
-import { formatUsd } from '../../lib/usage/money.ts'
+import type { BudgetStore } from '../../lib/store/money/budgets.ts'
+import type { PeriodUsage, UsageStore } from '../../lib/store/money/usage.ts'
+import { formatUsd } from '../../lib/money.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 
 const periodSchema = z.object({

@@ -1,6 +1,6 @@
 import type { Auth } from '../../lib/auth/index.ts'
 import { etagOf } from '../../lib/etag.ts'
-import { invalidField } from '../../lib/errors.ts'
+import { invalidField } from '../../lib/errors/app-error.ts'
 import { userChangeSchema } from '../../lib/schemas/auth.ts'
 import { idParamsSchema, pageOf, pageQuerySchema } from '../../lib/schemas/page.ts'
 import { type UserView, userCreateSchema, userSchema } from '../../lib/schemas/user.ts'

@@ -1,14 +1,14 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { Actor } from '../../lib/auth/actor.ts'
-import { AppError } from '../../lib/errors.ts'
+import type { Actor } from '../../lib/access/actor.ts'
+import { AppError } from '../../lib/errors/app-error.ts'
 import type { DeltaFeed } from '../../lib/events/delta-feed.ts'
-import { orAborted } from '../../lib/events/pause.ts'
+import { orAborted } from '../../lib/time/pause.ts'
 import type { OpenTail } from '../../lib/events/tail.ts'
 import type { Logger } from '../../lib/logger.ts'
-import { isOutage } from '../../lib/outage.ts'
-import type { ConnectionPlaces, Place } from '../connection-places.ts'
+import { isOutage } from '../../lib/errors/outage.ts'
+import type { ConnectionSlots, Place } from '../connection-slots.ts'
 import type { CredentialWatch } from '../credential-watch.ts'
 import { type CanSubscribe, type Connection, openConnection } from './connection.ts'
 import { createEventText } from './event-text.ts'
@@ -67,7 +67,7 @@ export function attachSockets({
   canSubscribe: CanSubscribe
   openTail: OpenTail
   deltas: Pick<DeltaFeed, 'follow'>
-  places: Pick<ConnectionPlaces, 'enter'>
+  places: Pick<ConnectionSlots, 'enter'>
   /** the client's address, as far as proxies let it be known */
   addressOf: (request: IncomingMessage) => string
   limits?: SocketLimits

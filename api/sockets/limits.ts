@@ -1,4 +1,4 @@
-import type { ConnectionLimits } from '../connection-places.ts'
+import type { ConnectionLimits } from '../connection-slots.ts'
 
 /** Bounds of one connection, and of how many there are. */
 export type SocketLimits = ConnectionLimits & {

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { AppError } from '../../lib/errors.ts'
+import type { AppError } from '../../lib/errors/app-error.ts'
 
 /** Answers an upgrade that is not granted with a problem document (RFC 9457), and hangs up. */
 export function refuseUpgrade(socket: Duplex, error: AppError, headers: Record<string, string>): void {

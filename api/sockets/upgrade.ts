@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import type { Actor } from '../../lib/auth/actor.ts'
-import { AppError, notFound } from '../../lib/errors.ts'
+import type { Actor } from '../../lib/access/actor.ts'
+import { AppError, notFound } from '../../lib/errors/app-error.ts'
 
 export type Credentials = {
   authenticate(token: string): Promise<Actor | undefined>

@@ -1,8 +1,9 @@
 import type { Knex } from 'knex'
-import { createRefusalNews } from '../events/refusal-news.ts'
+import { createRefusalEvents } from '../events/refusal-events.ts'
 import type { EventLog } from '../events/log.ts'
 import type { DecisionRecord } from '../gate/decision.ts'
-import type { AuditStore } from '../store/audits.ts'
+import type { AuditStore } from '../store/audit/audits.ts'
+import { existingUsers } from '../store/people/users.ts'
 import type { Transaction } from '../store/transaction.ts'
 
 /**
@@ -18,7 +19,7 @@ export function createAuditWriter({
   audits: AuditStore
   events: EventLog
 }): (decisions: DecisionRecord[]) => Promise<void> {
-  const tell = createRefusalNews({ events })
+  const tell = createRefusalEvents({ events })
   return async (decisions) => {
     await transaction.transact(async (trx) => {
       await audits.recordDecisions(trx, decisions)
@@ -29,11 +30,7 @@ export function createAuditWriter({
   async function tellRefusals(trx: Knex.Transaction, decisions: DecisionRecord[]): Promise<void> {
     const refusals = Map.groupBy(decisions.filter(isRefusal), ({ userId }) => userId)
     if (refusals.size === 0) return
-    const known = await trx('users')
-      .whereIn('id', [...refusals.keys()])
-      .orderBy('id')
-      .select('id')
-    for (const { id } of known as { id: string }[]) await tell(trx, id, refusals.get(id) as Refusal[])
+    for (const id of await existingUsers(trx, [...refusals.keys()])) await tell(trx, id, refusals.get(id) as Refusal[])
   }
 }
 

@@ -5,21 +5,21 @@ import type { DeadLetters } from '../dead-letters/dead-letters.ts'
 import type { EventLog } from '../events/log.ts'
 import { defaultLimits, mergeLimits } from '../gate/limits.ts'
 import type { Logger } from '../logger.ts'
-import { createAuditQueries } from '../store/audit-queries.ts'
-import { createAuditRetentionStore } from '../store/audit-retention.ts'
-import type { AuditStore } from '../store/audits.ts'
-import type { DeadLetterStore } from '../store/dead-letters.ts'
-import { createFigures } from '../store/figures.ts'
-import { createLimitOverrideStore } from '../store/limit-overrides.ts'
-import { createPriceStore } from '../store/prices.ts'
-import { createRollUpStore } from '../store/roll-ups.ts'
-import { createSuspiciousStore } from '../store/suspicious.ts'
+import { createAuditQueries } from '../store/audit/queries.ts'
+import { createAuditRetentionStore } from '../store/audit/retention.ts'
+import type { AuditStore } from '../store/audit/audits.ts'
+import type { DeadLetterStore } from '../store/operations/dead-letters.ts'
+import { createStatistics } from '../store/audit/statistics.ts'
+import { createLimitOverrideStore } from '../store/people/limit-overrides.ts'
+import { createPriceStore } from '../store/money/prices.ts'
+import { createRollUpStore } from '../store/audit/roll-ups.ts'
+import { createSuspiciousStore } from '../store/audit/suspicious.ts'
 import type { Transaction } from '../store/transaction.ts'
-import { createUsageStore } from '../store/usage.ts'
-import { createUserStore } from '../store/users-credentials.ts'
+import { createUsageStore } from '../store/money/usage.ts'
+import { createUserStore } from '../store/people/users.ts'
 import { createAuditWriter } from './audit-writer.ts'
 import { createLiveOverrides } from './limit-overrides.ts'
-import { createMustExist } from './people.ts'
+import { createRequireUser } from './require-user.ts'
 import { createAuditRetention } from './retention.ts'
 import { createRollUps } from './roll-ups.ts'
 import { createSuspicionRules } from './suspicion-rules.ts'
@@ -58,7 +58,7 @@ export function createAdmin({
   deadLetterStore,
   log
 }: AdminNeeds) {
-  const figures = createFigures({ knex })
+  const figures = createStatistics({ knex })
   const suspicious = createSuspiciousStore({ knex })
   const rules = createSuspicionRules({ store: suspicious, figures, thresholds: config.suspiciousThresholds })
   return {
@@ -74,7 +74,7 @@ export function createAdmin({
     }),
     /** stores decisions: for the reader of the streams, and for a gate that decides while Redis is away */
     recordDecisions: createAuditWriter({ transaction, audits, events }),
-    mustExist: createMustExist({ users: createUserStore(knex) }),
+    mustExist: createRequireUser({ users: createUserStore({ knex }) }),
     auditQueries: createAuditQueries({ knex }),
     figures,
     usage: createUsageStore({ knex }),

@@ -3,7 +3,7 @@ import type { LimitOverrides } from '../gate/gate.ts'
 import type { BucketLimit } from '../gate/limits.ts'
 import type { Logger } from '../logger.ts'
 import type { GateAction } from '../schemas/actions.ts'
-import type { LimitOverride, LimitOverrideStore } from '../store/limit-overrides.ts'
+import type { LimitOverride, LimitOverrideStore } from '../store/people/limit-overrides.ts'
 
 const pollMs = 1_000
 

@@ -1,9 +1,9 @@
-import { notFound } from '../errors.ts'
+import { notFound } from '../errors/app-error.ts'
 import type { Gate } from '../gate/gate.ts'
 import { type BucketLimit, bucketCapacity, type GateLimits } from '../gate/limits.ts'
 import { type GateAction, gateActions } from '../schemas/actions.ts'
 import type { LiveOverrides } from './limit-overrides.ts'
-import type { MustExist } from './people.ts'
+import type { RequireUser } from './require-user.ts'
 
 export type LimitAdmin = ReturnType<typeof createLimitAdmin>
 
@@ -25,7 +25,7 @@ export function createLimitAdmin({
   /** the limits that hold for everyone without limits of their own */
   configured: GateLimits
   overrides: LiveOverrides
-  mustExist: MustExist
+  mustExist: RequireUser
 }) {
   return {
     config: () => ({ actions: gateActions.map((action) => toView(action, configured[action])) }),

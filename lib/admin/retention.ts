@@ -1,7 +1,7 @@
-import { createSweeper } from '../batches/sweep.ts'
+import { createSweeper } from '../dead-letters/sweep.ts'
 import type { DeadLetters } from '../dead-letters/dead-letters.ts'
-import { type AuditRetentionStore, type Retained, retentionKind } from '../store/audit-retention.ts'
-import type { DeadLetterStore } from '../store/dead-letters.ts'
+import { type AuditRetentionStore, type Retained, retentionKind } from '../store/audit/retention.ts'
+import type { DeadLetterStore } from '../store/operations/dead-letters.ts'
 
 const kinds: Retained[] = ['audits', 'failed_logins']
 

@@ -1,6 +1,6 @@
-import { createSweeper } from '../batches/sweep.ts'
+import { createSweeper } from '../dead-letters/sweep.ts'
 import type { DeadLetters } from '../dead-letters/dead-letters.ts'
-import { deltaTables, type RollUpStore, rollUpKind } from '../store/roll-ups.ts'
+import { deltaTables, type RollUpStore, rollUpKind } from '../store/audit/roll-ups.ts'
 
 /** Looked at one by one, when all together cannot be folded. */
 const carefulAtOnce = 2_000

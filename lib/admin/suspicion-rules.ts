@@ -1,9 +1,9 @@
 import { addressGroup } from '../gate/address.ts'
 import type { SuspiciousCode, Thresholds } from '../schemas/suspicious.ts'
-import type { Figures } from '../store/figures.ts'
-import { dayMs, hourMs, minuteMs, type Range } from '../store/spans.ts'
-import type { SuspiciousStore } from '../store/suspicious.ts'
-import { findGatherings } from './gatherings.ts'
+import type { Figures } from '../store/audit/statistics.ts'
+import { dayMs, hourMs, minuteMs, type Range } from '../time/time-ranges.ts'
+import type { SuspiciousStore } from '../store/audit/suspicious.ts'
+import { findSharedAddresses } from './shared-addresses.ts'
 
 /** `observed` reached `threshold`; for a share and a spike it is above it. Shares are parts of one, costs in USD. */
 export type Finding = {
@@ -93,10 +93,10 @@ export function createSuspicionRules({
     const byUser = presences.map(({ user, address, ...times }) => ({ place: user, who: address, ...times }))
     const byAddress = presences.map(({ user, address, ...times }) => ({ place: address, who: user, ...times }))
     return [
-      ...findGatherings(byUser, hourMs, many).map(
+      ...findSharedAddresses(byUser, hourMs, many).map(
         ({ place, most }): Finding => ({ userId: place, code: 'many_addresses', observed: most, threshold: many })
       ),
-      ...findGatherings(byAddress, hourMs, shared).flatMap(({ most, members }) =>
+      ...findSharedAddresses(byAddress, hourMs, shared).flatMap(({ most, members }) =>
         [...members].map((userId): Finding => ({ userId, code: 'shared_address', observed: most, threshold: shared }))
       )
     ]

@@ -1,10 +1,10 @@
 import type { DeadLetters } from '../dead-letters/dead-letters.ts'
 import type { EventLog } from '../events/log.ts'
-import { isOutage } from '../outage.ts'
-import { minuteMs } from '../store/spans.ts'
-import type { SuspiciousStore } from '../store/suspicious.ts'
+import { isOutage } from '../errors/outage.ts'
+import { minuteMs } from '../time/time-ranges.ts'
+import type { SuspiciousStore } from '../store/audit/suspicious.ts'
 import type { Transaction } from '../store/transaction.ts'
-import { toldNews } from '../store/told-news.ts'
+import { publishedEvents } from '../store/events/published-events.ts'
 import type { Finding, Rule } from './suspicion-rules.ts'
 
 const type = 'rate_limit.suspicious'
@@ -38,7 +38,7 @@ export function createSuspicionWatch({
       const since = await store.see(trx, { userId, code, since: day ?? now, now, goesOnFrom: day ? null : from })
       if (!since) return
       const at = since.toISOString()
-      const told = await toldNews(trx, type, userId)
+      const told = await publishedEvents(trx, type, userId)
       if (told.some((other) => other.code === code && other.at === at)) return
       await events.append(trx, { type, userId, subject: userId, data: { userId, code, observed, threshold, at } })
     })

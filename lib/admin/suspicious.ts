@@ -1,4 +1,4 @@
-import type { Range } from '../store/spans.ts'
+import type { Range } from '../time/time-ranges.ts'
 import type { Finding, Rule } from './suspicion-rules.ts'
 
 export type Suspect = { userId: string; score: number; reasons: Pick<Finding, 'code' | 'observed' | 'threshold'>[] }

@@ -3,11 +3,11 @@ import type { Knex } from 'knex'
 import type { Config } from '../config.ts'
 import { createEventLog } from '../events/log.ts'
 import { createLogger } from '../logger.ts'
-import { createRedis } from '../redis.ts'
-import { createApiKeyStore } from '../store/api-keys.ts'
+import { createRedis } from '../redis/client.ts'
+import { createApiKeyStore } from '../store/people/api-keys.ts'
 import { createKnex } from '../store/knex.ts'
 import { createTransaction, type Transaction } from '../store/transaction.ts'
-import { createUserStore, type UserRow } from '../store/users-credentials.ts'
+import { createUserStore, type UserRow } from '../store/people/users.ts'
 import { hashApiKey, newApiKey } from './api-key.ts'
 import { createPasswords } from './passwords.ts'
 import { createRevocations } from './revocations.ts'
@@ -37,7 +37,7 @@ export async function prepareAdmin(config: AdminConfig, keptKey?: string): Promi
   try {
     return await withDatabase(config, async (knex, transaction) => {
       const { admin, password } = await ensureAdmin(knex, transaction, config)
-      const apiKeys = createApiKeyStore(knex)
+      const apiKeys = createApiKeyStore({ knex })
       const said = password === undefined ? {} : { password }
       const owner = keptKey ? await apiKeys.findOwner({ hash: hashApiKey(keptKey) }) : undefined
       if (keptKey && owner?.id === admin.id) return { email: admin.email, apiKey: keptKey, ...said }
@@ -86,15 +86,14 @@ async function ensureAdmin(
   transaction: Transaction,
   { adminEmail, adminPassword }: AdminConfig
 ): Promise<{ admin: UserRow; password?: string }> {
-  const users = createUserStore(knex)
+  const users = createUserStore({ knex })
   const events = createEventLog({ transaction, wake: async () => undefined })
   const password = adminPassword ?? randomBytes(18).toString('base64url')
   const isFirst = (await transaction.transact(async (trx) => await users.lockAdmins(trx))).length === 0
   // Ahead: on a busy machine it may take longer than a transaction may be idle.
   const password_hash = isFirst ? await createPasswords().hash(password) : undefined
   return await transaction.transact(async (trx) => {
-    await trx.raw(`select pg_advisory_xact_lock(hashtext(current_schema() || ' first administrator'))`)
-    const admins = await users.lockAdmins(trx)
+    const admins = await users.lockFirstAdmin(trx)
     const admin = admins.find((row) => row.email.toLowerCase() === adminEmail.toLowerCase()) ?? admins[0]
     if (admin) return { admin }
     if (password_hash === undefined) throw new Error('The last administrator was removed at this moment: start again')

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
-import { type ApiKeyOwner, createApiKeyStore } from '../store/api-keys.ts'
-import { createSessionStore } from '../store/sessions.ts'
-import type { Actor } from './actor.ts'
+import { type ApiKeyOwner, createApiKeyStore } from '../store/people/api-keys.ts'
+import { createSessionStore } from '../store/people/sessions.ts'
+import type { Actor } from '../access/actor.ts'
 import { hashApiKey, looksLikeApiKey } from './api-key.ts'
 import type { Audience, Tokens } from './tokens.ts'
 
@@ -28,8 +28,8 @@ export function createAuthenticator({
   tokens: Tokens
   onError: (error: unknown) => void
 }): Authenticator {
-  const sessions = createSessionStore(knex)
-  const apiKeys = createApiKeyStore(knex)
+  const sessions = createSessionStore({ knex })
+  const apiKeys = createApiKeyStore({ knex })
 
   function keyActor(owner: ApiKeyOwner | undefined): Actor | undefined {
     return owner && { id: owner.id, role: owner.role, credential: { kind: 'api_key', id: owner.key_id } }

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
-import type { ApiKeyStore } from '../store/api-keys.ts'
-import type { SessionStore } from '../store/sessions.ts'
-import type { Actor } from './actor.ts'
+import type { ApiKeyStore } from '../store/people/api-keys.ts'
+import type { SessionStore } from '../store/people/sessions.ts'
+import type { Actor } from '../access/actor.ts'
 import type { Revocations } from './revocations.ts'
 import type { Audience, Tokens } from './tokens.ts'
 

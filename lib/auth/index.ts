@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { EventLog } from '../events/log.ts'
-import { createApiKeyStore } from '../store/api-keys.ts'
-import { createFailedLoginStore } from '../store/failed-logins.ts'
-import { createInvitationStore } from '../store/invitations.ts'
-import { createSessionStore } from '../store/sessions.ts'
+import { createApiKeyStore } from '../store/people/api-keys.ts'
+import { createFailedLoginStore } from '../store/people/failed-logins.ts'
+import { createInvitationStore } from '../store/people/invitations.ts'
+import { createSessionStore } from '../store/people/sessions.ts'
 import type { Transaction } from '../store/transaction.ts'
-import { createUserStore } from '../store/users-credentials.ts'
+import { createUserStore } from '../store/people/users.ts'
 import { type Accounts, createAccounts, type RegistrationMode } from './accounts.ts'
 import { type ApiKeys, createApiKeys } from './api-keys.ts'
 import { type Authenticator, createAuthenticator } from './authenticator.ts'
@@ -52,9 +52,9 @@ export type AuthNeeds = {
 export function createAuth(needs: AuthNeeds): Auth {
   const { knex, redis, prefix, transaction, events, secret, cancelJobsOf, onError, passwordCost } = needs
   const beforeRemoval = needs.beforeRemoval ?? (async () => undefined)
-  const users = createUserStore(knex)
-  const apiKeys = createApiKeyStore(knex)
-  const sessions = createSessionStore(knex)
+  const users = createUserStore({ knex })
+  const apiKeys = createApiKeyStore({ knex })
+  const sessions = createSessionStore({ knex })
   const tokens = createTokens({ secret })
   const passwords = createPasswords({
     ...(passwordCost ? { cost: passwordCost } : {}),
@@ -63,7 +63,7 @@ export function createAuth(needs: AuthNeeds): Auth {
   const revocations = createRevocations({ redis, prefix, transaction })
   const credentials = createCredentials({ tokens, revocations, sessions, apiKeys })
   const authenticator = createAuthenticator({ knex, tokens, onError })
-  const invitations = createInvitations({ store: createInvitationStore(knex) })
+  const invitations = createInvitations({ store: createInvitationStore({ knex }) })
   return {
     authenticator,
     tickets: createTickets({ redis, prefix, authenticator }),
@@ -71,7 +71,7 @@ export function createAuth(needs: AuthNeeds): Auth {
       transaction,
       events,
       users,
-      failedLogins: createFailedLoginStore(knex),
+      failedLogins: createFailedLoginStore({ knex }),
       passwords,
       credentials,
       invitations,

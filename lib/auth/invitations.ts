@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
-import { invalidField, notFound } from '../errors.ts'
+import { invalidField, notFound } from '../errors/app-error.ts'
 import type { InvitationCreate, InvitationView } from '../schemas/invitation.ts'
 import { encodeCursor, isUuid, type Page, type PageQuery } from '../schemas/page.ts'
-import type { InvitationRow, InvitationStore } from '../store/invitations.ts'
-import type { Actor } from './actor.ts'
+import type { InvitationRow, InvitationStore } from '../store/people/invitations.ts'
+import type { Actor } from '../access/actor.ts'
 
 const prefix = 'inv_'
 const usualDays = 14

@@ -1,6 +1,6 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
-import { AppError } from '../errors.ts'
+import { AppError } from '../errors/app-error.ts'
 import { createTurns, TurnOverdue } from '../sharing/turns.ts'
 
 export type PasswordCost = { log2N: number; r: number; p: number }

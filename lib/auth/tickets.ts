@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import type { Actor } from './actor.ts'
+import type { Actor } from '../access/actor.ts'
 import type { Authenticator } from './authenticator.ts'
 
 export type Tickets = {

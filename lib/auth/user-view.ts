@@ -1,5 +1,5 @@
 import type { UserView } from '../schemas/user.ts'
-import type { UserRow } from '../store/users-credentials.ts'
+import type { UserRow } from '../store/people/users.ts'
 
 /** A person as the outside sees them: never the hash. */
 export function toUserView(row: UserRow): UserView {

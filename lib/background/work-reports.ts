@@ -1,18 +1,8 @@
-import { describeFailure, type Failure } from '../failure.ts'
+import { describeFailure, type Failure } from '../errors/failure.ts'
 import type { Logger } from '../logger.ts'
-import { createDoorbell } from '../events/doorbell.ts'
-import type { BackgroundWorkStore } from '../store/background-work.ts'
-
-/** Tells how a work beside the jobs goes; cheap, for every round of it. */
-export type WorkReport = {
-  succeeded(): void
-  failed(error: unknown): void
-  /** it is not done any more */
-  ended(): void
-}
-
-/** @param work names it in health and metrics: lower case and underscores */
-export type ReportWork = (work: string) => WorkReport
+import { createDoorbell } from '../time/doorbell.ts'
+import type { ReportWork } from '../time/work-report.ts'
+import type { BackgroundWorkStore } from '../store/operations/background-work.ts'
 
 const everyMs = 5_000
 /** A work that neither succeeds nor fails for so long hangs. */
@@ -95,6 +85,3 @@ export function createWorkReports({
     }
   }
 }
-
-/** For work that nobody watches, as in tests and commands. */
-export const unreported: ReportWork = () => ({ succeeded() {}, failed() {}, ended() {} })

@@ -1,4 +1,4 @@
-import { isOutage } from '../outage.ts'
+import { isOutage } from '../errors/outage.ts'
 import { isAboutMember } from './about-member.ts'
 
 export type Refused<T> = { member: T; error: unknown }

@@ -1,9 +1,11 @@
 import type { Knex } from 'knex'
-import { AppError } from '../errors.ts'
+import { AppError } from '../errors/app-error.ts'
 import type { AiAction } from '../schemas/actions.ts'
-import type { Budget, BudgetStore } from '../store/budgets.ts'
-import type { PricedModel } from '../store/ledger.ts'
-import type { PicoUsd } from '../usage/money.ts'
+import type { Budget, BudgetStore } from '../store/money/budgets.ts'
+import type { PricedModel } from '../store/money/ledger.ts'
+import type { PicoUsd } from '../money.ts'
+import { sourceBytes } from '../store/search/source-bytes.ts'
+import type { SourceKey } from '../store/search/sources.ts'
 import { reserveFor } from './worst-case.ts'
 
 export type Budgets = ReturnType<typeof createBudgets>
@@ -93,21 +95,15 @@ export function createBudgets({
   }
 }
 
-const textSizes: Record<string, [table: string, sum: string]> = {
-  goal: ['goals', `octet_length(title) + coalesce(octet_length(description), 0)`],
-  task: ['tasks', `octet_length(title) + coalesce(octet_length(description), 0)`],
-  code_snapshot: ['code_snapshots', 'octet_length(source) + 1000'],
-  document: ['documents', 'octet_length(markdown) + octet_length(title)']
-}
 /** Chunks repeat titles and heading paths; this much more than the text itself at the worst. */
 const chunkingFactor = 2
 
 /** Bytes of the record that an input names by its id, chunked. */
 async function referredBytes(trx: Knex.Transaction, input: unknown): Promise<number> {
   const { source, goalId, codeSnapshotId, taskId } = input as Record<string, unknown> & {
-    source?: { type: string; id: string } | string
+    source?: SourceKey | string
   }
-  const named =
+  const named: SourceKey | undefined =
     typeof source === 'object'
       ? source
       : goalId
@@ -117,8 +113,5 @@ async function referredBytes(trx: Knex.Transaction, input: unknown): Promise<num
           : taskId
             ? { type: 'task', id: taskId as string }
             : undefined
-  const size = named && textSizes[named.type]
-  if (!size) return 0
-  const { rows } = await trx.raw(`select ${size[1]} as bytes from ${size[0]} where id = ?`, [named.id])
-  return chunkingFactor * Number(rows[0]?.bytes ?? 0)
+  return named ? chunkingFactor * (await sourceBytes(trx, named)) : 0
 }

@@ -2,7 +2,7 @@ import type { AiAction } from '../schemas/actions.ts'
 import type { ChatInput } from '../schemas/chat.ts'
 import type { CodeValidationInput } from '../schemas/code-validation.ts'
 import type { EmbeddingInput } from '../schemas/embedding.ts'
-import { parseUsd, type PicoUsd, type TokenPrice } from '../usage/money.ts'
+import { parseUsd, type PicoUsd, type TokenPrice } from '../money.ts'
 
 /** Sizes in bytes of what a job's input only refers to. */
 export type ReferredBytes = number

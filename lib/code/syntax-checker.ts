@@ -1,5 +1,5 @@
-import { AppError } from '../errors.ts'
-import { JobError } from '../jobs/job-error.ts'
+import { AppError } from '../errors/app-error.ts'
+import { JobError } from '../errors/job-error.ts'
 import { createThreadPool, ThreadFailure, TooComplex } from '../sharing/thread-pool.ts'
 
 /** The first thing a parser objects to; `line` and `column` count from 1. */

@@ -1,6 +1,6 @@
-import { describeFailure, retryDelayMs } from '../failure.ts'
+import { describeFailure, retryDelayMs } from '../errors/failure.ts'
 import type { Logger } from '../logger.ts'
-import type { DeadLetterStore } from '../store/dead-letters.ts'
+import type { DeadLetterStore } from '../store/operations/dead-letters.ts'
 
 /** Where members of shared batches go that fail by themselves. */
 export type DeadLetters = {

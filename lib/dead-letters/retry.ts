@@ -1,7 +1,7 @@
-import { describeFailure, NamedFailure, retryDelayMs } from '../failure.ts'
+import { describeFailure, NamedFailure, retryDelayMs } from '../errors/failure.ts'
 import type { Logger } from '../logger.ts'
-import { isOutage } from '../outage.ts'
-import type { DeadLetterStore, DueDeadLetter } from '../store/dead-letters.ts'
+import { isOutage } from '../errors/outage.ts'
+import type { DeadLetterStore, DueDeadLetter } from '../store/operations/dead-letters.ts'
 
 /**
  * Tries what was put aside once more, by itself.

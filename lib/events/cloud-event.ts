@@ -1,5 +1,5 @@
 import type { CloudEvent } from '../schemas/cloud-event.ts'
-import type { LogEntry } from '../store/events.ts'
+import type { LogEntry } from '../store/events/events.ts'
 
 /** The `source` of everything this platform says: with `id` it names an event uniquely (CloudEvents 1.0, 3.1.1). */
 const eventSource = 'urn:ai-goals-tracker'

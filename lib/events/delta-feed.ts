@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from '../logger.ts'
 import { deltaKey } from './deltas.ts'
-import { pause } from './pause.ts'
-import { redisChannels } from './redis-channels.ts'
+import { pause } from '../time/pause.ts'
+import { redisChannels } from '../redis/channels.ts'
 
 /** Text of a running job as it goes to a client; `seq` rises over all runs of the job. */
 export type Delta =

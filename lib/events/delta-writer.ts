@@ -1,5 +1,5 @@
 import type { Logger } from '../logger.ts'
-import { orAborted, pause } from './pause.ts'
+import { orAborted, pause } from '../time/pause.ts'
 
 /**
  * Tells the text of one run of a job while it is made. News only: nothing here waits for Redis, throws, or holds a job

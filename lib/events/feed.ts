@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from '../logger.ts'
 import type { CloudEvent } from '../schemas/cloud-event.ts'
-import type { EventStore, LogEntry } from '../store/events.ts'
+import type { EventStore, LogEntry } from '../store/events/events.ts'
 import { toCloudEvent } from './cloud-event.ts'
-import { createDoorbell } from './doorbell.ts'
-import { pause } from './pause.ts'
-import { redisChannels } from './redis-channels.ts'
+import { createDoorbell } from '../time/doorbell.ts'
+import { pause } from '../time/pause.ts'
+import { redisChannels } from '../redis/channels.ts'
 import type { EventMessage } from './redis-sink.ts'
 
 export type LoggedEvent = { position: number; event: CloudEvent }

@@ -1,5 +1,5 @@
-import { isOutage } from '../outage.ts'
-import type { EventStore } from '../store/events.ts'
+import { isOutage } from '../errors/outage.ts'
+import type { EventStore } from '../store/events/events.ts'
 import { type Outgoing, toOutgoing } from './outgoing.ts'
 
 /**

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { newId } from '../ids.ts'
+import { insertEvents } from '../store/events/insert-events.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { withoutLargeResult } from './cloud-event.ts'
 
@@ -22,9 +23,6 @@ export type EventLog = {
   /** The same for many, in few statements. The ids come in the order of the events. */
   appendAll(trx: Knex.Transaction, events: NewEvent[]): Promise<string[]>
 }
-
-/** Rows of one insert: each has up to 64 KiB and more of data. */
-const insertBatch = 100
 
 /** @param wake tells the relay that there is something to read; may fail, the relay polls besides */
 export function createEventLog({
@@ -49,9 +47,7 @@ export function createEventLog({
         data: JSON.stringify(withoutLargeResult(data) ?? null),
         channels: userId === null ? channels : [`user:${userId}`, ...channels]
       }))
-      for (let start = 0; start < rows.length; start += insertBatch) {
-        await trx('events').insert(rows.slice(start, start + insertBatch))
-      }
+      await insertEvents(trx, rows)
       if (rows.length > 0) transaction.afterCommit(trx, 'relay', wake)
       return rows.map(({ id }) => id)
     }

@@ -1,5 +1,5 @@
 import type { CloudEvent } from '../schemas/cloud-event.ts'
-import type { LogEntry } from '../store/events.ts'
+import type { LogEntry } from '../store/events/events.ts'
 import { toCloudEvent } from './cloud-event.ts'
 
 /** A placed event on its way out, rendered once for all sinks. */

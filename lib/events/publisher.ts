@@ -1,7 +1,7 @@
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib'
-import { NamedFailure } from '../failure.ts'
+import { NamedFailure } from '../errors/failure.ts'
 import type { Logger } from '../logger.ts'
-import { orAborted } from './pause.ts'
+import { orAborted } from '../time/pause.ts'
 import { assertTopology } from './topology.ts'
 
 export type BrokerMessage = {

@@ -1,8 +1,8 @@
 import type { Refused } from '../batches/bisect.ts'
-import { describeFailure, type Failure, NamedFailure } from '../failure.ts'
-import { isOutage } from '../outage.ts'
+import { describeFailure, type Failure, NamedFailure } from '../errors/failure.ts'
+import { isOutage } from '../errors/outage.ts'
 import type { Outgoing } from './outgoing.ts'
-import { orAborted, pause } from './pause.ts'
+import { orAborted, pause } from '../time/pause.ts'
 import type { Publisher } from './publisher.ts'
 import type { Sink } from './sink.ts'
 

@@ -1,6 +1,6 @@
 import type { RetryDeadLetter } from '../dead-letters/retry.ts'
-import { NamedFailure } from '../failure.ts'
-import type { EventStore } from '../store/events.ts'
+import { NamedFailure } from '../errors/failure.ts'
+import type { EventStore } from '../store/events/events.ts'
 import { toOutgoing } from './outgoing.ts'
 import type { Sink } from './sink.ts'
 

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis'
 import type { Refused } from '../batches/bisect.ts'
-import { isOutage } from '../outage.ts'
+import { isOutage } from '../errors/outage.ts'
 import type { Outgoing } from './outgoing.ts'
-import { redisChannels } from './redis-channels.ts'
+import { redisChannels } from '../redis/channels.ts'
 import type { Sink } from './sink.ts'
 
 /** What is published for one event. */

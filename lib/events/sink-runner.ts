@@ -1,13 +1,13 @@
 import { createBisect } from '../batches/bisect.ts'
 import { splitBatch } from '../batches/split.ts'
 import type { DeadLetters } from '../dead-letters/dead-letters.ts'
-import { describeFailure, type Failure } from '../failure.ts'
+import { describeFailure, type Failure } from '../errors/failure.ts'
 import type { Logger } from '../logger.ts'
-import type { EventStore } from '../store/events.ts'
-import { createDoorbell } from './doorbell.ts'
+import type { EventStore } from '../store/events/events.ts'
+import { createDoorbell } from '../time/doorbell.ts'
 import { createLogReader } from './log-reader.ts'
 import type { Outgoing } from './outgoing.ts'
-import { pause } from './pause.ts'
+import { pause } from '../time/pause.ts'
 import { type Sink, sinkKind } from './sink.ts'
 
 export type SinkRunner = {

@@ -1,5 +1,5 @@
 import type { Refused } from '../batches/bisect.ts'
-import type { Failure } from '../failure.ts'
+import type { Failure } from '../errors/failure.ts'
 import type { Outgoing } from './outgoing.ts'
 
 /** Somewhere that events are delivered to, in order of position. */

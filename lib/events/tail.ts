@@ -1,9 +1,9 @@
-import { AppError } from '../errors.ts'
+import { AppError } from '../errors/app-error.ts'
 import type { Logger } from '../logger.ts'
-import type { EventStore } from '../store/events.ts'
+import type { EventStore } from '../store/events/events.ts'
 import { toCloudEvent } from './cloud-event.ts'
 import type { EventFeed, LoggedEvent } from './feed.ts'
-import { orAborted, pause } from './pause.ts'
+import { orAborted, pause } from '../time/pause.ts'
 
 /** Who reads a channel. */
 export type Reader = {

@@ -1,4 +1,4 @@
-import { within } from './deadline.ts'
+import { within } from '../time/deadline.ts'
 
 /** Whether Redis is asked at all. */
 export type Circuit = {

@@ -1,6 +1,6 @@
 import { type DecisionRecord, decodeDecision } from './decision.ts'
 import type { GateKeys } from './keys.ts'
-import { defineScript, type RedisClient } from './script.ts'
+import { defineScript, type RedisClient } from '../redis/script.ts'
 
 /** Refusals that were counted under one id, as far as they had come. */
 export type CountedRefusals = { shard: number; id: string; count: string; decision: DecisionRecord }
@@ -10,8 +10,8 @@ export type CountedRefusals = { shard: number; id: string; count: string; decisi
  * ones: a count only rises, so what one of them writes late changes nothing.
  */
 export function createCountedRefusals(redis: RedisClient, keys: GateKeys) {
-  const show = defineScript(redis, 'repeats')
-  const settle = defineScript(redis, 'settle-repeats')
+  const show = defineScript(redis, new URL('./repeats.lua', import.meta.url))
+  const settle = defineScript(redis, new URL('./settle-repeats.lua', import.meta.url))
 
   return {
     /** @returns some that wait for their row, at most `most`; those that cannot be read are gone afterwards */

@@ -1,13 +1,13 @@
 import { fullLevel, unitsPerToken } from './bucket.ts'
 import { createCircuit } from './circuit.ts'
-import { DeadlineError, within } from './deadline.ts'
+import { DeadlineError, within } from '../time/deadline.ts'
 import { type BucketSnapshot, type DecisionRecord, encodeFacts, type Outcome, type RequestFacts } from './decision.ts'
 import { type BufferedDecision, createDecisionBuffer, type Trace } from './decision-buffer.ts'
 import type { createGateKeys, Subject } from './keys.ts'
 import type { BucketLimit, BucketName, GateAction } from './limits.ts'
 import { type BucketDebt, type BucketVerb, createLocalBuckets } from './local-buckets.ts'
 import { createRefusalTally, ownRefusals } from './refusal-tally.ts'
-import { defineScript, type RedisClient } from './script.ts'
+import { defineScript, type RedisClient } from '../redis/script.ts'
 
 export type GateLog = Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>
 
@@ -75,8 +75,8 @@ const recordsAtOnce = 100
  */
 export function createDecider(options: DeciderOptions) {
   const { redis, keys, processId, log, timeoutMs } = options
-  const take = defineScript(redis, 'take')
-  const presence = defineScript(redis, 'presence')
+  const take = defineScript(redis, new URL('./take.lua', import.meta.url))
+  const presence = defineScript(redis, new URL('./presence.lua', import.meta.url))
   const local = createLocalBuckets(options.localBuckets)
   const buffer = createDecisionBuffer(options.bufferSize)
   const tally = createRefusalTally(options.bufferSize)

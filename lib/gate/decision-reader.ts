@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { v7 as newId } from 'uuid'
 import { createBisect } from '../batches/bisect.ts'
-import { NamedFailure } from '../failure.ts'
+import { NamedFailure } from '../errors/failure.ts'
 import type { GateLog } from './decider.ts'
 import { type CountedRefusals, createCountedRefusals } from './counted-refusals.ts'
 import { type DecisionRecord, decisionToKeep, decodeDecision } from './decision.ts'
 import { createDecisionStream, type StreamEntry } from './decision-stream.ts'
 import { createGateKeys } from './keys.ts'
-import type { RedisClient } from './script.ts'
+import type { RedisClient } from '../redis/script.ts'
 
 export type DecisionReaderOptions = {
   redis: RedisClient

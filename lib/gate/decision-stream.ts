@@ -1,5 +1,5 @@
 import type { GateKeys } from './keys.ts'
-import { defineScript, type RedisClient } from './script.ts'
+import { defineScript, type RedisClient } from '../redis/script.ts'
 
 /** One entry as Redis holds it. */
 export type StreamEntry = { shard: number; entryId: string; fields: string[] }
@@ -13,8 +13,8 @@ type RawEntry = [id: string, fields: string[] | null]
  * settled or claimed by another. A group that is missing, at first or because Redis was emptied, is made.
  */
 export function createDecisionStream(redis: RedisClient, keys: GateKeys, consumer: string, maxStreamLength: number) {
-  const settleEntries = defineScript(redis, 'settle')
-  const sweepAdmitted = defineScript(redis, 'sweep')
+  const settleEntries = defineScript(redis, new URL('./settle.lua', import.meta.url))
+  const sweepAdmitted = defineScript(redis, new URL('./sweep.lua', import.meta.url))
 
   async function withGroup<T>(shard: number, command: () => Promise<T>): Promise<T> {
     try {

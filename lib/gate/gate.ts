@@ -1,6 +1,6 @@
 import { v7 as newId } from 'uuid'
 import { type BucketState, describeBucket } from './bucket.ts'
-import { within } from './deadline.ts'
+import { within } from '../time/deadline.ts'
 import { type Answer, createDecider, type DeciderOptions, type NamedCall, type Writing } from './decider.ts'
 import { type Decision, isAiAction, type RequestFacts, recordedActions, snapshot } from './decision.ts'
 import type { Trace } from './decision-buffer.ts'

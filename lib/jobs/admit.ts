@@ -1,14 +1,14 @@
 import type { Knex } from 'knex'
-import type { Actor } from '../auth/actor.ts'
+import type { Actor } from '../access/actor.ts'
 import type { Budgets } from '../budgets/budgets.ts'
-import { AppError } from '../errors.ts'
+import { AppError } from '../errors/app-error.ts'
 import { newId } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import type { Queues } from '../queues/queues.ts'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobView } from '../schemas/job.ts'
 import type { SourceType } from '../schemas/sources.ts'
-import type { JobStore } from '../store/jobs.ts'
+import type { JobStore } from '../store/jobs/jobs.ts'
 import type { Transaction } from '../store/transaction.ts'
 
 export type Admission = {

@@ -1,7 +1,7 @@
-import { AppError } from '../errors.ts'
-import { isOutage } from '../outage.ts'
+import { AppError } from '../errors/app-error.ts'
+import { isOutage } from '../errors/outage.ts'
 import { TooComplex } from '../sharing/thread-pool.ts'
-import { JobError } from './job-error.ts'
+import { JobError } from '../errors/job-error.ts'
 
 /**
  * What a thrown value means for the job. Unknown errors are retried, because a bug that hits every time ends with the

@@ -1,12 +1,12 @@
 import type { Knex } from 'knex'
 import type { Budgets } from '../budgets/budgets.ts'
-import type { Requeue, StartedJob } from '../store/job-runs.ts'
-import type { JobStore } from '../store/jobs.ts'
+import type { Requeue, StartedJob } from '../store/jobs/runs.ts'
+import type { JobStore } from '../store/jobs/jobs.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { backoffMs } from './backoff.ts'
-import type { EndJob } from './end.ts'
-import type { JobNews } from './events.ts'
-import type { JobError } from './job-error.ts'
+import type { SettleJob } from './settle-job.ts'
+import type { JobEvents } from './job-events.ts'
+import type { JobError } from '../errors/job-error.ts'
 
 /** A worker that has been silent for so long counts as dead, and what it ran may be started by another. */
 export const workerAliveMs = 3_000
@@ -46,8 +46,8 @@ export function createLifecycle({
 }: {
   store: JobStore
   transaction: Transaction
-  endJob: EndJob
-  news: JobNews
+  endJob: SettleJob
+  news: JobEvents
   budgets: Budgets
   backoffBaseMs: number
   /** how long a job may wait in all without using up an attempt */

@@ -1,10 +1,10 @@
 import type { Knex } from 'knex'
 import { newId } from '../ids.ts'
 import type { AiAction } from '../schemas/actions.ts'
-import type { JobStore } from '../store/jobs.ts'
+import type { JobStore } from '../store/jobs/jobs.ts'
 import type { Transaction } from '../store/transaction.ts'
 import type { UsageTracker } from '../usage/tracker.ts'
-import { JobError } from './job-error.ts'
+import { JobError } from '../errors/job-error.ts'
 import type { createLifecycle } from './lifecycle.ts'
 
 /**

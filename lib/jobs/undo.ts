@@ -1,10 +1,10 @@
-import type { Actor } from '../auth/actor.ts'
-import { AppError, notFound } from '../errors.ts'
+import type { Actor } from '../access/actor.ts'
+import { AppError, notFound } from '../errors/app-error.ts'
 import type { Records } from '../records/records.ts'
 import { isUuid } from '../schemas/page.ts'
 import type { UndoResult } from '../schemas/undo.ts'
-import type { JobChangeStore, Outcome } from '../store/job-changes.ts'
-import type { JobStore } from '../store/jobs.ts'
+import type { JobChangeStore, Outcome } from '../store/jobs/changes.ts'
+import type { JobStore } from '../store/jobs/jobs.ts'
 
 export type UndoJob = ReturnType<typeof createUndo>
 

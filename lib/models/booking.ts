@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { JobError } from '../jobs/job-error.ts'
+import { JobError } from '../errors/job-error.ts'
 import type { Logger } from '../logger.ts'
-import { mayPass } from '../outage.ts'
+import { mayPass } from '../errors/outage.ts'
 import type { Budgets } from '../budgets/budgets.ts'
-import type { Ledger, Settlement, Share } from '../store/ledger.ts'
-import { costOf, noTokens, type PicoUsd, type TokenUsage } from '../usage/money.ts'
+import type { Ledger, Settlement, Share } from '../store/money/ledger.ts'
+import { costOf, noTokens, type PicoUsd, type TokenUsage } from '../money.ts'
 
 /** One provider call between its intent and its settlement. */
 export type Booking = {

@@ -1,10 +1,10 @@
 import OpenAI from 'openai'
 import { isAboutMember } from '../batches/about-member.ts'
-import { JobError } from '../jobs/job-error.ts'
-import { estimateTokens } from '../rag/token-estimate.ts'
+import { JobError } from '../errors/job-error.ts'
+import { estimateTokens } from '../text/token-estimate.ts'
 import { createTurns } from '../sharing/turns.ts'
-import type { Ledger } from '../store/ledger.ts'
-import type { TokenUsage } from '../usage/money.ts'
+import type { Ledger } from '../store/money/ledger.ts'
+import type { TokenUsage } from '../money.ts'
 import type { UsageScope, UsageTracker } from '../usage/tracker.ts'
 import { apportion } from './apportion.ts'
 import { askEmbeddings, embeddingsRequest } from './ask-embeddings.ts'
@@ -17,7 +17,7 @@ import { inputHash } from './input-hash.ts'
 import { isAboutNumbers, malformed, providerFailure } from './provider-error.ts'
 import type { ProviderGuard } from './provider-guard.ts'
 import { andWithout, refusedParameters, type Without } from './refused-parameters.ts'
-import { decodeVector, encodeVector } from './vectors.ts'
+import { decodeVector, encodeVector } from '../vector-text.ts'
 
 /** The width of the `embedding` column: a model of other dimensions needs its migration first. */
 export const embeddingDimensions = 1536

@@ -1,6 +1,6 @@
 import OpenAI from 'openai'
-import { JobError } from '../jobs/job-error.ts'
-import { hasNetworkCode } from '../outages/network.ts'
+import { JobError } from '../errors/job-error.ts'
+import { hasNetworkCode } from '../errors/outages/network.ts'
 import { askedWaitMs } from './wait-time.ts'
 
 /** What a failed provider request means for the ledger, for the job, and for everybody else who asks the same model. */

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Config } from '../config.ts'
-import { JobError } from '../jobs/job-error.ts'
+import { JobError } from '../errors/job-error.ts'
 import type { Logger } from '../logger.ts'
+import { defineScript } from '../redis/script.ts'
 import type { ProviderFailure } from './provider-error.ts'
 import { longestPauseMs } from './wait-time.ts'
 
@@ -29,7 +29,6 @@ const opensForMs = 5_000
 const opensAtMostMs = 60_000
 const probeMs = 30_000
 
-const script = (name: string) => readFileSync(new URL(`./${name}`, import.meta.url), 'utf8')
 const modelKey = (prefix: string, model: string): string => `${prefix}:model:${model}`
 
 /**
@@ -48,23 +47,13 @@ export function createProviderGuard({
   limits: Config['providerLimits']
   log: Logger
 }): ProviderGuard {
-  redis.defineCommand('goals_guard_enter', { numberOfKeys: 1, lua: script('guard-enter.lua') })
-  redis.defineCommand('goals_guard_report', { numberOfKeys: 1, lua: script('guard-report.lua') })
-  const commands = redis as unknown as {
-    goals_guard_enter(key: string, ...args: number[]): Promise<[number, string]>
-    goals_guard_report(key: string, outcome: string, ...args: number[]): Promise<string>
-  }
+  const enter = defineScript<[number, string]>(redis, new URL('./guard-enter.lua', import.meta.url))
+  const report = defineScript<string>(redis, new URL('./guard-report.lua', import.meta.url))
 
   async function ask(model: string, tokens: number): Promise<[number, string]> {
     const { requestsPerMinute = 0, tokensPerMinute = 0 } = limits[model] ?? {}
     try {
-      return await commands.goals_guard_enter(
-        modelKey(prefix, model),
-        requestsPerMinute,
-        tokensPerMinute,
-        tokens,
-        probeMs
-      )
+      return await enter([modelKey(prefix, model)], [requestsPerMinute, tokensPerMinute, tokens, probeMs])
     } catch {
       return [0, ''] // no Redis, no guard
     }
@@ -73,14 +62,7 @@ export function createProviderGuard({
   async function tell(model: string, outcome: string, pauseMs = 0): Promise<string> {
     const key = modelKey(prefix, model)
     try {
-      return await commands.goals_guard_report(
-        key,
-        outcome,
-        Math.ceil(pauseMs),
-        failuresToOpen,
-        opensForMs,
-        opensAtMostMs
-      )
+      return await report([key], [outcome, Math.ceil(pauseMs), failuresToOpen, opensForMs, opensAtMostMs])
     } catch {
       return '' // no Redis, no guard
     }

@@ -1,4 +1,4 @@
-import { decodeVector } from './vectors.ts'
+import { decodeVector } from '../vector-text.ts'
 
 /** A vector, or why there is none. */
 export type ReadVector = { vector: number[] } | { problem: string; isWidth?: boolean }

@@ -1,5 +1,5 @@
 import type { JobsOptions, Queue } from 'bullmq'
-import { isOutage } from '../outage.ts'
+import { isOutage } from '../errors/outage.ts'
 import type { QueuedJob } from './queues.ts'
 
 export type Added = { data: QueuedJob; opts: JobsOptions }

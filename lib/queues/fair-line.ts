@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { defineScript } from '../redis/script.ts'
 
 /**
  * The priority that every job in a line has for BullMQ (its highest number, served last): what is waiting under it has
@@ -35,14 +35,6 @@ export type FairLine = {
   close(): Promise<void>
 }
 
-const script = (name: string) => readFileSync(new URL(`./${name}`, import.meta.url), 'utf8')
-
-type Commands = {
-  goals_fair_place(line: string, ends: string, state: string, ...args: (string | number)[]): Promise<number>
-  goals_fair_put_back(line: string, state: string, jobId: string): Promise<null>
-  goals_fair_waiting(wait: string, line: string, delayed: string, ...args: (string | number)[]): Promise<string[]>
-}
-
 /**
  * Start-time fair queueing for one BullMQ queue (P. Goyal, H. Vin, H. Cheng, SIGCOMM 1996): each person's jobs are a
  * flow, a job's tag is the later of virtual time and the end of the flow's job before it, and the lowest tag is served
@@ -52,10 +44,9 @@ type Commands = {
  * second they last for longer than a century.
  */
 export function createFairLine({ redis, queue }: { redis: Redis; queue: Queue }): FairLine {
-  redis.defineCommand('goals_fair_place', { numberOfKeys: 3, lua: script('fair-place.lua') })
-  redis.defineCommand('goals_fair_put_back', { numberOfKeys: 2, lua: script('fair-put-back.lua') })
-  redis.defineCommand('goals_fair_waiting', { numberOfKeys: 3, lua: script('fair-waiting.lua') })
-  const commands = redis as unknown as Commands
+  const placeJobs = defineScript<number>(redis, new URL('./fair-place.lua', import.meta.url))
+  const putJobBack = defineScript<null>(redis, new URL('./fair-put-back.lua', import.meta.url))
+  const waitingOwners = defineScript<string[]>(redis, new URL('./fair-waiting.lua', import.meta.url))
   const jobKeys = queue.toKey('')
   const [line, wait, delayed] = [queue.toKey('prioritized'), queue.toKey('wait'), queue.toKey('delayed')]
   const [ends, state, groups] = [queue.toKey('fair-ends'), queue.toKey('fair-state'), queue.toKey('fair-group:')]
@@ -68,17 +59,7 @@ export function createFairLine({ redis, queue }: { redis: Redis; queue: Queue })
   async function placeAll(): Promise<void> {
     let placed: number
     do {
-      placed = await commands.goals_fair_place(
-        line,
-        ends,
-        state,
-        jobKeys,
-        placedAtOnce,
-        personStep,
-        systemStep,
-        groups,
-        groupShare
-      )
+      placed = await placeJobs([line, ends, state], [jobKeys, placedAtOnce, personStep, systemStep, groups, groupShare])
     } while (placed === placedAtOnce)
   }
 
@@ -115,10 +96,10 @@ export function createFairLine({ redis, queue }: { redis: Redis; queue: Queue })
       else timer = setTimeout(go, waitMs)
     },
     async putBack(jobId) {
-      await commands.goals_fair_put_back(line, state, jobId)
+      await putJobBack([line, state], [jobId])
     },
     async nextOwners() {
-      return [...new Set(await commands.goals_fair_waiting(wait, line, delayed, jobKeys, Date.now(), lookedAt))]
+      return [...new Set(await waitingOwners([wait, line, delayed], [jobKeys, Date.now(), lookedAt]))]
     },
     async close() {
       if (timer) {

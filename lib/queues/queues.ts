@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { type AiAction, aiActions } from '../schemas/actions.ts'
 import { type Added, type Adder, createAdder } from './adder.ts'
 import { createFairLine, type FairLine, noPlaceYet } from './fair-line.ts'
-import { knowsItsVersion } from './known-version.ts'
+import { withKnownVersion } from '../redis/redis-version.ts'
 
 /**
  * What BullMQ carries: the job's id, which is also BullMQ's own id of it, whose turn it takes (absent where an older
@@ -41,7 +41,7 @@ export function createQueues({
   redisPrefix: string
   groupOf?: () => string
 }) {
-  const connection = knowsItsVersion(redis) as never
+  const connection = withKnownVersion(redis) as never
   const queues = new Map<AiAction, Queue<QueuedJob>>(
     aiActions.map((action) => {
       const queue = new Queue<QueuedJob>(action, {

@@ -1,4 +1,4 @@
-import { cutAtTokens, estimateTokens } from './token-estimate.ts'
+import { cutAtTokens, estimateTokens } from '../text/token-estimate.ts'
 
 /**
  * The least part of a text that the chunker moves as one: a paragraph, a list item, a heading, a function.

@@ -1,7 +1,7 @@
 import { createThreadPool } from '../sharing/thread-pool.ts'
 import type { Chunk } from './chunk.ts'
 import { type Chunkable, type Chunker, createChunker } from './chunker.ts'
-import { estimateTokens } from './token-estimate.ts'
+import { estimateTokens } from '../text/token-estimate.ts'
 
 /** Characters of Markdown, with those of its old chunks, that are cut within a few milliseconds. */
 const shortChars = 16_384

@@ -3,10 +3,10 @@ import { type Chunk, toChunk } from './chunk.ts'
 import { codeBlocks } from './code.ts'
 import { codeLanguage } from './code-language.ts'
 import { createGrammars } from './grammars.ts'
-import { findKept } from './keep.ts'
+import { findKept } from './reuse-chunks.ts'
 import { markdownBlocks } from './markdown.ts'
 import { packBlocks, type Range, roomOf, type Sizes } from './pack.ts'
-import { estimateTokens } from './token-estimate.ts'
+import { estimateTokens } from '../text/token-estimate.ts'
 
 const sizes: Sizes = { most: 400, enough: 120 }
 /** Text beyond this many chunks is not embedded: 5 MiB of prose stay below it. */

@@ -1,5 +1,5 @@
-import type { EmbeddingRow, EmbeddingStore } from '../store/embeddings.ts'
-import type { Source } from '../store/sources.ts'
+import type { EmbeddingRow, EmbeddingStore } from '../store/search/embeddings.ts'
+import type { Source } from '../store/search/sources.ts'
 import type { Chunker } from './chunker.ts'
 import { chunksOf, contentHash, embeddingText } from './embedding-text.ts'
 import { type Embedder, embedAll } from './vectors.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Source } from '../store/sources.ts'
+import type { Source } from '../store/search/sources.ts'
 import { type Chunk, headingSeparator } from './chunk.ts'
 import type { Chunker, ChunkTurn } from './chunker.ts'
 

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { SourceType } from '../schemas/sources.ts'
-import type { EmbeddingStore } from '../store/embeddings.ts'
-import type { SourceKey, SourceStore } from '../store/sources.ts'
+import type { EmbeddingStore } from '../store/search/embeddings.ts'
+import type { SourceKey, SourceStore } from '../store/search/sources.ts'
 import { sourceHash } from './embedding-text.ts'
 
 /**

@@ -1,11 +1,11 @@
 import type { Knex } from 'knex'
 import type { Logger } from '../logger.ts'
-import { createEmbeddingSearch } from '../store/embedding-search.ts'
-import { createEmbeddingStore } from '../store/embeddings.ts'
-import { createSourceStore } from '../store/sources.ts'
+import { createEmbeddingSearch } from '../store/search/embedding-search.ts'
+import { createEmbeddingStore } from '../store/search/embeddings.ts'
+import { createSourceStore } from '../store/search/sources.ts'
 import { createChunkPool } from './chunk-pool.ts'
 import { createRetriever } from './retriever.ts'
-import { type CourseAccess, createScopes } from './scope.ts'
+import { type CourseAccess, createScopes } from '../access/scope.ts'
 import { createRagTools } from './tools.ts'
 import type { ReferenceAccess } from './tools/tool.ts'
 import type { Embedder } from './vectors.ts'
@@ -24,10 +24,10 @@ export function createRag({
   models: Embedder
   log: Pick<Logger, 'error'>
 }) {
-  const sources = createSourceStore(knex)
-  const embeddings = createEmbeddingStore(knex)
+  const sources = createSourceStore({ knex })
+  const embeddings = createEmbeddingStore({ knex })
   const chunker = createChunkPool()
-  const retriever = createRetriever({ search: createEmbeddingSearch(knex), model: models.embeddingModel, log })
+  const retriever = createRetriever({ search: createEmbeddingSearch({ knex }), model: models.embeddingModel, log })
   return {
     sources,
     embeddings,

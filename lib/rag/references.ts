@@ -1,5 +1,5 @@
-import type { Actor } from '../auth/actor.ts'
-import { type FieldError, invalid } from '../errors.ts'
+import type { Actor } from '../access/actor.ts'
+import { type FieldError, invalid } from '../errors/app-error.ts'
 import type { EmbeddingInput } from '../schemas/embedding.ts'
 import type { ReferenceAccess } from './tools/tool.ts'
 

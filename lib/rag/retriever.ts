@@ -1,5 +1,5 @@
 import { codeLanguageNames } from './code-language.ts'
-import { isScope, type Scope } from './scope.ts'
+import { isScope, type Scope } from '../access/scope.ts'
 import type { Logger } from '../logger.ts'
 import type { RagHit, RagResult } from '../schemas/rag.ts'
 import { createTurns } from '../sharing/turns.ts'
@@ -9,7 +9,7 @@ import {
   type SearchHit,
   type SearchQuery,
   type SearchResult
-} from '../store/embedding-search.ts'
+} from '../store/search/embedding-search.ts'
 
 export type Retriever = ReturnType<typeof createRetriever>
 

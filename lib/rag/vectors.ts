@@ -1,5 +1,5 @@
 import type { Models } from '../models/client.ts'
-import { estimateTokens } from './token-estimate.ts'
+import { estimateTokens } from '../text/token-estimate.ts'
 
 export type Embedder = Pick<Models, 'embed' | 'embeddingModel'>
 

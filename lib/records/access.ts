@@ -1,12 +1,12 @@
-import type { Actor } from '../auth/actor.ts'
+import type { Actor } from '../access/actor.ts'
 import type { CodeSnapshotView } from '../schemas/code-snapshot.ts'
 import type { CourseView } from '../schemas/course.ts'
 import type { DocumentView } from '../schemas/document.ts'
 import type { GoalView } from '../schemas/goal.ts'
 import { isUuid } from '../schemas/page.ts'
 import type { TaskView } from '../schemas/task.ts'
-import type { RecordType } from '../store/client-ids.ts'
-import type { RecordStore } from '../store/record-store.ts'
+import type { RecordType } from '../store/records/client-ids.ts'
+import type { RecordStore } from '../store/records/record-store.ts'
 import { type Person, viewerOf } from './viewer.ts'
 
 export type Access = ReturnType<typeof createAccess>

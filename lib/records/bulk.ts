@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { AppError, type FieldError } from '../errors.ts'
+import { AppError, type FieldError } from '../errors/app-error.ts'
 import {
   type BulkInput,
   type BulkList,
@@ -10,14 +10,14 @@ import {
 } from '../schemas/bulk.ts'
 import { fieldErrors } from '../schemas/field-errors.ts'
 import { houseMessage } from '../schemas/messages.ts'
-import type { ClientIdStore, RecordType } from '../store/client-ids.ts'
+import type { ClientIdStore, RecordType } from '../store/records/client-ids.ts'
 import type { CodeSnapshots } from './code-snapshots.ts'
 import type { Courses } from './courses.ts'
 import type { Documents } from './documents.ts'
 import type { Goals } from './goals.ts'
 import type { Tasks } from './tasks.ts'
 import type { Person } from './viewer.ts'
-import type { Outcome } from './writing.ts'
+import type { Outcome } from './record-writer.ts'
 
 /** A record of a bulk call after the check of its own shape. */
 export type CheckedRecord = {

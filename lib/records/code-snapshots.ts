@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { invalidField, notFound } from '../errors.ts'
+import { invalidField, notFound } from '../errors/app-error.ts'
 import { requireMatch } from '../etag.ts'
 import { newId } from '../ids.ts'
 import type {
@@ -9,12 +9,12 @@ import type {
   CodeSnapshotView
 } from '../schemas/code-snapshot.ts'
 import type { Page } from '../schemas/page.ts'
-import type { CodeSnapshotStore } from '../store/code-snapshots.ts'
-import type { TaskStore } from '../store/tasks.ts'
-import { snapshotNews as news } from './news.ts'
-import { createReading } from './reading.ts'
+import type { CodeSnapshotStore } from '../store/records/code-snapshots.ts'
+import type { TaskStore } from '../store/records/tasks.ts'
+import { snapshotEvent as news } from './record-events.ts'
+import { createRecordReader } from './record-reader.ts'
 import { type Person, viewerOf } from './viewer.ts'
-import { differences, insertAllowed, type Outcome, single, type Writing } from './writing.ts'
+import { differences, insertAllowed, type Outcome, single, type Writing } from './record-writer.ts'
 
 export type CodeSnapshots = ReturnType<typeof createCodeSnapshots>
 
@@ -27,7 +27,7 @@ export function createCodeSnapshots({
   tasks: TaskStore
   writing: Writing
 }) {
-  const reading = createReading(codeSnapshots, 'the code snapshot')
+  const reading = createRecordReader(codeSnapshots, 'the code snapshot')
   const unseenTask = () => invalidField('taskId', 'is not a task of the same person')
   const sizeOf = (source: string) => ({ sizeBytes: Buffer.byteLength(source) })
 

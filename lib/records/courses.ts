@@ -1,17 +1,17 @@
 import type { Knex } from 'knex'
-import { isAdmin } from '../auth/actor.ts'
-import { AppError, notFound } from '../errors.ts'
+import { isAdmin } from '../access/actor.ts'
+import { AppError, notFound } from '../errors/app-error.ts'
 import { requireMatch } from '../etag.ts'
 import { newId } from '../ids.ts'
 import type { CourseCreate, CoursePatch, CourseQuery, CourseView } from '../schemas/course.ts'
 import type { Page } from '../schemas/page.ts'
-import type { CourseStore } from '../store/courses.ts'
-import type { DocumentStore } from '../store/documents.ts'
-import type { GoalStore } from '../store/goals.ts'
-import { documentNews, goalNews, courseNews as news } from './news.ts'
-import { createReading } from './reading.ts'
+import type { CourseStore } from '../store/records/courses.ts'
+import type { DocumentStore } from '../store/records/documents.ts'
+import type { GoalStore } from '../store/records/goals.ts'
+import { documentEvent, goalEvent, courseEvent as news } from './record-events.ts'
+import { createRecordReader } from './record-reader.ts'
 import { type Person, viewerOf } from './viewer.ts'
-import { differences, type Outcome, single, type Writing } from './writing.ts'
+import { differences, type Outcome, single, type Writing } from './record-writer.ts'
 
 export type Courses = ReturnType<typeof createCourses>
 
@@ -34,7 +34,7 @@ export function createCourses({
   goals: GoalStore
   writing: Writing
 }) {
-  const reading = createReading(courses, 'the course')
+  const reading = createRecordReader(courses, 'the course')
 
   async function lockOwn(trx: Knex.Transaction, actor: Person, id: string): Promise<CourseView> {
     const seen = await reading.find(actor, id, trx)
@@ -94,8 +94,8 @@ export function createCourses({
       const documentIds = await documents.lockIdsOfCourse(trx, course.id)
       await writing.tell(
         trx,
-        ...left.map((goal) => goalNews('updated', goal)),
-        ...documentIds.map((id) => documentNews('deleted', { id, ownerId: course.ownerId, courseId: course.id })),
+        ...left.map((goal) => goalEvent('updated', goal)),
+        ...documentIds.map((id) => documentEvent('deleted', { id, ownerId: course.ownerId, courseId: course.id })),
         news('deleted', course)
       )
       await writing.texts.removed(trx, 'document', documentIds)

@@ -1,18 +1,18 @@
 import type { Knex } from 'knex'
-import { isAdmin } from '../auth/actor.ts'
-import { AppError, invalidField, notFound } from '../errors.ts'
+import { isAdmin } from '../access/actor.ts'
+import { AppError, invalidField, notFound } from '../errors/app-error.ts'
 import { requireMatch } from '../etag.ts'
 import { newId } from '../ids.ts'
 import type { CourseView } from '../schemas/course.ts'
 import type { DocumentCreate, DocumentPatch, DocumentQuery, DocumentView } from '../schemas/document.ts'
 import type { Page } from '../schemas/page.ts'
-import type { CourseStore } from '../store/courses.ts'
-import type { DocumentStore } from '../store/documents.ts'
+import type { CourseStore } from '../store/records/courses.ts'
+import type { DocumentStore } from '../store/records/documents.ts'
 import { onlyItsOwner, writesCourse } from './courses.ts'
-import { documentNews as news } from './news.ts'
-import { createReading } from './reading.ts'
+import { documentEvent as news } from './record-events.ts'
+import { createRecordReader } from './record-reader.ts'
 import { type Person, viewerOf } from './viewer.ts'
-import { differences, insertAllowed, MovedError, type Outcome, single, type Writing } from './writing.ts'
+import { differences, insertAllowed, MovedError, type Outcome, single, type Writing } from './record-writer.ts'
 
 export type Documents = ReturnType<typeof createDocuments>
 
@@ -31,7 +31,7 @@ export function createDocuments({
   courses: CourseStore
   writing: Writing
 }) {
-  const reading = createReading(documents, 'the document')
+  const reading = createRecordReader(documents, 'the document')
   const unseenCourse = () => invalidField('courseId', 'is not a course that can be seen')
 
   /** Why the actor may not write documents there, or the owner of such documents. */

@@ -1,12 +1,12 @@
-import { AppError, invalidField, notFound } from '../errors.ts'
+import { AppError, invalidField, notFound } from '../errors/app-error.ts'
 import { newId } from '../ids.ts'
 import type { EnrollmentCreate, EnrollmentView } from '../schemas/enrollment.ts'
 import { encodeCursor, isUuid, type Page, type PageQuery } from '../schemas/page.ts'
-import type { CourseStore } from '../store/courses.ts'
-import type { EnrollmentStore } from '../store/enrollments.ts'
+import type { CourseStore } from '../store/records/courses.ts'
+import type { EnrollmentStore } from '../store/records/enrollments.ts'
 import { type Courses, onlyItsOwner, writesCourse } from './courses.ts'
 import { type Person, everyone } from './viewer.ts'
-import type { Writing } from './writing.ts'
+import type { Writing } from './record-writer.ts'
 
 /** Who takes part in a course. Its owner sees and enrols everybody; the enrolled see themselves and may leave. */
 export function createEnrollments({

@@ -1,10 +1,10 @@
 import type { Knex } from 'knex'
-import { isAdmin } from '../auth/actor.ts'
-import { notFound } from '../errors.ts'
+import { isAdmin } from '../access/actor.ts'
+import { notFound } from '../errors/app-error.ts'
 import type { EventLog } from '../events/log.ts'
 import { type EventCreate, type EventQuery, type EventView, encodeEventCursor } from '../schemas/event.ts'
 import { isUuid, type Page } from '../schemas/page.ts'
-import type { EventStore } from '../store/events.ts'
+import type { EventStore } from '../store/events/events.ts'
 import type { Person } from './viewer.ts'
 
 /** The log as its readers by REST see it: each the events that are theirs, administrators all. */

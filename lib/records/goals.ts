@@ -1,18 +1,18 @@
 import type { Knex } from 'knex'
-import { invalidField, notFound } from '../errors.ts'
+import { invalidField, notFound } from '../errors/app-error.ts'
 import { requireMatch } from '../etag.ts'
 import { newId } from '../ids.ts'
 import type { GoalCreate, GoalPatch, GoalQuery, GoalView } from '../schemas/goal.ts'
 import type { Page } from '../schemas/page.ts'
-import type { CodeSnapshotStore } from '../store/code-snapshots.ts'
-import type { CourseStore } from '../store/courses.ts'
-import type { GoalStore } from '../store/goals.ts'
-import type { Viewer } from '../store/record-store.ts'
-import type { TaskStore } from '../store/tasks.ts'
-import { snapshotNews, taskNews, goalNews as news } from './news.ts'
-import { createReading } from './reading.ts'
+import type { CodeSnapshotStore } from '../store/records/code-snapshots.ts'
+import type { CourseStore } from '../store/records/courses.ts'
+import type { GoalStore } from '../store/records/goals.ts'
+import type { Viewer } from '../store/records/record-store.ts'
+import type { TaskStore } from '../store/records/tasks.ts'
+import { snapshotEvent, taskEvent, goalEvent as news } from './record-events.ts'
+import { createRecordReader } from './record-reader.ts'
 import { type Person, viewerOf } from './viewer.ts'
-import { differences, type Given, insertAllowed, type Outcome, single, type Writing } from './writing.ts'
+import { differences, type Given, insertAllowed, type Outcome, single, type Writing } from './record-writer.ts'
 
 export type Goals = ReturnType<typeof createGoals>
 
@@ -29,7 +29,7 @@ export function createGoals({
   codeSnapshots: CodeSnapshotStore
   writing: Writing
 }) {
-  const reading = createReading(goals, 'the goal')
+  const reading = createRecordReader(goals, 'the goal')
   const unseenCourse = () => invalidField('courseId', 'is not a course that can be seen')
 
   /** A goal's course is one that the goal's own user sees, whoever writes it. */
@@ -121,8 +121,8 @@ export function createGoals({
       const left = await codeSnapshots.leaveTasks(trx, ids)
       await writing.tell(
         trx,
-        ...left.map((snapshot) => snapshotNews('updated', snapshot)),
-        ...gone.map((task) => taskNews('deleted', task)),
+        ...left.map((snapshot) => snapshotEvent('updated', snapshot)),
+        ...gone.map((task) => taskEvent('deleted', task)),
         news('deleted', goal)
       )
       await writing.texts.removed(trx, 'task', ids)

@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import type { ChangeableType, ChatChange } from '../schemas/chat.ts'
 import type { GoalView } from '../schemas/goal.ts'
 import type { TaskView } from '../schemas/task.ts'
-import type { JobChange, JobChangeStore } from '../store/job-changes.ts'
+import type { JobChange, JobChangeStore } from '../store/jobs/changes.ts'
 
 type View = GoalView | TaskView
 type Changed = { type: ChangeableType; before: View | undefined; after: View }

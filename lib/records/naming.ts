@@ -1,6 +1,6 @@
 import { type Match, matchTitle, tellingWords, wordsOf, wordTitles } from '@goals/text'
 import type { ChangeableType } from '../schemas/chat.ts'
-import type { OwnTitle, OwnTitles } from '../store/own-titles.ts'
+import type { OwnTitle, OwnTitles } from '../store/records/own-titles.ts'
 import type { Person } from './viewer.ts'
 
 /** Records older than these are found by their id alone. */

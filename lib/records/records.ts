@@ -1,16 +1,16 @@
 import type { Knex } from 'knex'
-import type { Actor } from '../auth/actor.ts'
+import type { Actor } from '../access/actor.ts'
 import type { EventLog } from '../events/log.ts'
-import { createClientIdStore } from '../store/client-ids.ts'
-import { createCodeSnapshotStore } from '../store/code-snapshots.ts'
-import { createCourseStore } from '../store/courses.ts'
-import { createDocumentStore } from '../store/documents.ts'
-import { createEnrollmentStore } from '../store/enrollments.ts'
-import type { EventStore } from '../store/events.ts'
-import { createGoalStore } from '../store/goals.ts'
-import { createJobChangeStore } from '../store/job-changes.ts'
-import { createOwnTitles } from '../store/own-titles.ts'
-import { createTaskStore } from '../store/tasks.ts'
+import { createClientIdStore } from '../store/records/client-ids.ts'
+import { createCodeSnapshotStore } from '../store/records/code-snapshots.ts'
+import { createCourseStore } from '../store/records/courses.ts'
+import { createDocumentStore } from '../store/records/documents.ts'
+import { createEnrollmentStore } from '../store/records/enrollments.ts'
+import type { EventStore } from '../store/events/events.ts'
+import { createGoalStore } from '../store/records/goals.ts'
+import { createJobChangeStore } from '../store/jobs/changes.ts'
+import { createOwnTitles } from '../store/records/own-titles.ts'
+import { createTaskStore } from '../store/records/tasks.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { createAccess } from './access.ts'
 import { createBulk } from './bulk.ts'
@@ -22,9 +22,9 @@ import { createEvents } from './events.ts'
 import { createGoals } from './goals.ts'
 import { createJobChanges } from './job-changes.ts'
 import { createNaming } from './naming.ts'
-import { createTakingBack } from './taking-back.ts'
+import { createUndoChanges } from './undo-changes.ts'
 import { createTasks } from './tasks.ts'
-import { createWriting, type TextNews } from './writing.ts'
+import { createRecordWriter, type TextNews } from './record-writer.ts'
 
 export type Records = ReturnType<typeof createRecords>
 
@@ -51,13 +51,13 @@ export function createRecords({
   ownsJob: (actor: Actor, jobId: string) => Promise<boolean>
 }) {
   const stores = {
-    courses: createCourseStore(knex),
-    goals: createGoalStore(knex),
-    tasks: createTaskStore(knex),
-    codeSnapshots: createCodeSnapshotStore(knex),
-    documents: createDocumentStore(knex)
+    courses: createCourseStore({ knex }),
+    goals: createGoalStore({ knex }),
+    tasks: createTaskStore({ knex }),
+    codeSnapshots: createCodeSnapshotStore({ knex }),
+    documents: createDocumentStore({ knex })
   }
-  const writing = createWriting({ transaction, events, texts })
+  const writing = createRecordWriter({ transaction, events, texts })
   const courses = createCourses({ ...stores, writing })
   const goals = createGoals({ ...stores, writing })
   const tasks = createTasks({ ...stores, writing })
@@ -72,7 +72,7 @@ export function createRecords({
     codeSnapshots,
     documents,
     enrollments: createEnrollments({
-      enrollments: createEnrollmentStore(knex),
+      enrollments: createEnrollmentStore({ knex }),
       courses,
       courseStore: stores.courses,
       writing
@@ -80,8 +80,8 @@ export function createRecords({
     events: createEvents({ events, store: eventStore }),
     access: createAccess({ ...stores, ownsJob }),
     jobChanges: createJobChanges({ store: createJobChangeStore() }),
-    takingBack: createTakingBack({ stores, goals, tasks }),
-    naming: createNaming({ titles: createOwnTitles(knex) }),
+    takingBack: createUndoChanges({ stores, goals, tasks }),
+    naming: createNaming({ titles: createOwnTitles({ knex }) }),
     bulk: createBulk({ clientIds, courses, goals, tasks, codeSnapshots, documents })
   }
 }

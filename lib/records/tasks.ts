@@ -1,16 +1,24 @@
 import type { Knex } from 'knex'
-import { invalidField, notFound } from '../errors.ts'
+import { invalidField, notFound } from '../errors/app-error.ts'
 import { requireMatch } from '../etag.ts'
 import { newId } from '../ids.ts'
 import type { Page } from '../schemas/page.ts'
 import type { TaskCreate, TaskPatch, TaskQuery, TaskView } from '../schemas/task.ts'
-import type { CodeSnapshotStore } from '../store/code-snapshots.ts'
-import type { GoalStore } from '../store/goals.ts'
-import type { TaskStore } from '../store/tasks.ts'
-import { goalNews, taskNews as news, snapshotNews } from './news.ts'
-import { createReading } from './reading.ts'
+import type { CodeSnapshotStore } from '../store/records/code-snapshots.ts'
+import type { GoalStore } from '../store/records/goals.ts'
+import type { TaskStore } from '../store/records/tasks.ts'
+import { goalEvent, taskEvent as news, snapshotEvent } from './record-events.ts'
+import { createRecordReader } from './record-reader.ts'
 import { type Person, viewerOf } from './viewer.ts'
-import { differences, type Given, insertAllowed, MovedError, type Outcome, single, type Writing } from './writing.ts'
+import {
+  differences,
+  type Given,
+  insertAllowed,
+  MovedError,
+  type Outcome,
+  single,
+  type Writing
+} from './record-writer.ts'
 
 export type Tasks = ReturnType<typeof createTasks>
 
@@ -29,12 +37,12 @@ export function createTasks({
   codeSnapshots: CodeSnapshotStore
   writing: Writing
 }) {
-  const reading = createReading(tasks, 'the task')
+  const reading = createRecordReader(tasks, 'the task')
   const unseenGoal = () => invalidField('goalId', 'is not a goal of the same person')
 
   async function moveProgress(trx: Knex.Transaction, goalIds: Iterable<string>): Promise<void> {
     const moved = await goals.countProgress(trx, [...new Set(goalIds)])
-    await writing.tell(trx, ...moved.map((goal) => goalNews('updated', goal)))
+    await writing.tell(trx, ...moved.map((goal) => goalEvent('updated', goal)))
   }
 
   /** The task with its goal locked, and another goal that it is to belong to. */
@@ -154,7 +162,7 @@ export function createTasks({
       const { task } = await lock(trx, actor, id)
       requireMatch(ifMatch, task)
       const left = await codeSnapshots.leaveTasks(trx, [task.id])
-      await writing.tell(trx, ...left.map((snapshot) => snapshotNews('updated', snapshot)), news('deleted', task))
+      await writing.tell(trx, ...left.map((snapshot) => snapshotEvent('updated', snapshot)), news('deleted', task))
       await writing.texts.removed(trx, 'task', [task.id])
       await tasks.remove(trx, [task.id])
       await moveProgress(trx, [task.goalId])

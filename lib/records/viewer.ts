@@ -1,5 +1,5 @@
-import { type Actor, isAdmin } from '../auth/actor.ts'
-import type { Viewer } from '../store/record-store.ts'
+import { type Actor, isAdmin } from '../access/actor.ts'
+import type { Viewer } from '../store/records/record-store.ts'
 
 /** Who reads or writes: an `Actor` will do, and so does a job's user with their role. */
 export type Person = Pick<Actor, 'id' | 'role'>

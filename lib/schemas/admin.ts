@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parseUsd } from '../usage/money.ts'
+import { parseUsd } from '../money.ts'
 import { gateActionSchema } from './actions.ts'
 import { idFilterSchema, limitOf, limitSchema } from './page.ts'
 import { suspiciousCodes } from './suspicious.ts'

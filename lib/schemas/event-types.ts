@@ -1,4 +1,4 @@
-import { matches } from '../webhooks/pattern.ts'
+import { matches } from './event-pattern.ts'
 import { aiActions } from './actions.ts'
 import { sourceTypeSchema } from './sources.ts'
 

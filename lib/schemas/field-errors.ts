@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { FieldError } from '../errors.ts'
+import type { FieldError } from '../errors/app-error.ts'
 
 /** Names and messages may quote what a client sent. */
 const maxTextLength = 300

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { didYouMean } from '../spelling.ts'
+import { didYouMean } from '../text/spelling.ts'
 import { canMatch, eventTypes } from './event-types.ts'
 import { textSchema } from './text.ts'
 

@@ -1,4 +1,4 @@
-import { AppError } from '../errors.ts'
+import { AppError } from '../errors/app-error.ts'
 
 export type TurnsOptions = {
   /** names the work in error messages: `syntax checks` */

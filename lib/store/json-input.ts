@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { JsonText } from '../json-text.ts'
+import { JsonText } from '../text/json-text.ts'
 
 /**
  * A value as it is bound to a `jsonb` column. A text that is large goes to PostgreSQL ahead, in pieces that its session

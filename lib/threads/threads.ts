@@ -1,10 +1,10 @@
-import { invalid, notFound } from '../errors.ts'
+import { invalid, notFound } from '../errors/app-error.ts'
 import type { Access } from '../records/access.ts'
 import type { Person } from '../records/viewer.ts'
 import type { ChatInput } from '../schemas/chat.ts'
 import { encodeCursor, isUuid, type Page, type PageQuery } from '../schemas/page.ts'
 import type { ThreadView, ThreadWithMessages } from '../schemas/thread.ts'
-import type { ThreadStore } from '../store/threads.ts'
+import type { ThreadStore } from '../store/records/threads.ts'
 
 const maxMessages = 1_000
 

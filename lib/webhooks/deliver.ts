@@ -1,6 +1,6 @@
 import type { Logger } from '../logger.ts'
-import type { AttemptEnd, DeliveryStore, DueDelivery } from '../store/webhook-deliveries.ts'
-import type { WebhookStore } from '../store/webhooks.ts'
+import type { AttemptEnd, DeliveryStore, DueDelivery } from '../store/events/webhook-deliveries.ts'
+import type { WebhookStore } from '../store/events/webhooks.ts'
 import { nextWaitMs } from './schedule.ts'
 import type { Send, SendOutcome } from './send.ts'
 import { sign } from './sign.ts'

@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { Sink } from '../events/sink.ts'
 import type { Logger } from '../logger.ts'
-import { createDeliveryStore, type DeliveryStore } from '../store/webhook-deliveries.ts'
-import { createWebhookStore } from '../store/webhooks.ts'
+import { createDeliveryStore, type DeliveryStore } from '../store/events/webhook-deliveries.ts'
+import { createWebhookStore } from '../store/events/webhooks.ts'
 import { createDeliver, type Deliver } from './deliver.ts'
 import { createRingDeliveries } from './ring.ts'
 import { createSend } from './send.ts'
@@ -11,7 +11,7 @@ import { createWebhookSink } from './sink.ts'
 import { createTargets } from './targets.ts'
 import { createWebhooks, type Webhooks } from './webhooks.ts'
 
-export type WebhookRoom = {
+export type WebhookServices = {
   /** for routes */
   webhooks: Webhooks
   /** for the relay */
@@ -25,7 +25,7 @@ export type WebhookRoom = {
  * Everything of this folder, built over the same stores.
  * @param allow hosts that may be reached although their address is not public
  */
-export function createWebhookRoom({
+export function createWebhookServices({
   knex,
   redis,
   prefix,
@@ -37,7 +37,7 @@ export function createWebhookRoom({
   prefix: string
   allow: string[]
   log: Logger
-}): WebhookRoom {
+}): WebhookServices {
   const store = createWebhookStore({ knex })
   const deliveries = createDeliveryStore({ knex })
   const targets = createTargets({ allow })

@@ -6,7 +6,7 @@ import type { PrivateService, ServicePlace } from './private-service.ts'
 import { findProgram } from './programs.ts'
 import { keptSecret } from './secret-file.ts'
 import { nodeName } from './rabbitmqctl.ts'
-import { talk } from './talk.ts'
+import { probePort } from './probe-port.ts'
 
 const role = 'goals'
 const protocolHeader = Buffer.from('AMQP\x00\x00\x09\x01', 'latin1')
@@ -70,7 +70,7 @@ export async function startRabbitmq(program: string, place: ServicePlace): Promi
   const stopNames = async () => names.daemon?.stop()
   try {
     const daemon = await startDaemon(spec)
-    const isUp = async () => (await talk(daemon.port, protocolHeader, 'PLAIN')) !== undefined
+    const isUp = async () => (await probePort(daemon.port, protocolHeader, 'PLAIN')) !== undefined
     await untilReady(spec, daemon, isUp, 120_000)
     const stop = async () => {
       await daemon.stop()

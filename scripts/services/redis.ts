@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type DaemonSpec, startDaemon, untilReady } from './daemon.ts'
 import type { PrivateService, ServicePlace } from './private-service.ts'
 import { keptSecret } from './secret-file.ts'
-import { talk } from './talk.ts'
+import { probePort } from './probe-port.ts'
 
 /** A private Redis or Valkey on 127.0.0.1 with a password, an append-only file, and no eviction. */
 export async function startRedis(program: string, place: ServicePlace): Promise<PrivateService> {
@@ -37,7 +37,7 @@ export async function startRedis(program: string, place: ServicePlace): Promise<
     stopTimeoutMs: 20_000
   }
   const daemon = await startDaemon(spec)
-  const isUp = async () => (await talk(daemon.port, `AUTH ${password}\r\nPING\r\n`, '+PONG')) !== undefined
+  const isUp = async () => (await probePort(daemon.port, `AUTH ${password}\r\nPING\r\n`, '+PONG')) !== undefined
   await untilReady(spec, daemon, isUp, 60_000)
   return { ...daemon, url: `redis://:${password}@127.0.0.1:${daemon.port}/0` }
 }

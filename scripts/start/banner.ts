@@ -1,5 +1,5 @@
 import type { RegistrationMode } from '../../lib/auth/accounts.ts'
-import { formatUsd, type PicoUsd } from '../../lib/usage/money.ts'
+import { formatUsd, type PicoUsd } from '../../lib/money.ts'
 
 type Facts = {
   url: string

@@ -3,7 +3,7 @@ import type { Request, Response } from 'express'
 import test from 'ava'
 import { createAwaitJob } from '../../api/await-job.ts'
 import type { Holder } from '../../api/credential-watch.ts'
-import { AppError } from '../../lib/errors.ts'
+import { AppError } from '../../lib/errors/app-error.ts'
 import type { JobView } from '../../lib/schemas/job.ts'
 
 const actor = { id: 'somebody', role: 'user', credential: { kind: 'session', id: 'session' } } as const

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { z } from 'zod'
 import { type Endpoint, endpoint } from '../../api/endpoint.ts'
-import { AppError } from '../../lib/errors.ts'
+import { AppError } from '../../lib/errors/app-error.ts'
 import { createGateKeys } from '../../lib/gate/keys.ts'
 import type { BucketName } from '../../lib/gate/limits.ts'
 import { startApi } from '../helpers/api.ts'

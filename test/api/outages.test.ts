@@ -1,7 +1,7 @@
 import test from 'ava'
 import { WebSocket } from 'ws'
 import { newId } from '../../lib/ids.ts'
-import { createRedis } from '../../lib/redis.ts'
+import { createRedis } from '../../lib/redis/client.ts'
 import { eventually } from '../helpers/context.ts'
 import { startPrivate } from '../helpers/private-services.ts'
 import { createReadOnlyRole } from '../helpers/read-only-role.ts'

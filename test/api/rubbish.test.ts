@@ -232,7 +232,7 @@ test('no header that a client makes up is a server error', async (t) => {
 
 test('bytes that are no HTTP at all leave the server serving', async (t) => {
   const { port, send } = await start(t)
-  const talk = (bytes: string | Buffer) =>
+  const probePort = (bytes: string | Buffer) =>
     new Promise<string>((resolve) => {
       let answer = ''
       const socket = connect(port, '127.0.0.1', () => socket.end(bytes))
@@ -260,6 +260,6 @@ test('bytes that are no HTTP at all leave the server serving', async (t) => {
     `GET /${'a'.repeat(20_000)} HTTP/1.1\r\n${host}\r\n`,
     `GET / HTTP/1.1\r\n${host}${'X-A: b\r\n'.repeat(3_000)}\r\n`
   ]
-  for (const bytes of cases) t.notRegex(await talk(bytes), /^HTTP\/1\.1 5(?!05)/m, String(bytes).slice(0, 60))
+  for (const bytes of cases) t.notRegex(await probePort(bytes), /^HTTP\/1\.1 5(?!05)/m, String(bytes).slice(0, 60))
   t.is((await send('GET', '/health/live')).status, 200)
 })

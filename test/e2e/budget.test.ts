@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import type { JobView } from '../../lib/schemas/job.ts'
-import { formatUsd, parseUsd } from '../../lib/usage/money.ts'
+import { formatUsd, parseUsd } from '../../lib/money.ts'
 import { kill } from '../../scripts/chaos/faults.ts'
 import { pick, seeded } from '../../scripts/chaos/random.ts'
 import { buildStage } from '../../scripts/chaos/stage.ts'

@@ -12,10 +12,10 @@ import { createAuth } from '../../lib/auth/index.ts'
 import { type Context, openContext } from '../../lib/context.ts'
 import { createDecisionReader } from '../../lib/gate/decision-reader.ts'
 import { createLogger } from '../../lib/logger.ts'
-import { createApiKeyStore } from '../../lib/store/api-keys.ts'
+import { createApiKeyStore } from '../../lib/store/people/api-keys.ts'
 import { cheapCost } from './auth.ts'
-import { createBackgroundWorkStore } from '../../lib/store/background-work.ts'
-import { createRelayStore } from '../../lib/store/relay.ts'
+import { createBackgroundWorkStore } from '../../lib/store/operations/background-work.ts'
+import { createRelayStore } from '../../lib/store/events/relay.ts'
 import { newUser, testConfig } from './context.ts'
 import { connected, gateFor } from './gate.ts'
 import { caller } from './platform.ts'
@@ -148,6 +148,6 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
 
 async function newToken({ knex }: Context, userId: string): Promise<string> {
   const { key, hash, hint } = newApiKey()
-  await createApiKeyStore(knex).insert(knex, { userId, name: 'test', hash, hint, expiresAt: null })
+  await createApiKeyStore({ knex }).insert(knex, { userId, name: 'test', hash, hint, expiresAt: null })
   return key
 }

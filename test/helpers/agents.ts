@@ -4,8 +4,8 @@ import type { Handlers } from '../../workers/run-job.ts'
 import { createRecords } from '../../lib/records/records.ts'
 import type { AiAction } from '../../lib/schemas/actions.ts'
 import type { JobView } from '../../lib/schemas/job.ts'
-import { createEventStore } from '../../lib/store/events.ts'
-import { createUserStore } from '../../lib/store/users-credentials.ts'
+import { createEventStore } from '../../lib/store/events/events.ts'
+import { createUserStore } from '../../lib/store/people/users.ts'
 import { offlineModels } from './models.ts'
 import type { Processor } from '../../workers/processor.ts'
 import { createRunJob } from '../../workers/run-job.ts'
@@ -19,7 +19,7 @@ export type AgentStage = ReturnType<typeof createAgentStage>
  */
 export function createAgentStage(context: Context) {
   const { provider, tracker, models } = offlineModels(context, { timeoutMs: 30_000 })
-  const users = createUserStore(context.knex)
+  const users = createUserStore({ knex: context.knex })
   const records = createRecords({
     knex: context.knex,
     transaction: context.transaction,

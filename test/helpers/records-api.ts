@@ -10,7 +10,7 @@ import { mountEndpoints } from '../../api/mount.ts'
 import { allRecordEndpoints } from '../../api/routes/records.ts'
 import { newApiKey } from '../../lib/auth/api-key.ts'
 import { defaultLimits } from '../../lib/gate/limits.ts'
-import { createApiKeyStore } from '../../lib/store/api-keys.ts'
+import { createApiKeyStore } from '../../lib/store/people/api-keys.ts'
 import { gateFor } from './gate.ts'
 import { type RecordsPlace, recordsForFile } from './records.ts'
 
@@ -103,7 +103,7 @@ async function open(place: RecordsPlace) {
     async newClient(role = 'user') {
       const actor = await place.newActor(role)
       const { key, hash, hint } = newApiKey()
-      await createApiKeyStore(context.knex).insert(context.knex, {
+      await createApiKeyStore({ knex: context.knex }).insert(context.knex, {
         userId: actor.id,
         name: 'test',
         hash,

@@ -1,8 +1,8 @@
 import type { TestFn } from 'ava'
-import type { Actor } from '../../lib/auth/actor.ts'
+import type { Actor } from '../../lib/access/actor.ts'
 import { createRecords, type Records } from '../../lib/records/records.ts'
-import type { TextNews } from '../../lib/records/writing.ts'
-import { createEventStore } from '../../lib/store/events.ts'
+import type { TextNews } from '../../lib/records/record-writer.ts'
+import { createEventStore } from '../../lib/store/events/events.ts'
 import { contextForFile, newUser, type TestContext } from './context.ts'
 
 export type TextChange = { kind: 'changed' | 'removed'; type: string; ids: string[] }

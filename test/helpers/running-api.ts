@@ -5,7 +5,7 @@ import { startApi } from '../../api/start-api.ts'
 import { newApiKey } from '../../lib/auth/api-key.ts'
 import { openContext } from '../../lib/context.ts'
 import { createLogger } from '../../lib/logger.ts'
-import { createApiKeyStore } from '../../lib/store/api-keys.ts'
+import { createApiKeyStore } from '../../lib/store/people/api-keys.ts'
 import { newUser, type TestContext, testConfig } from './context.ts'
 import { type Call, caller } from './platform.ts'
 import { createIsolation, type Isolation } from './services.ts'
@@ -65,7 +65,7 @@ async function openApi(isolation: Isolation, env: Record<string, string>) {
     async newClient(role: 'user' | 'admin' = 'user') {
       const id = await newUser(context, role)
       const { key, hash, hint } = newApiKey()
-      await createApiKeyStore(knex).insert(knex, { userId: id, name: 'test', hash, hint, expiresAt: null })
+      await createApiKeyStore({ knex }).insert(knex, { userId: id, name: 'test', hash, hint, expiresAt: null })
       return { id, key, send: caller(url, key) }
     },
     async close() {

@@ -6,17 +6,17 @@ import express from 'express'
 import { WebSocket } from 'ws'
 import { createBodyReader } from '../../api/intake/body-reader.ts'
 import { type SocketLimits, socketLimits } from '../../api/sockets/limits.ts'
-import { createNews, type News } from '../../api/news.ts'
+import { createLiveUpdates, type News } from '../../api/live-updates.ts'
 import { clientAddress } from '../../api/middleware/client-address.ts'
 import { defaultLimits } from '../../lib/gate/limits.ts'
 import { mountEndpoints } from '../../api/mount.ts'
 import { problemHandler } from '../../api/middleware/problems.ts'
 import { requestId } from '../../api/middleware/request-id.ts'
 import { createAuth } from '../../lib/auth/index.ts'
-import { notFound } from '../../lib/errors.ts'
+import { notFound } from '../../lib/errors/app-error.ts'
 import { createLogger } from '../../lib/logger.ts'
 import { createRecords } from '../../lib/records/records.ts'
-import { createJobStore } from '../../lib/store/jobs.ts'
+import { createJobStore } from '../../lib/store/jobs/jobs.ts'
 import { cheapCost, testSecret } from './auth.ts'
 import { eventually } from './context.ts'
 import { connected, gateFor } from './gate.ts'
@@ -90,7 +90,7 @@ export async function createSocketStage(t: Pick<ExecutionContext, 'teardown'>): 
         prefix,
         limits: { ...defaultLimits, address: { limitPerMinute: upgradesPerMinute, burst: 1 } }
       })
-      const news = createNews({
+      const news = createLiveUpdates({
         knex,
         redis: commands,
         subscriber,

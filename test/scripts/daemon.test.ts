@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type DaemonSpec, startDaemon, untilReady } from '../../scripts/services/daemon.ts'
 import { identify, isAlive, readLiving } from '../../scripts/services/process-identity.ts'
-import { talk } from '../../scripts/services/talk.ts'
+import { probePort } from '../../scripts/services/probe-port.ts'
 import { emptyFolder } from '../helpers/folders.ts'
 
 const echo = `
@@ -34,7 +34,7 @@ async function spec(t: ExecutionContext, code = echo): Promise<DaemonSpec> {
   }
 }
 
-const answers = (port: number) => async () => (await talk(port, 'hello', 'hello')) !== undefined
+const answers = (port: number) => async () => (await probePort(port, 'hello', 'hello')) !== undefined
 
 test('an instance left behind is used again when it was started in the same way', async (t) => {
   const same = await spec(t)

@@ -10,7 +10,7 @@ import { startApi } from '../../api/start-api.ts'
 import { newApiKey } from '../../lib/auth/api-key.ts'
 import { openContext } from '../../lib/context.ts'
 import { createLogger } from '../../lib/logger.ts'
-import { createApiKeyStore } from '../../lib/store/api-keys.ts'
+import { createApiKeyStore } from '../../lib/store/people/api-keys.ts'
 import { startWorkers } from '../../workers/start-workers.ts'
 import { newUser, testConfig } from '../helpers/context.ts'
 import { createIsolation } from '../helpers/services.ts'
@@ -37,7 +37,7 @@ async function stage() {
   const url = `http://127.0.0.1:${(api.server.address() as AddressInfo).port}`
   const userId = await newUser(context)
   const { key, hash, hint } = newApiKey()
-  await createApiKeyStore(knex).insert(knex, { userId, name: 'test', hash, hint, expiresAt: null })
+  await createApiKeyStore({ knex }).insert(knex, { userId, name: 'test', hash, hint, expiresAt: null })
   return {
     knex,
     userId,

@@ -46,7 +46,7 @@ import * as chunker from '../../lib/rag/chunker.ts'
 import * as code from '../../lib/rag/code.ts'
 import * as codeLanguage from '../../lib/rag/code-language.ts'
 import * as embeddingText from '../../lib/rag/embedding-text.ts'
-import * as keep from '../../lib/rag/keep.ts'
+import * as keep from '../../lib/rag/reuse-chunks.ts'
 import * as markdown from '../../lib/rag/markdown.ts'
 import * as characterReference from '../../lib/rag/markdown/character-reference.ts'
 import * as definition from '../../lib/rag/markdown/definition.ts'
@@ -59,23 +59,23 @@ import * as spans from '../../lib/rag/markdown/spans.ts'
 import * as tag from '../../lib/rag/markdown/tag.ts'
 import * as pack from '../../lib/rag/pack.ts'
 import * as queryText from '../../lib/rag/query-text.ts'
-import * as tokenEstimate from '../../lib/rag/token-estimate.ts'
+import * as tokenEstimate from '../../lib/text/token-estimate.ts'
 import { inTurns } from '../../lib/sharing/in-turns.ts'
 import { courseCreateSchema } from '../../lib/schemas/course.ts'
 import { eventCreateSchema, eventQuerySchema } from '../../lib/schemas/event.ts'
 import * as texts from '../../lib/schemas/text.ts'
 import { registrationSchema } from '../../lib/schemas/user.ts'
 import { webhookCreateSchema } from '../../lib/schemas/webhook.ts'
-import type { Source } from '../../lib/store/sources.ts'
+import type { Source } from '../../lib/store/search/sources.ts'
 import * as greeting from '../../packages/text/src/greeting.ts'
 import * as matchTitle from '../../packages/text/src/match-title.ts'
 import * as namedIn from '../../packages/text/src/named-in.ts'
 import * as plainLetters from '../../packages/text/src/plain-letters.ts'
 import * as threadTitle from '../../lib/threads/title.ts'
-import * as webhookPattern from '../../lib/webhooks/pattern.ts'
+import * as webhookPattern from '../../lib/schemas/event-pattern.ts'
 import * as answerFilter from '../../workers/agents/answer-filter.ts'
 import * as answerStream from '../../workers/agents/answer-stream.ts'
-import * as asData from '../../workers/agents/as-data.ts'
+import * as asData from '../../workers/agents/untrusted-text.ts'
 import * as claims from '../../workers/agents/claims.ts'
 import * as codeFences from '../../workers/agents/code-fences.ts'
 import * as hits from '../../workers/agents/hits.ts'
@@ -192,8 +192,8 @@ function callOf({ user = 'What is it?', system = '', assistant = '', tool }: Sai
     user: null
   }
 }
-const talk = (said: Said) => conversations.readConversation(callOf(said))
-const everywhere = (text: string) => talk({ user: text, system: text, assistant: text, tool: text })
+const probePort = (said: Said) => conversations.readConversation(callOf(said))
+const everywhere = (text: string) => probePort({ user: text, system: text, assistant: text, tool: text })
 
 const stored = (content: string) => ({ ordinal: 1, role: 'assistant' as const, content }) as never
 const source = (text: string): Source =>
@@ -327,7 +327,7 @@ export const rooms: Record<string, Room> = {
       ['', '# a\n']
     ]
   },
-  'lib/rag/keep.ts': {
+  'lib/rag/reuse-chunks.ts': {
     exports: keep,
     walkers: {
       'findKept, of the same': (text) => {
@@ -368,7 +368,7 @@ export const rooms: Record<string, Room> = {
     exports: codeLanguage,
     walkers: { codeLanguage: codeLanguage.codeLanguage, codeLanguageNames: codeLanguage.codeLanguageNames }
   },
-  'lib/rag/token-estimate.ts': {
+  'lib/text/token-estimate.ts': {
     exports: tokenEstimate,
     walkers: {
       estimateTokens: (text) => tokenEstimate.estimateTokens(text),
@@ -439,7 +439,7 @@ export const rooms: Record<string, Room> = {
     }
   },
   'lib/threads/title.ts': { exports: threadTitle, walkers: { titleOf: threadTitle.titleOf } },
-  'lib/webhooks/pattern.ts': {
+  'lib/schemas/event-pattern.ts': {
     exports: webhookPattern,
     walkers: { matches: (text) => webhookPattern.matches(`${text}.*`, `${text}.${text}`) }
   },
@@ -551,7 +551,7 @@ export const rooms: Record<string, Room> = {
   'packages/offline-provider/src/route.ts': {
     exports: route,
     walkers: {
-      chooseRoute: (text) => route.chooseRoute(['tutor', 'planner'], talk({ user: text })),
+      chooseRoute: (text) => route.chooseRoute(['tutor', 'planner'], probePort({ user: text })),
       intentOf: (text) => route.intentOf(text, true),
       asksFor: (text) => (['plan', 'review', 'tutor'] as const).map((intent) => route.asksFor(intent, text)),
       asksForHelp: route.asksForHelp
@@ -623,7 +623,7 @@ export const rooms: Record<string, Room> = {
     exports: conversations,
     walkers: {
       readConversation: everywhere,
-      'readConversation, in an element': (text) => talk({ user: `<message>${text}</message>` }),
+      'readConversation, in an element': (text) => probePort({ user: `<message>${text}</message>` }),
       withoutCode: conversations.withoutCode
     },
     others: ['isSystem'],
@@ -641,8 +641,9 @@ export const rooms: Record<string, Room> = {
     exports: plainAnswer,
     walkers: {
       plainAnswer: (text) => plainAnswer.plainAnswer(everywhere(text)),
-      'plainAnswer, a summary': (text) => plainAnswer.plainAnswer(talk({ user: text, system: 'Summarise it.' })),
-      'plainAnswer, a review': (text) => plainAnswer.plainAnswer(talk({ user: `Review my code\n${fenced('', text)}` }))
+      'plainAnswer, a summary': (text) => plainAnswer.plainAnswer(probePort({ user: text, system: 'Summarise it.' })),
+      'plainAnswer, a review': (text) =>
+        plainAnswer.plainAnswer(probePort({ user: `Review my code\n${fenced('', text)}` }))
     }
   },
   'packages/offline-provider/src/structured.ts': {
@@ -659,7 +660,7 @@ export const rooms: Record<string, Room> = {
   },
   'packages/offline-provider/src/tool-rules.ts': {
     exports: toolRules,
-    walkers: { decideTools: (text) => toolRules.decideTools(talk({ user: text, assistant: text, system: text })) },
+    walkers: { decideTools: (text) => toolRules.decideTools(probePort({ user: text, assistant: text, system: text })) },
     once: [['', 'similar ']]
   },
   'packages/offline-provider/src/answer.ts': {
@@ -710,7 +711,7 @@ export const rooms: Record<string, Room> = {
       }
     }
   },
-  'workers/agents/as-data.ts': {
+  'workers/agents/untrusted-text.ts': {
     exports: asData,
     walkers: { asData: (text) => asData.asData('passage', text, { title: text }) }
   },

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { newId } from '../../lib/ids.ts'
-import { JobError } from '../../lib/jobs/job-error.ts'
+import { JobError } from '../../lib/errors/job-error.ts'
 import { createUsageTracker } from '../../lib/usage/tracker.ts'
 import { createRunJob } from '../../workers/run-job.ts'
 import { createRunningJobs } from '../../workers/running-jobs.ts'

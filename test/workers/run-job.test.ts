@@ -1,6 +1,6 @@
 import test from 'ava'
 import { newId } from '../../lib/ids.ts'
-import { JobError } from '../../lib/jobs/job-error.ts'
+import { JobError } from '../../lib/errors/job-error.ts'
 import { createReconciler } from '../../lib/jobs/reconciler.ts'
 import { contextForFile, eventually, newUser } from '../helpers/context.ts'
 import { startTestWorker } from '../helpers/workers.ts'

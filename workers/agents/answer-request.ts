@@ -1,5 +1,5 @@
 import type { ChatMessage } from '../../lib/models/client.ts'
-import { asData } from './as-data.ts'
+import { asData } from './untrusted-text.ts'
 import { passages } from './hits.ts'
 import type { ChatState } from './state.ts'
 

@@ -2,7 +2,7 @@ import type { BaseCheckpointSaver } from '@langchain/langgraph'
 import type { Knex } from 'knex'
 import pg from 'pg'
 import type { Logger } from '../../lib/logger.ts'
-import { createCheckpointStore } from '../../lib/store/checkpoints.ts'
+import { createCheckpointStore } from '../../lib/store/jobs/checkpoints.ts'
 import { createTrust } from '../../lib/store/read-only.ts'
 
 export type Checkpoints = {

@@ -1,4 +1,4 @@
-import { asData } from './as-data.ts'
+import { asData } from './untrusted-text.ts'
 import type { Hit } from './state.ts'
 
 export type Found = Omit<Hit, 'n'>

@@ -1,8 +1,8 @@
 import type { ChatMessage } from '../../lib/models/client.ts'
 import { countTokens } from '../../lib/models/tokens.ts'
-import type { Memory, StoredMessage } from '../../lib/store/threads.ts'
+import type { Memory, StoredMessage } from '../../lib/store/records/threads.ts'
 import { createAnswerFilter, filterAnswer } from './answer-filter.ts'
-import { asData } from './as-data.ts'
+import { asData } from './untrusted-text.ts'
 
 /** Tokens of a thread's messages that are told as they are; with more, the older ones are summarised. */
 const historyTokens = 4_000

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { JobError } from '../../lib/jobs/job-error.ts'
+import { JobError } from '../../lib/errors/job-error.ts'
 import type { ChatCall, ChatMessage, Models } from '../../lib/models/client.ts'
 
 /** The part of a model's answer that is shown to it when the answer did not fit. */

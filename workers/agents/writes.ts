@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
-import { AppError } from '../../lib/errors.ts'
-import { JobError } from '../../lib/jobs/job-error.ts'
+import { AppError } from '../../lib/errors/app-error.ts'
+import { JobError } from '../../lib/errors/job-error.ts'
 import type { Records } from '../../lib/records/records.ts'
 import type { Person } from '../../lib/records/viewer.ts'
 import type { ChatChange } from '../../lib/schemas/chat.ts'

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
-import { JobError } from '../../lib/jobs/job-error.ts'
+import { JobError } from '../../lib/errors/job-error.ts'
 import type { Bulk, CheckedRecord } from '../../lib/records/bulk.ts'
 import type { BulkInput } from '../../lib/schemas/bulk.ts'
-import type { UserStore } from '../../lib/store/users-credentials.ts'
+import type { UserStore } from '../../lib/store/people/users.ts'
 import type { Processor } from '../processor.ts'
 
 type Needs = { bulk: Bulk; users: Pick<UserStore, 'find'> }

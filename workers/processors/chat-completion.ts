@@ -1,23 +1,23 @@
 import type { Deltas } from '../../lib/events/deltas.ts'
 import { timeOf } from '../../lib/ids.ts'
-import { JobError } from '../../lib/jobs/job-error.ts'
+import { JobError } from '../../lib/errors/job-error.ts'
 import type { Models } from '../../lib/models/client.ts'
-import type { Scopes } from '../../lib/rag/scope.ts'
+import type { Scopes } from '../../lib/access/scope.ts'
 import type { RagTools } from '../../lib/rag/tools.ts'
 import type { Records } from '../../lib/records/records.ts'
 import type { ChatInput, ChatResult } from '../../lib/schemas/chat.ts'
-import type { createJobSpending } from '../../lib/store/job-spending.ts'
-import type { EmbeddingStore } from '../../lib/store/embeddings.ts'
-import type { Ledger } from '../../lib/store/ledger.ts'
-import type { ThreadStore } from '../../lib/store/threads.ts'
+import type { createJobSpending } from '../../lib/store/money/job-spending.ts'
+import type { EmbeddingStore } from '../../lib/store/search/embeddings.ts'
+import type { Ledger } from '../../lib/store/money/ledger.ts'
+import type { ThreadStore } from '../../lib/store/records/threads.ts'
 import type { Transaction } from '../../lib/store/transaction.ts'
-import type { UserStore } from '../../lib/store/users-credentials.ts'
+import type { UserStore } from '../../lib/store/people/users.ts'
 import { titleOf } from '../../lib/threads/title.ts'
-import { parseUsd, type TokenPrice } from '../../lib/usage/money.ts'
+import { parseUsd, type TokenPrice } from '../../lib/money.ts'
 import { createAnswerStream } from '../agents/answer-stream.ts'
 import type { Checkpoints } from '../agents/checkpoints.ts'
-import { createFindFirst } from '../agents/find-first.ts'
-import { createPurse, defaultLimits, type RunLimits } from '../agents/purse.ts'
+import { createPrefetch } from '../agents/prefetch.ts'
+import { createRunBudget, defaultLimits, type RunLimits } from '../agents/run-budget.ts'
 import { createReferences } from '../agents/references.ts'
 import { runGraph } from '../agents/run-graph.ts'
 import type { ChatState } from '../agents/state.ts'
@@ -74,7 +74,7 @@ export function chatCompletionProcessor(needs: Needs): Processor<ChatInput> {
       await ledger.priceOf(models.chatModel),
       await ledger.priceOf(models.embeddingModel)
     ]
-    const purse = createPurse({
+    const purse = createRunBudget({
       limits: {
         ...defaultLimits,
         ...needs.limits,
@@ -98,7 +98,7 @@ export function chatCompletionProcessor(needs: Needs): Processor<ChatInput> {
           models,
           toolset,
           purse,
-          findFirst: createFindFirst({ person, input, rag: rag.tools, scopes: rag.scopes, records, beginningOf }),
+          findFirst: createPrefetch({ person, input, rag: rag.tools, scopes: rag.scopes, records, beginningOf }),
           references: createReferences({ person, input, access: records.access, naming: records.naming }),
           access: records.access,
           today: timeOf(id).toISOString().slice(0, 10),

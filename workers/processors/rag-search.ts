@@ -1,7 +1,7 @@
-import type { Scopes } from '../../lib/rag/scope.ts'
+import type { Scopes } from '../../lib/access/scope.ts'
 import type { RagTools } from '../../lib/rag/tools.ts'
 import type { RagTool } from '../../lib/rag/tools/tool.ts'
-import { JobError } from '../../lib/jobs/job-error.ts'
+import { JobError } from '../../lib/errors/job-error.ts'
 import type { RagInput, RagToolName } from '../../lib/schemas/rag.ts'
 import type { Processor } from '../processor.ts'
 

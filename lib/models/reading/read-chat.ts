@@ -1,5 +1,5 @@
 import OpenAI from 'openai'
-import { JobError } from '../../jobs/job-error.ts'
+import { JobError } from '../../errors/job-error.ts'
 import { brokenOff, malformed } from '../provider-error.ts'
 import type { Answer, ChatReading } from './chat-reading.ts'
 import { createFeed } from './feed.ts'

@@ -1,4 +1,4 @@
-import type { TokenUsage } from '../../usage/money.ts'
+import type { TokenUsage } from '../../money.ts'
 import { objectOf } from './json.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { toRagResult } from '../retriever.ts'
-import { inCourse } from '../scope.ts'
+import { inCourse } from '../../access/scope.ts'
 import { byText, type RagTool, type ToolNeeds } from './tool.ts'
 
 /** Documents of one course, whatever the scope is beyond it; with `global` only when the course is public. */

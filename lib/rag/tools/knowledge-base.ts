@@ -1,4 +1,4 @@
-import type { SearchHit } from '../../store/embedding-search.ts'
+import type { SearchHit } from '../../store/search/embedding-search.ts'
 import { toRagResult } from '../retriever.ts'
 import { byText, type RagTool, type ToolNeeds } from './tool.ts'
 

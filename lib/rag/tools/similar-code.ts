@@ -1,7 +1,7 @@
-import { keyOf, type SearchHit } from '../../store/embedding-search.ts'
-import type { Source } from '../../store/sources.ts'
+import { keyOf, type SearchHit } from '../../store/search/embedding-search.ts'
+import type { Source } from '../../store/search/sources.ts'
 import { type Retrieval, toRagResult } from '../retriever.ts'
-import type { Scope } from '../scope.ts'
+import type { Scope } from '../../access/scope.ts'
 import { byRecord, byText, type RagTool, referred, type ToolCall, type ToolNeeds } from './tool.ts'
 
 /** Tasks whose solutions are looked at. */

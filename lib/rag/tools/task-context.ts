@@ -1,8 +1,8 @@
 import type { RagHit } from '../../schemas/rag.ts'
-import type { Source } from '../../store/sources.ts'
+import type { Source } from '../../store/search/sources.ts'
 import { toRagHit } from '../retriever.ts'
-import { amongGlobal, inCourse } from '../scope.ts'
-import { cutAtTokens, estimateTokens } from '../token-estimate.ts'
+import { amongGlobal, inCourse } from '../../access/scope.ts'
+import { cutAtTokens, estimateTokens } from '../../text/token-estimate.ts'
 import { byRecord, type RagTool, referred, type ToolNeeds } from './tool.ts'
 
 const snapshotCount = 3

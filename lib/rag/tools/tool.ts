@@ -1,10 +1,10 @@
 import type { RagResult, RagToolArguments, RagToolName } from '../../schemas/rag.ts'
-import type { EmbeddingStore } from '../../store/embeddings.ts'
-import type { Source, SourceKey, SourceStore } from '../../store/sources.ts'
-import { JobError } from '../../jobs/job-error.ts'
+import type { EmbeddingStore } from '../../store/search/embeddings.ts'
+import type { Source, SourceKey, SourceStore } from '../../store/search/sources.ts'
+import { JobError } from '../../errors/job-error.ts'
 import { parseQuery } from '../query-text.ts'
 import type { Retrieval, Retriever } from '../retriever.ts'
-import type { Scope } from '../scope.ts'
+import type { Scope } from '../../access/scope.ts'
 import { type Embedder, meanVector } from '../vectors.ts'
 
 export type ToolCall = {

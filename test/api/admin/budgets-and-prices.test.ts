@@ -1,6 +1,6 @@
 import test from 'ava'
 import { newId } from '../../../lib/ids.ts'
-import { JobError } from '../../../lib/jobs/job-error.ts'
+import { JobError } from '../../../lib/errors/job-error.ts'
 import { adminApiForFile } from '../../helpers/admin-api.ts'
 import { eventually } from '../../helpers/context.ts'
 import { offlineModels } from '../../helpers/models.ts'

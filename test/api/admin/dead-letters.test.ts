@@ -1,5 +1,5 @@
 import test from 'ava'
-import { NamedFailure } from '../../../lib/failure.ts'
+import { NamedFailure } from '../../../lib/errors/failure.ts'
 import { newId } from '../../../lib/ids.ts'
 import { adminApiForFile } from '../../helpers/admin-api.ts'
 import type { Call } from '../../helpers/platform.ts'

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { newId } from '../../../lib/ids.ts'
-import { dayMs } from '../../../lib/store/spans.ts'
+import { dayMs } from '../../../lib/time/time-ranges.ts'
 import { adminApiForFile } from '../../helpers/admin-api.ts'
 import { auditRow, insertAudits } from '../../helpers/audits.ts'
 import { eventually } from '../../helpers/context.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { parseUsd } from '../../../lib/usage/money.ts'
+import { parseUsd } from '../../../lib/money.ts'
 import { adminApiForFile } from '../../helpers/admin-api.ts'
 import { auditRow, insertAudits } from '../../helpers/audits.ts'
 import { offlineModels } from '../../helpers/models.ts'

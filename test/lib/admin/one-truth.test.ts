@@ -1,10 +1,10 @@
 import { type Fault, seededRandom } from '@goals/offline-provider'
 import test from 'ava'
-import { JobError } from '../../../lib/jobs/job-error.ts'
+import { JobError } from '../../../lib/errors/job-error.ts'
 import { countTokens } from '../../../lib/models/tokens.ts'
-import { createFigures } from '../../../lib/store/figures.ts'
-import { createUsageStore } from '../../../lib/store/usage.ts'
-import { formatUsd, parseUsd } from '../../../lib/usage/money.ts'
+import { createStatistics } from '../../../lib/store/audit/statistics.ts'
+import { createUsageStore } from '../../../lib/store/money/usage.ts'
+import { formatUsd, parseUsd } from '../../../lib/money.ts'
 import type { UsageScope } from '../../../lib/usage/tracker.ts'
 import { contextForFile, newUser } from '../../helpers/context.ts'
 import { offlineModels, runningJob } from '../../helpers/models.ts'
@@ -38,7 +38,7 @@ test('all figures of tokens and money agree after any mixture of work', async (t
   const { knex, jobStore, lifecycle, transaction, records, budgetStore } = context()
   const random = seededRandom(9)
   const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)] as T
-  const figures = createFigures({ knex })
+  const figures = createStatistics({ knex })
   const usage = createUsageStore({ knex })
   const rollUps = rollUpsOver(knex)
   const { tracker, models } = offlineModels(context(), {

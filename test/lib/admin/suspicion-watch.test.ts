@@ -1,7 +1,7 @@
 import test from 'ava'
 import { createAdmin } from '../../../lib/admin/index.ts'
 import { createLogger } from '../../../lib/logger.ts'
-import { dayMs, minuteMs } from '../../../lib/store/spans.ts'
+import { dayMs, minuteMs } from '../../../lib/time/time-ranges.ts'
 import { startAdminWorkers } from '../../../workers/admin-workers.ts'
 import { auditRow, insertAudits } from '../../helpers/audits.ts'
 import { contextForFile, eventually, newUser } from '../../helpers/context.ts'

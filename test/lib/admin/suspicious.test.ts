@@ -3,9 +3,9 @@ import type { Finding } from '../../../lib/admin/suspicion-rules.ts'
 import { createSuspicionRules } from '../../../lib/admin/suspicion-rules.ts'
 import { findSuspects, suspicionScore } from '../../../lib/admin/suspicious.ts'
 import { type SuspiciousCode, thresholdsSchema } from '../../../lib/schemas/suspicious.ts'
-import { createFigures } from '../../../lib/store/figures.ts'
-import { dayMs, hourMs, minuteMs } from '../../../lib/store/spans.ts'
-import { createSuspiciousStore } from '../../../lib/store/suspicious.ts'
+import { createStatistics } from '../../../lib/store/audit/statistics.ts'
+import { dayMs, hourMs, minuteMs } from '../../../lib/time/time-ranges.ts'
+import { createSuspiciousStore } from '../../../lib/store/audit/suspicious.ts'
 import { type AuditRow, auditRow, insertAudits } from '../../helpers/audits.ts'
 import { contextForFile, newUser } from '../../helpers/context.ts'
 import { rollUpsOver } from '../../helpers/roll-ups.ts'
@@ -20,7 +20,7 @@ function rulesWith(thresholds: Record<string, number> = {}) {
   const { knex } = context()
   return createSuspicionRules({
     store: createSuspiciousStore({ knex }),
-    figures: createFigures({ knex }),
+    figures: createStatistics({ knex }),
     thresholds: thresholdsSchema.parse(thresholds)
   })
 }

@@ -1,5 +1,5 @@
 import test from 'ava'
-import type { Actor } from '../../../lib/auth/actor.ts'
+import type { Actor } from '../../../lib/access/actor.ts'
 import { ip, startAuth } from '../../helpers/auth.ts'
 import { eventually } from '../../helpers/context.ts'
 

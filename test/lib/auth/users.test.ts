@@ -1,5 +1,5 @@
 import test from 'ava'
-import type { Actor } from '../../../lib/auth/actor.ts'
+import type { Actor } from '../../../lib/access/actor.ts'
 import { etagOf } from '../../../lib/etag.ts'
 import { ip, startAuth } from '../../helpers/auth.ts'
 

@@ -1,8 +1,8 @@
 import test from 'ava'
 import { createWorkReports } from '../../../lib/background/work-reports.ts'
-import { NamedFailure } from '../../../lib/failure.ts'
-import { createBackgroundWorkStore } from '../../../lib/store/background-work.ts'
-import { repeat } from '../../../workers/repeat.ts'
+import { NamedFailure } from '../../../lib/errors/failure.ts'
+import { createBackgroundWorkStore } from '../../../lib/store/operations/background-work.ts'
+import { repeat } from '../../../lib/time/repeat.ts'
 import { contextForFile, eventually } from '../../helpers/context.ts'
 
 const context = contextForFile(test)

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { createFigures } from '../../../lib/store/figures.ts'
-import { createCheckpointStore } from '../../../lib/store/checkpoints.ts'
+import { createStatistics } from '../../../lib/store/audit/statistics.ts'
+import { createCheckpointStore } from '../../../lib/store/jobs/checkpoints.ts'
 import { createReconciler } from '../../../lib/jobs/reconciler.ts'
 import { newId } from '../../../lib/ids.ts'
 import { createRetries } from '../../../workers/dead-letters.ts'
@@ -28,7 +28,7 @@ test.serial('a delta that cannot be rolled up keeps no other, and counts all the
   const deltas = (await knex('audit_deltas').orderBy('id').pluck('id')) as string[]
   const bad = deltas[6] as string
   const allow = await refuseRow(knex, 'audit_deltas', 'delete', bad)
-  const figures = createFigures({ knex })
+  const figures = createStatistics({ knex })
   const range = { from: new Date(Date.now() - dayMs), to: new Date(Date.now() + dayMs) }
   const totals = async () => (await figures.statistics(range, 'hour', undefined)).totals.totalTokens
   while (await admin.rollUps.fold(1_000));

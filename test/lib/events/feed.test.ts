@@ -1,7 +1,7 @@
 import test from 'ava'
 import { createEventFeed, type LoggedEvent } from '../../../lib/events/feed.ts'
 import { createJobWaiter } from '../../../lib/events/job-waiter.ts'
-import { redisChannels } from '../../../lib/events/redis-channels.ts'
+import { redisChannels } from '../../../lib/redis/channels.ts'
 import { createTails, type Reader } from '../../../lib/events/tail.ts'
 import { newId } from '../../../lib/ids.ts'
 import { eventually } from '../../helpers/context.ts'

@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { Sink } from '../../../lib/events/sink.ts'
-import { NamedFailure } from '../../../lib/failure.ts'
+import { NamedFailure } from '../../../lib/errors/failure.ts'
 import { newId } from '../../../lib/ids.ts'
 import { eventually } from '../../helpers/context.ts'
 import { createEventStage, listenToRedis } from '../../helpers/event-stage.ts'

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { newId } from '../../../lib/ids.ts'
-import { JobError } from '../../../lib/jobs/job-error.ts'
-import type { StartedJob } from '../../../lib/store/job-runs.ts'
+import { JobError } from '../../../lib/errors/job-error.ts'
+import type { StartedJob } from '../../../lib/store/jobs/runs.ts'
 import { contextForFile, newUser } from '../../helpers/context.ts'
 
 const context = contextForFile(test, { JOB_BACKOFF_MS: '10' })

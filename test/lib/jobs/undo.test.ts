@@ -1,6 +1,6 @@
 import anyTest, { type TestFn } from 'ava'
-import type { Actor } from '../../../lib/auth/actor.ts'
-import type { AppError } from '../../../lib/errors.ts'
+import type { Actor } from '../../../lib/access/actor.ts'
+import type { AppError } from '../../../lib/errors/app-error.ts'
 import { newId } from '../../../lib/ids.ts'
 import type { ChatChange } from '../../../lib/schemas/chat.ts'
 import { type ChatStage, chatForFile, createLesson, planned } from '../../helpers/chat.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { JobError } from '../../../lib/jobs/job-error.ts'
+import { JobError } from '../../../lib/errors/job-error.ts'
 import { contextForFile, newUser } from '../../helpers/context.ts'
 
 const context = contextForFile(test, { JOB_ATTEMPTS: '3', JOB_WAIT_MINUTES: '10' })

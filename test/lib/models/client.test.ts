@@ -1,7 +1,7 @@
 import type { OfflineProviderOptions } from '@goals/offline-provider'
 import test from 'ava'
 import { newId } from '../../../lib/ids.ts'
-import { JobError } from '../../../lib/jobs/job-error.ts'
+import { JobError } from '../../../lib/errors/job-error.ts'
 import type { UsageScope } from '../../../lib/usage/tracker.ts'
 import { contextForFile, eventually } from '../../helpers/context.ts'
 import { nextRun, offlineModels, runningJob } from '../../helpers/models.ts'

@@ -3,7 +3,7 @@ import test from 'ava'
 import { createModels, createOpenAi } from '../../../lib/models/client.ts'
 import { createDialect } from '../../../lib/models/dialect.ts'
 import { createProviderGuard } from '../../../lib/models/provider-guard.ts'
-import type { JobError } from '../../../lib/jobs/job-error.ts'
+import type { JobError } from '../../../lib/errors/job-error.ts'
 import { contextForFile } from '../../helpers/context.ts'
 import { nextRun, offlineModels, runningJob } from '../../helpers/models.ts'
 

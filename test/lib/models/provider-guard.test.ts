@@ -1,5 +1,5 @@
 import test from 'ava'
-import type { JobError } from '../../../lib/jobs/job-error.ts'
+import type { JobError } from '../../../lib/errors/job-error.ts'
 import { createProviderGuard, readModelState } from '../../../lib/models/provider-guard.ts'
 import { contextForFile, eventually, newUser } from '../../helpers/context.ts'
 import { offlineModels, runningJob } from '../../helpers/models.ts'

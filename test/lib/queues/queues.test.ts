@@ -3,7 +3,7 @@ import { Worker } from 'bullmq'
 import { newId } from '../../../lib/ids.ts'
 import { noPlaceYet } from '../../../lib/queues/fair-line.ts'
 import { createQueues, type QueuedJob, queuePrefix } from '../../../lib/queues/queues.ts'
-import { createRedis } from '../../../lib/redis.ts'
+import { createRedis } from '../../../lib/redis/client.ts'
 import { contextForFile, eventually } from '../../helpers/context.ts'
 import { createTcpProxy } from '../../helpers/tcp-proxy.ts'
 

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { createChunker } from '../../../lib/rag/chunker.ts'
 import type { Chunk } from '../../../lib/rag/chunk.ts'
-import { estimateTokens } from '../../../lib/rag/token-estimate.ts'
+import { estimateTokens } from '../../../lib/text/token-estimate.ts'
 
 const chunker = createChunker()
 const markdown = (text: string, old?: Chunk[]) => chunker.chunk({ kind: 'markdown', text, ...(old ? { old } : {}) })

@@ -1,5 +1,5 @@
 import test from 'ava'
-import type { Actor } from '../../../lib/auth/actor.ts'
+import type { Actor } from '../../../lib/access/actor.ts'
 import { ragForFile } from './place.ts'
 
 const place = ragForFile(test)

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { newId } from '../../../lib/ids.ts'
-import { vectorBytes } from '../../../lib/store/vector-bytes.ts'
+import { vectorBytes } from '../../../lib/store/search/vector-bytes.ts'
 import { contextForFile, newUser } from '../../helpers/context.ts'
 import { createRandom, insertRows, type RawRow, randomVector } from './vectors.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import type { Actor } from '../../../lib/auth/actor.ts'
+import type { Actor } from '../../../lib/access/actor.ts'
 import { ragForFile } from './place.ts'
 
 const place = ragForFile(test)

@@ -1,7 +1,7 @@
 import { createOfflineProvider } from '@goals/offline-provider'
 import type { TestFn } from 'ava'
 import type { Knex } from 'knex'
-import type { Actor } from '../../../lib/auth/actor.ts'
+import type { Actor } from '../../../lib/access/actor.ts'
 import { newId } from '../../../lib/ids.ts'
 import { createLogger } from '../../../lib/logger.ts'
 import { createOpenAi } from '../../../lib/models/client.ts'
@@ -11,10 +11,10 @@ import { createRag, type Rag } from '../../../lib/rag/rag.ts'
 import type { Embedder } from '../../../lib/rag/vectors.ts'
 import { createRecords, type Records } from '../../../lib/records/records.ts'
 import type { EmbeddingInput, EmbeddingResult } from '../../../lib/schemas/embedding.ts'
-import { createEmbeddingStore } from '../../../lib/store/embeddings.ts'
-import { createEventStore } from '../../../lib/store/events.ts'
-import { createSourceStore, type SourceKey } from '../../../lib/store/sources.ts'
-import { createUserStore } from '../../../lib/store/users-credentials.ts'
+import { createEmbeddingStore } from '../../../lib/store/search/embeddings.ts'
+import { createEventStore } from '../../../lib/store/events/events.ts'
+import { createSourceStore, type SourceKey } from '../../../lib/store/search/sources.ts'
+import { createUserStore } from '../../../lib/store/people/users.ts'
 import { embeddingGenerationProcessor } from '../../../workers/processors/embedding-generation.ts'
 import type { Effect, JobRun } from '../../../workers/processor.ts'
 import { contextForFile, newUser, type TestContext } from '../../helpers/context.ts'
@@ -114,8 +114,8 @@ function open(context: TestContext): RagPlace {
       enqueue: async (trx, ...wanted) => {
         for (const { userId, source } of wanted) await queue(trx, userId, source)
       },
-      sources: createSourceStore(knex),
-      embeddings: createEmbeddingStore(knex),
+      sources: createSourceStore({ knex }),
+      embeddings: createEmbeddingStore({ knex }),
       model: models.embeddingModel
     }),
     ownsJob: async (actor, id) => (await jobStore.find(id, actor.id)) !== undefined
@@ -127,7 +127,7 @@ function open(context: TestContext): RagPlace {
     models,
     events,
     access: records.access,
-    people: createUserStore(knex),
+    people: createUserStore({ knex }),
     enqueue: (trx, { userId, source }) => queue(trx, userId, source)
   })
 

@@ -1,6 +1,6 @@
 import test from 'ava'
-import type { Actor } from '../../../lib/auth/actor.ts'
-import { JobError } from '../../../lib/jobs/job-error.ts'
+import type { Actor } from '../../../lib/access/actor.ts'
+import { JobError } from '../../../lib/errors/job-error.ts'
 import { createRunHere } from '../../../lib/jobs/run-here.ts'
 import { createReembed } from '../../../lib/rag/reembed.ts'
 import { createUsageTracker } from '../../../lib/usage/tracker.ts'

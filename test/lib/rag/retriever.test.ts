@@ -1,7 +1,7 @@
 import test from 'ava'
 import { createRetriever } from '../../../lib/rag/retriever.ts'
-import { createScopes } from '../../../lib/rag/scope.ts'
-import type { EmbeddingSearch, SearchResult } from '../../../lib/store/embedding-search.ts'
+import { createScopes } from '../../../lib/access/scope.ts'
+import type { EmbeddingSearch, SearchResult } from '../../../lib/store/search/embedding-search.ts'
 
 const scopes = createScopes({ access: { visibleCourse: async () => ({}) } })
 const scopeOf = async (id: string) => await scopes.for({ id, role: 'user' }, { scope: 'user' })

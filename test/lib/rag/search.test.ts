@@ -2,8 +2,8 @@ import test from 'ava'
 import { newId } from '../../../lib/ids.ts'
 import { parseQuery } from '../../../lib/rag/query-text.ts'
 import { createRetriever } from '../../../lib/rag/retriever.ts'
-import { createScopes, type Scope } from '../../../lib/rag/scope.ts'
-import { createEmbeddingSearch, type SearchQuery } from '../../../lib/store/embedding-search.ts'
+import { createScopes, type Scope } from '../../../lib/access/scope.ts'
+import { createEmbeddingSearch, type SearchQuery } from '../../../lib/store/search/embedding-search.ts'
 import { contextForFile, newUser } from '../../helpers/context.ts'
 import { silent } from './place.ts'
 import { createRandom, insertRows, type RawRow, randomVector } from './vectors.ts'
@@ -35,7 +35,7 @@ async function owning(
 }
 
 const search = async (scope: Scope, query: Omit<SearchQuery, 'model' | 'limit'> & { limit?: number; model?: string }) =>
-  await createEmbeddingSearch(context().knex).search(scope, { model, limit: 10, ...query })
+  await createEmbeddingSearch(context()).search(scope, { model, limit: 10, ...query })
 
 const idsOf = ({ hits }: { hits: { sourceId: string }[] }) => hits.map(({ sourceId }) => sourceId)
 
@@ -203,7 +203,7 @@ test.serial('hits that their records place elsewhere are dropped by the second l
   // Rows without records: their owner column says they may be found, no record says so.
   const { scope } = await owning([{ vector }])
   const retriever = createRetriever({
-    search: createEmbeddingSearch(context().knex),
+    search: createEmbeddingSearch(context()),
     model,
     log: { error: (fields: object) => void logged.push(fields) } as unknown as typeof silent
   })
@@ -213,7 +213,7 @@ test.serial('hits that their records place elsewhere are dropped by the second l
 
 test.serial('a scope that was not made by createScopes is refused at run time, too', async (t) => {
   const { userId } = await owning([{}])
-  const retriever = createRetriever({ search: createEmbeddingSearch(context().knex), model, log: silent })
+  const retriever = createRetriever({ search: createEmbeddingSearch(context()), model, log: silent })
   const forged = { kind: 'user', userId, role: 'user' } as unknown as Scope
   await t.throwsAsync(retriever.find(forged, { words: 'words', limit: 10 }), { instanceOf: TypeError })
 })

@@ -1,6 +1,6 @@
 import test from 'ava'
-import type { Actor } from '../../../lib/auth/actor.ts'
-import { estimateTokens } from '../../../lib/rag/token-estimate.ts'
+import type { Actor } from '../../../lib/access/actor.ts'
+import { estimateTokens } from '../../../lib/text/token-estimate.ts'
 import { type RagToolArguments, type RagToolName, ragToolSchemas } from '../../../lib/schemas/rag.ts'
 import type { RagTool } from '../../../lib/rag/tools/tool.ts'
 import { ragForFile } from './place.ts'

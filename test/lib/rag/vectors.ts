@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import { newId } from '../../../lib/ids.ts'
-import { vectorBytes } from '../../../lib/store/vector-bytes.ts'
+import { vectorBytes } from '../../../lib/store/search/vector-bytes.ts'
 
 /** The same numbers for the same seed, 0 to 1 (mulberry32). */
 export function createRandom(seed: number): () => number {

@@ -1,6 +1,6 @@
 import test from 'ava'
-import type { Actor } from '../../../lib/auth/actor.ts'
-import { AppError } from '../../../lib/errors.ts'
+import type { Actor } from '../../../lib/access/actor.ts'
+import { AppError } from '../../../lib/errors/app-error.ts'
 import type { Page } from '../../../lib/schemas/page.ts'
 import { recordsForFile } from '../../helpers/records.ts'
 

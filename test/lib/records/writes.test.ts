@@ -1,5 +1,5 @@
 import test from 'ava'
-import { AppError } from '../../../lib/errors.ts'
+import { AppError } from '../../../lib/errors/app-error.ts'
 import { etagOf } from '../../../lib/etag.ts'
 import type { GoalCreate } from '../../../lib/schemas/goal.ts'
 import type { TaskCreate } from '../../../lib/schemas/task.ts'

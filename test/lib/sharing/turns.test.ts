@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
-import { AppError } from '../../../lib/errors.ts'
+import { AppError } from '../../../lib/errors/app-error.ts'
 import { createTurns, TurnOverdue } from '../../../lib/sharing/turns.ts'
 
 const options = { name: 'the test', longestTurnMs: 60_000 }

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { newId } from '../../../lib/ids.ts'
-import { JsonText } from '../../../lib/json-text.ts'
+import { JsonText } from '../../../lib/text/json-text.ts'
 import { jsonInput } from '../../../lib/store/json-input.ts'
 import { contextForFile } from '../../helpers/context.ts'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { isOutage } from '../../../lib/outage.ts'
+import { isOutage } from '../../../lib/errors/outage.ts'
 import { createKnex } from '../../../lib/store/knex.ts'
 import { eventually } from '../../helpers/context.ts'
 import { isolated } from '../../helpers/services.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { matches } from '../../../lib/webhooks/pattern.ts'
+import { matches } from '../../../lib/schemas/event-pattern.ts'
 import { nextWaitMs } from '../../../lib/webhooks/schedule.ts'
 import { parseRetryAfter } from '../../../lib/webhooks/send.ts'
 

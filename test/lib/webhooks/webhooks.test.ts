@@ -6,10 +6,10 @@ import { createDeadLetters } from '../../../lib/dead-letters/dead-letters.ts'
 import { newId } from '../../../lib/ids.ts'
 import { createLogger } from '../../../lib/logger.ts'
 import { createOwnerScope } from '../../../lib/sharing/owner-scope.ts'
-import { createDeliveryStore, type Places } from '../../../lib/store/webhook-deliveries.ts'
-import { createUserStore } from '../../../lib/store/users-credentials.ts'
-import { createWebhookStore } from '../../../lib/store/webhooks.ts'
-import { createWebhookRoom } from '../../../lib/webhooks/index.ts'
+import { createDeliveryStore, type Places } from '../../../lib/store/events/webhook-deliveries.ts'
+import { createUserStore } from '../../../lib/store/people/users.ts'
+import { createWebhookStore } from '../../../lib/store/events/webhooks.ts'
+import { createWebhookServices } from '../../../lib/webhooks/index.ts'
 import { createWebhookPool } from '../../../workers/webhooks.ts'
 import { eventually } from '../../helpers/context.ts'
 import { createEventStage } from '../../helpers/event-stage.ts'
@@ -25,7 +25,7 @@ async function startStage(t: ExecutionContext, { allow = true, pool: withPool = 
   const receiver = await openReceiver()
   const lines: string[] = []
   const log = createLogger({ level: 'info', name: 'test' }, { write: (line: string) => void lines.push(line) })
-  const room = createWebhookRoom({
+  const room = createWebhookServices({
     knex: stage.knex,
     redis: stage.openRedis('commands'),
     prefix: stage.prefix,
@@ -170,7 +170,7 @@ test('what an event sends is kept once, whatever the number of its webhooks, and
   const eventId = await stage.append({ userId, type: 'goal.created', data: { title: 'once' } })
   await eventually(async () => receiver.got.length === 3)
   t.deepEqual(await stage.knex('webhook_bodies').pluck('event_id'), [eventId])
-  await stage.knex.transaction((trx) => createUserStore(stage.knex).remove(trx, userId))
+  await stage.knex.transaction((trx) => createUserStore({ knex: stage.knex }).remove(trx, userId))
   t.deepEqual(await stage.knex('webhook_bodies'), [])
 })
 

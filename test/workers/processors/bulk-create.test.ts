@@ -1,18 +1,18 @@
 import test from 'ava'
-import type { Actor } from '../../../lib/auth/actor.ts'
+import type { Actor } from '../../../lib/access/actor.ts'
 import { createFreshness } from '../../../lib/rag/freshness.ts'
 import { type BulkInput, type BulkResult, bulkInputSchema } from '../../../lib/schemas/bulk.ts'
-import { createEmbeddingStore } from '../../../lib/store/embeddings.ts'
-import { createSourceStore } from '../../../lib/store/sources.ts'
-import { createUserStore } from '../../../lib/store/users-credentials.ts'
+import { createEmbeddingStore } from '../../../lib/store/search/embeddings.ts'
+import { createSourceStore } from '../../../lib/store/search/sources.ts'
+import { createUserStore } from '../../../lib/store/people/users.ts'
 import { bulkCreateProcessor } from '../../../workers/processors/bulk-create.ts'
 import { recordsForFile } from '../../helpers/records.ts'
 
 const place = recordsForFile(test, ({ knex, jobs, config }) =>
   createFreshness({
     enqueue: (trx, ...wanted) => jobs.enqueueEmbeddings(trx, ...wanted),
-    sources: createSourceStore(knex),
-    embeddings: createEmbeddingStore(knex),
+    sources: createSourceStore({ knex }),
+    embeddings: createEmbeddingStore({ knex }),
     model: config.embeddingModel
   })
 )
@@ -22,7 +22,7 @@ type Progress = { done: number; total: number }
 /** Runs the processor and commits its effect, as the pool does. */
 async function run(actor: Actor, input: BulkInput, progress: Progress[] = []): Promise<BulkResult> {
   const { records, context } = place()
-  const process = bulkCreateProcessor({ bulk: records.bulk, users: createUserStore(context.knex) })
+  const process = bulkCreateProcessor({ bulk: records.bulk, users: createUserStore({ knex: context.knex }) })
   const effect = await process({
     id: actor.id,
     userId: actor.id,

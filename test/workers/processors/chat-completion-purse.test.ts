@@ -1,6 +1,6 @@
 import anyTest, { type TestFn } from 'ava'
-import { JobError } from '../../../lib/jobs/job-error.ts'
-import { parseUsd } from '../../../lib/usage/money.ts'
+import { JobError } from '../../../lib/errors/job-error.ts'
+import { parseUsd } from '../../../lib/money.ts'
 import { type ChatStage, chatForFile, createLesson, joined, planned } from '../../helpers/chat.ts'
 
 const test = anyTest as TestFn<{ stage: ChatStage }>

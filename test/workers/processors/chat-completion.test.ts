@@ -322,7 +322,7 @@ test('two questions make one conversation, and the first is remembered', async (
 test('a long conversation is told as a summary and its latest messages, and the summary is kept', async (t) => {
   const { stage } = t.context
   const { threadStore: threads, transaction, knex } = context()
-  const first = await stage.ask({ message: 'Let us talk about bees.', agent: 'tutor' })
+  const first = await stage.ask({ message: 'Let us probePort about bees.', agent: 'tutor' })
   const { threadId } = first.result
   await transaction.transact(async (trx) => {
     for (let turn = 0; turn < 6; turn++) {

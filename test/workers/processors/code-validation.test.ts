@@ -1,7 +1,7 @@
 import anyTest, { type TestFn } from 'ava'
 import { createSyntaxChecker } from '../../../lib/code/syntax-checker.ts'
 import type { CodeValidationInput, CodeValidationResult } from '../../../lib/schemas/code-validation.ts'
-import { createValidationResults } from '../../../lib/store/validation-results.ts'
+import { createValidationResults } from '../../../lib/store/jobs/validation-results.ts'
 import type { Processor } from '../../../workers/processor.ts'
 import { codeValidationProcessor } from '../../../workers/processors/code-validation.ts'
 import { type AgentStage, createAgentStage } from '../../helpers/agents.ts'

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { newId } from '../../../lib/ids.ts'
-import { decodeVector } from '../../../lib/models/vectors.ts'
+import { decodeVector } from '../../../lib/vector-text.ts'
 import type { EmbeddingResult } from '../../../lib/schemas/embedding.ts'
 import { ragForFile, type RagPlace } from '../../lib/rag/place.ts'
 

@@ -1,8 +1,8 @@
 import test from 'ava'
-import type { Actor } from '../../../lib/auth/actor.ts'
+import type { Actor } from '../../../lib/access/actor.ts'
 import { newId } from '../../../lib/ids.ts'
 import { type RagInput, ragInputSchema, type RagResult, ragResultSchema } from '../../../lib/schemas/rag.ts'
-import { createUserStore } from '../../../lib/store/users-credentials.ts'
+import { createUserStore } from '../../../lib/store/people/users.ts'
 import { ragSearchProcessor } from '../../../workers/processors/rag-search.ts'
 import { jobRun, ragForFile } from '../../lib/rag/place.ts'
 
@@ -10,7 +10,7 @@ const place = ragForFile(test)
 
 async function search(userId: string, input: object): Promise<RagResult> {
   const { rag, context } = place()
-  const process = ragSearchProcessor({ ...rag, people: createUserStore(context.knex) })
+  const process = ragSearchProcessor({ ...rag, people: createUserStore({ knex: context.knex }) })
   const effect = await process(jobRun<RagInput>(userId, ragInputSchema.parse(input), { action: 'rag_search' }))
   return (await context.transaction.transact(effect)) as RagResult
 }

@@ -3,10 +3,10 @@ import type { Models } from '../../../lib/models/client.ts'
 import type { Person } from '../../../lib/records/viewer.ts'
 import type { Access } from '../../../lib/records/access.ts'
 import type { ChatInput } from '../../../lib/schemas/chat.ts'
-import type { Memory } from '../../../lib/store/threads.ts'
+import type { Memory } from '../../../lib/store/records/threads.ts'
 import type { Logger } from '../../../lib/logger.ts'
-import type { FindFirst } from '../find-first.ts'
-import type { Purse } from '../purse.ts'
+import type { Prefetch } from '../prefetch.ts'
+import type { RunBudget } from '../run-budget.ts'
 import type { References } from '../references.ts'
 import type { Toolset } from '../tools/toolset.ts'
 
@@ -18,8 +18,8 @@ export type Run = {
   memory: Memory | undefined
   models: Pick<Models, 'chat'>
   toolset: Toolset
-  purse: Purse
-  findFirst: FindFirst
+  purse: RunBudget
+  findFirst: Prefetch
   references: References
   access: Pick<Access, 'visibleCourse'>
   /** the day on which the run was asked for, so that one that is resumed asks the same */

@@ -1,4 +1,4 @@
-import { JobError } from '../../../lib/jobs/job-error.ts'
+import { JobError } from '../../../lib/errors/job-error.ts'
 import { createAnswerFilter } from '../answer-filter.ts'
 import { answerMessages } from '../answer-request.ts'
 import { languageOf } from '../language.ts'

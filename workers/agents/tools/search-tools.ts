@@ -1,4 +1,4 @@
-import type { Scope, Scopes } from '../../../lib/rag/scope.ts'
+import type { Scope, Scopes } from '../../../lib/access/scope.ts'
 import type { RagTools } from '../../../lib/rag/tools.ts'
 import { type RagToolArguments, type RagToolName, ragToolSchemas } from '../../../lib/schemas/rag.ts'
 import type { z } from 'zod'

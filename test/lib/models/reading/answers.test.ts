@@ -1,7 +1,7 @@
 import { seededRandom } from '@goals/offline-provider'
 import test from 'ava'
 import OpenAI from 'openai'
-import { JobError } from '../../../../lib/jobs/job-error.ts'
+import { JobError } from '../../../../lib/errors/job-error.ts'
 import { maxHeldBytes, wireBytesFor } from '../../../../lib/models/reading/limits.ts'
 import { createTokenMeter } from '../../../../lib/models/reading/meter.ts'
 import { countTokens } from '../../../../lib/models/tokens.ts'

@@ -1,7 +1,7 @@
 import { seededRandom } from '@goals/offline-provider'
 import test from 'ava'
 import { completed, isComplete, readUsage } from '../../../../lib/models/reading/usage.ts'
-import { costOf } from '../../../../lib/usage/money.ts'
+import { costOf } from '../../../../lib/money.ts'
 
 const told = (usage: unknown, received = true) => {
   const { promptTokens, cachedTokens, completionTokens, reasoningTokens } = readUsage(usage, received)
