@@ -1,5 +1,5 @@
 import { type ParserOptions, type ParserPlugin, parse } from '@babel/parser'
-import { createGrammars } from '../rag/grammars.ts'
+import { createGrammars } from './grammars.ts'
 import type { SyntaxAnswer, SyntaxProblem } from './syntax-checker.ts'
 
 /** A snapshot may be a module, a script or the inside of a function: none of these is an error by itself. */

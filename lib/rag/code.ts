@@ -1,6 +1,6 @@
 import type { Node } from 'web-tree-sitter'
 import { type Block, block } from './block.ts'
-import type { Grammars } from './grammars.ts'
+import type { Grammars } from '../code/grammars.ts'
 import { estimateTokens } from '../text/token-estimate.ts'
 
 /** Depth of the syntax tree that is looked into; deeper than any function anyone would cut. */
