@@ -19,7 +19,8 @@ const floors = [
   ['auth', 'models', 'webhooks', 'records'],
   ['jobs', 'threads'],
   ['rag', 'admin'],
-  ['context.ts']
+  ['context.ts'],
+  ['process.ts']
 ]
 const rooms = floors.flat()
 const files = readdirSync(new URL('./lib/', import.meta.url), { recursive: true, encoding: 'utf8' })

@@ -4,58 +4,12 @@ import { readFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ensureAdministrator } from '../lib/auth/administrator.ts'
-import { jwtSecret } from '../lib/auth/jwt-secret.ts'
-import { type Config, ConfigError, loadConfig } from '../lib/config.ts'
-import { openContext, type ProcessConfig } from '../lib/context.ts'
-import { createLogger } from '../lib/logger.ts'
+import { type Config, ConfigError } from '../lib/config.ts'
+import { runProcess } from '../lib/process.ts'
 import { startApi } from './start-api.ts'
 
 /** How long a connection may stay open after its client was told to give it up: what clients count is not to the ms. */
 const graceMs = 1_000
-
-/**
- * Entry of an API process. Ends in order on SIGTERM, and, without sparing idle connections, on SIGINT, SIGHUP and with
- * whoever started it: then nobody is there to take over.
- */
-async function main(): Promise<void> {
-  const config = loadConfig(process.env)
-  const missing = [...(config.databaseUrl ? [] : ['DATABASE_URL']), ...(config.redisUrl ? [] : ['REDIS_URL'])]
-  if (missing.length > 0) throw new ConfigError(missing.map((name) => `${name} is required (npm start fills it in)`))
-  const complete = { ...config, jwtSecret: await jwtSecret(config) } as ProcessConfig
-  // Without the launcher nobody else sees to the first administrator; nobody is told a password made up here.
-  if (config.adminPassword) await ensureAdministrator(config)
-
-  const log = createLogger({ level: config.logLevel, name: 'api' })
-  const { context, close } = openContext({ config: complete, name: 'api', log })
-  const api = await startApi({ context, version: await version() })
-  const { server, drain } = api
-  await listen(server, config)
-
-  let stopping: Promise<void> | undefined
-  const stop = (signal: string) => {
-    stopping ??= (async () => {
-      log.info({ signal }, 'the api is draining')
-      const idleMs = signal === 'SIGTERM' ? config.keepAliveMs + graceMs : 0
-      await Promise.all([drain({ limitMs: config.drainMs, idleMs }), api.goAway()])
-      await api.close()
-      await close()
-      log.info('the api has stopped')
-    })().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.error({ err: error }, 'the api could not stop cleanly')
-        process.exit(1)
-      }
-    )
-  }
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, stop)
-  process.on('disconnect', () => stop('disconnect'))
-  // A process that shares its port would be ended by node the moment its launcher is gone.
-  if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
-  const url = urlOf(config.host, (server.address() as AddressInfo).port)
-  log.info({ url }, 'the api is ready')
-  process.send?.({ type: 'ready', url })
-}
 
 async function listen(server: Server, { host, port }: Pick<Config, 'host' | 'port'>): Promise<void> {
   server.listen(port, host)
@@ -85,9 +39,28 @@ async function version(): Promise<string> {
   return manifest.version
 }
 
-try {
-  await main()
-} catch (error) {
-  process.stderr.write(`${error instanceof ConfigError ? error.message : (error as Error).stack}\n`)
-  process.exit(1)
-}
+/**
+ * Entry of an API process. On SIGTERM it spares idle connections for a while; on other signals, and with its launcher
+ * gone, it does not: then nobody is there to take over.
+ */
+await runProcess({
+  name: 'api',
+  requires: ['databaseUrl', 'redisUrl'],
+  async start({ config, context }) {
+    // Without the launcher nobody else sees to the first administrator; nobody is told a password made up here.
+    if (config.adminPassword) await ensureAdministrator(config)
+    const api = await startApi({ context, version: await version() })
+    await listen(api.server, config)
+    // A process that shares its port would be ended by node the moment its launcher is gone.
+    if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
+    const url = urlOf(config.host, (api.server.address() as AddressInfo).port)
+    return {
+      ready: { url },
+      async stop(signal) {
+        const idleMs = signal === 'SIGTERM' ? config.keepAliveMs + graceMs : 0
+        await Promise.all([api.drain({ limitMs: config.drainMs, idleMs }), api.goAway()])
+        await api.close()
+      }
+    }
+  }
+})

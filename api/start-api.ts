@@ -20,9 +20,6 @@ import { clientAddress, isTrustedProxy } from './middleware/client-address.ts'
 import { createLiveUpdates } from './live-updates.ts'
 import { socketLimits } from './sockets/limits.ts'
 
-/** How long a worker may be silent before it counts as gone. */
-const workerAliveMs = 5_000
-
 export type Api = {
   /** not listening yet */
   server: Server
@@ -82,7 +79,7 @@ export async function startApi({
     redis,
     prefix,
     queues: queues.all(),
-    liveWorkers: () => workerStore.liveWorkers(workerAliveMs),
+    liveWorkers: () => workerStore.liveWorkers(),
     rabbitmqUrl: config.rabbitmqUrl ?? 'off',
     ...work,
     modelStates: async () => {

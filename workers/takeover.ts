@@ -1,6 +1,6 @@
 import type { ReportWork } from '../lib/time/work-report.ts'
 import type { Logger } from '../lib/logger.ts'
-import { workerAliveMs } from '../lib/jobs/lifecycle.ts'
+import { workerAliveMs } from '../lib/store/operations/workers.ts'
 import type { Queues } from '../lib/queues/queues.ts'
 import type { AiAction } from '../lib/schemas/actions.ts'
 import type { JobStore } from '../lib/store/jobs/jobs.ts'

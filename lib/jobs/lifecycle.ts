@@ -2,14 +2,13 @@ import type { Knex } from 'knex'
 import type { Budgets } from '../budgets/budgets.ts'
 import type { Requeue, StartedJob } from '../store/jobs/runs.ts'
 import type { JobStore } from '../store/jobs/jobs.ts'
+import { workerAliveMs } from '../store/operations/workers.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { backoffMs } from './backoff.ts'
 import type { SettleJob } from './settle-job.ts'
 import type { JobEvents } from './job-events.ts'
 import type { JobError } from '../errors/job-error.ts'
 
-/** A worker that has been silent for so long counts as dead, and what it ran may be started by another. */
-export const workerAliveMs = 3_000
 /** A job that has taken its worker with it so often is not tried again. */
 const maxCrashes = 3
 /** How soon a job that found its owner's budget empty looks again. */

@@ -10,7 +10,7 @@ import type { JobStore } from '../store/jobs/jobs.ts'
 import type { CheckpointStore } from '../store/jobs/checkpoints.ts'
 import { type OpenJob, queuelessKind } from '../store/jobs/open-jobs.ts'
 import type { Ledger } from '../store/money/ledger.ts'
-import { workerAliveMs } from './lifecycle.ts'
+import { workerAliveMs } from '../store/operations/workers.ts'
 
 const pageSize = 500
 /** Jobs whose commands to Redis are on their way together. */

@@ -96,7 +96,7 @@ test.serial('on SIGTERM it stops accepting, finishes what is in flight and exits
   await once(socket, 'close')
   t.regex(answer, /HTTP\/1\.1 200 OK/)
   t.is(await started.exit, 0)
-  t.regex(started.output(), /the api has stopped/)
+  t.regex(started.output(), /"msg":"stopped"/)
 })
 
 async function openConnection(url: URL) {

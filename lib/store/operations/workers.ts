@@ -1,6 +1,9 @@
 import type { Knex } from 'knex'
 import { heartbeatSql } from './heartbeat-sql.ts'
 
+/** How long a worker may be silent before it counts as gone: its jobs are others' then. */
+export const workerAliveMs = 3_000
+
 export type WorkerStore = ReturnType<typeof createWorkerStore>
 
 /** Worker processes and when each was last heard of, by the database's clock. */
@@ -16,8 +19,8 @@ export function createWorkerStore({ knex }: { knex: Knex }) {
       await knex('workers').where({ id: worker }).orWhere('seen_at', '<', knex.raw(`now() - interval '1 day'`)).delete()
     },
 
-    /** Workers heard of in the last `aliveMs`. */
-    async liveWorkers(aliveMs: number): Promise<{ id: string; queues: string[] }[]> {
+    /** Workers that were alive within the last `aliveMs`. */
+    async liveWorkers(aliveMs = workerAliveMs): Promise<{ id: string; queues: string[] }[]> {
       return await knex('workers')
         .where('seen_at', '>', knex.raw(`now() - ? * interval '1 ms'`, [aliveMs]))
         .select('id', 'queues')
