@@ -4,7 +4,7 @@ export const mostGrowth = 2.6
 /** One long text is compared with so many of its length divided by as much: four doublings apart. */
 const parts = 16
 /** Work that takes less is too short to be measured. */
-const leastMs = 3
+const leastMs = 1
 const smallest = 2_048
 /** A text of this length that takes less than `leastMs` is walked fast enough, whatever the growth. */
 const largest = 131_072
@@ -12,7 +12,7 @@ const tries = 6
 /** A text that takes longer is not made longer to look again. */
 const longestMs = 500
 /** So many characters in so many milliseconds are walked fast enough, whatever the growth. */
-const plenty = { chars: 2_097_152, ms: 400 }
+const plenty = { chars: 524_288, ms: 100 }
 
 export type Growth = {
   /** by how much the time grew with each doubling, on the average of four; 2 when there was too little to measure */
@@ -34,14 +34,13 @@ export async function growthOf(run: Run, make: (chars: number) => string): Promi
   // The runner hears of what has passed only between turns of the event loop, and takes silence for a test that hangs.
   await new Promise((resolve) => setImmediate(resolve))
   let chars = smallest
-  while (chars < largest && (await fastest(run, make(chars))) < leastMs) chars *= 4
   let growth = await growthAt(run, make, chars)
+  for (; chars < largest && growth.ms < leastMs; growth = await growthAt(run, make, chars)) chars *= 4
   // What is steep stays steep when the text grows; what was a threshold, a cache or a collection of garbage does not.
-  for (let again = 0; again < 2 && growth.factor >= mostGrowth && growth.ms < longestMs; again++) {
+  for (let again = 0; again < 3 && growth.factor >= mostGrowth && growth.ms < longestMs; again++) {
     chars *= 4
     const next = await growthAt(run, make, chars)
     if (next.factor < growth.factor) growth = next
-    if (chars >= plenty.chars && next.ms < plenty.ms) return { ...next, factor: 2 }
   }
   return growth
 }
@@ -51,17 +50,11 @@ async function growthAt(run: Run, make: (chars: number) => string, chars: number
   let [long, short, factor] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
   for (let attempt = 0; attempt < tries && factor >= mostGrowth; attempt++) {
     long = Math.min(long, await timeOf(run, longText, 1))
-    if (attempt === 0 && long < leastMs) return { factor: 2, chars, ms: long }
+    if (long < leastMs || (chars >= plenty.chars && long < plenty.ms)) return { factor: 2, chars, ms: long }
     short = Math.min(short, await timeOf(run, shortText, parts))
     factor = ((long / short) * parts) ** (1 / Math.log2(parts))
   }
   return { factor, chars, ms: long }
-}
-
-async function fastest(run: Run, text: string): Promise<number> {
-  let best = Number.POSITIVE_INFINITY
-  for (let at = 0; at < 3 && best >= leastMs; at++) best = Math.min(best, await timeOf(run, text, 1))
-  return best
 }
 
 async function timeOf(run: Run, text: string, times: number): Promise<number> {

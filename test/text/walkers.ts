@@ -20,6 +20,7 @@ import * as conversations from '../../packages/offline-provider/src/conversation
 import * as embed from '../../packages/offline-provider/src/embed.ts'
 import * as extract from '../../packages/offline-provider/src/extract.ts'
 import * as features from '../../packages/offline-provider/src/features.ts'
+import * as lineFinder from '../../packages/offline-provider/src/line-finder.ts'
 import { chatModel } from '../../packages/offline-provider/src/models.ts'
 import * as offlinePassages from '../../packages/offline-provider/src/passages.ts'
 import * as plainAnswer from '../../packages/offline-provider/src/plain-answer.ts'
@@ -591,6 +592,15 @@ export const rooms: Record<string, Room> = {
     walkers: {
       'maskSource, JavaScript': (text) => masked(text, 'javascript'),
       'maskSource, Python': (text) => masked(text, 'python')
+    }
+  },
+  'packages/offline-provider/src/line-finder.ts': {
+    exports: lineFinder,
+    walkers: {
+      'lineFinder, place by place': (text) => {
+        const lineAt = lineFinder.lineFinder(text)
+        for (let at = 0; at < text.length; at++) lineAt(at)
+      }
     }
   },
   'packages/offline-provider/src/review-rules.ts': {

@@ -1,3 +1,5 @@
+import { lineFinder } from './line-finder.ts'
+
 /** Where a string or comment was never closed, or a bracket has no partner. Lines count from 0. */
 type SyntaxTrouble = { line: number; message: string }
 
@@ -12,8 +14,10 @@ export type Masked = {
 type State = {
   text: string
   at: number
-  line: number
+  /** Before this place everything is in `out`; from here to `at` stands code that will be copied as it is. */
+  copied: number
   out: string[]
+  lineAt: (at: number) => number
   comments: Map<number, string>
   trouble: SyntaxTrouble[]
   /** How many template strings are open around this place. */
@@ -22,15 +26,25 @@ type State = {
 
 /** Reads a source once, telling code from strings and comments as Python or as a language of the C family does it. */
 export function maskSource(lines: readonly string[], language: string): Masked {
-  const state: State = { text: lines.join('\n'), at: 0, line: 0, out: [], comments: new Map(), trouble: [], depth: 0 }
+  const text = lines.join('\n')
+  const lineAt = lineFinder(text)
+  const state: State = { text, at: 0, copied: 0, out: [], lineAt, comments: new Map(), trouble: [], depth: 0 }
   const python = language === 'python'
-  while (state.at < state.text.length) {
+  while (toNext(state, python ? /[#"']/g : /["'`/]/g)) {
     if (python) stepPython(state)
     else stepC(state)
   }
+  state.out.push(state.text.slice(state.copied))
   const masked = state.out.join('').split('\n')
   if (state.trouble.length === 0) state.trouble.push(...unbalanced(masked))
   return { lines: masked, comments: lines.map((_, index) => state.comments.get(index) ?? ''), trouble: state.trouble }
+}
+
+/** Goes on to what the pattern finds, or to the end, and says whether anything was found. */
+function toNext(state: State, pattern: RegExp): boolean {
+  pattern.lastIndex = state.at
+  state.at = pattern.exec(state.text)?.index ?? state.text.length
+  return state.at < state.text.length
 }
 
 function stepPython(state: State): void {
@@ -48,7 +62,7 @@ function stepC(state: State): void {
   if (text.startsWith('//', at)) return comment(state, endOfLine(text, at))
   if (text.startsWith('/*', at)) {
     const end = text.indexOf('*/', at + 2)
-    if (end < 0) state.trouble.push({ line: state.line, message: 'This comment is never closed.' })
+    if (end < 0) report(state, 'This comment is never closed.')
     return comment(state, end < 0 ? text.length : end + 2)
   }
   if (char === '"' || char === "'") return quoted(state, char, false)
@@ -65,12 +79,12 @@ function quoted(state: State, mark: string, multiline: boolean): void {
   let end = state.at + mark.length
   while (end < text.length && !text.startsWith(mark, end)) {
     if (text[end] === '\n' && !multiline) {
-      state.trouble.push({ line: state.line, message: 'This string is never closed.' })
+      report(state, 'This string is never closed.')
       return blank(state, end)
     }
     end += text[end] === '\\' ? 2 : 1
   }
-  if (end >= text.length) state.trouble.push({ line: state.line, message: 'This string is never closed.' })
+  if (end >= text.length) report(state, 'This string is never closed.')
   blank(state, Math.min(text.length, end + mark.length))
 }
 
@@ -80,50 +94,58 @@ const DEEPEST = 50
 /** A template's text is blanked, its `${…}` parts are code. */
 function template(state: State): void {
   const { text } = state
-  const line = state.line
+  const line = state.lineAt(state.at)
   state.depth += 1
   blank(state, state.at + 1)
-  while (state.at < text.length && text[state.at] !== '`') {
-    if (text.startsWith('${', state.at)) {
-      keep(state)
-      keep(state)
-      let depth = 1
-      while (state.at < text.length && depth > 0) {
-        if (text[state.at] === '{') depth += 1
-        if (text[state.at] === '}') depth -= 1
-        stepC(state)
-      }
-    } else blank(state, Math.min(text.length, state.at + (text[state.at] === '\\' ? 2 : 1)))
+  for (;;) {
+    blank(state, endOfTemplateText(text, state.at))
+    if (!text.startsWith('${', state.at)) break
+    state.at += 2
+    let depth = 1
+    while (depth > 0 && toNext(state, /["'`/{}]/g)) {
+      if (text[state.at] === '{') depth += 1
+      if (text[state.at] === '}') depth -= 1
+      stepC(state)
+    }
   }
   state.depth -= 1
   if (state.at >= text.length) state.trouble.push({ line, message: 'This template string is never closed.' })
   else blank(state, state.at + 1)
 }
 
+/** Where the text ends that begins here: at the template's end, at `${`, or at the end of all. */
+function endOfTemplateText(text: string, from: number): number {
+  let at = from
+  while (at < text.length && text[at] !== '`' && !text.startsWith('${', at)) at += text[at] === '\\' ? 2 : 1
+  return Math.min(text.length, at)
+}
+
 function keep(state: State): void {
-  const char = state.text[state.at] as string
-  state.out.push(char)
-  if (char === '\n') state.line += 1
   state.at += 1
 }
 
 function blank(state: State, end: number): void {
-  for (; state.at < end; state.at++) {
-    const newline = state.text[state.at] === '\n'
-    state.out.push(newline ? '\n' : ' ')
-    if (newline) state.line += 1
-  }
+  state.out.push(state.text.slice(state.copied, state.at), state.text.slice(state.at, end).replace(/[^\n]+/g, spaces))
+  state.at = end
+  state.copied = end
 }
 
+const spaces = (text: string): string => ' '.repeat(text.length)
+
 function comment(state: State, end: number): void {
+  const first = state.lineAt(state.at)
   state.text
     .slice(state.at, end)
     .split('\n')
     .forEach((part, index) => {
-      const line = state.line + index
+      const line = first + index
       state.comments.set(line, `${state.comments.get(line) ?? ''}${part}`)
     })
   blank(state, end)
+}
+
+function report(state: State, message: string): void {
+  state.trouble.push({ line: state.lineAt(state.at), message })
 }
 
 function endOfLine(text: string, at: number): number {

@@ -1,3 +1,4 @@
+import { lineFinder } from './line-finder.ts'
 import type { Masked } from './review-mask.ts'
 
 type Severity = 'info' | 'warning' | 'error'
@@ -230,13 +231,3 @@ export function missingNames(text: string, code: string): Finding[] {
 
 /** `toRoman` and `to_roman` are the same name in two languages. */
 const squeezed = (text: string) => text.toLowerCase().replace(/_/g, '')
-
-/** The lines of places in a text, asked for in ascending order. */
-function lineFinder(text: string): (at: number) => number {
-  let line = 0
-  let next = text.indexOf('\n')
-  return (at) => {
-    for (; next >= 0 && next < at; next = text.indexOf('\n', next + 1)) line += 1
-    return line
-  }
-}
