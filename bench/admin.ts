@@ -8,8 +8,6 @@ import { type AuditQuery, auditQuerySchema } from '../lib/schemas/admin.ts'
 import { createAuditQueries } from '../lib/store/audit/queries.ts'
 import { createAuditStore } from '../lib/store/audit/audits.ts'
 import { type Bucket, type ConsumerOrder, createStatistics } from '../lib/store/audit/statistics.ts'
-import { createLedger } from '../lib/store/money/ledger.ts'
-import { createBudgetStore } from '../lib/store/money/budgets.ts'
 import { dayMs, type Range } from '../lib/time/time-ranges.ts'
 import { createTransaction } from '../lib/store/transaction.ts'
 import { formatUsd } from '../lib/money.ts'
@@ -128,9 +126,7 @@ type Figures = ReturnType<typeof createStatistics>
 /** Decisions as the reader of the streams hands them on, at a steady pace, and the roll-up beside them. */
 function startWriter(database: Knex) {
   const transaction = createTransaction({ knex: database, onError: () => undefined })
-  const audits = createAuditStore({
-    ledger: createLedger({ knex: database, budgets: createBudgetStore({ knex: database }) })
-  })
+  const audits = createAuditStore()
   const events = createEventLog({ transaction, wake: async () => undefined })
   const write = createAuditWriter({ transaction, audits, events })
   const rollUps = rollUpsOver(database)

@@ -9,7 +9,7 @@ import { createEventLog } from './events/log.ts'
 import { createWake } from './redis/channels.ts'
 import { createRefusalEvents } from './events/refusal-events.ts'
 import { createAdmission } from './jobs/admit.ts'
-import { createSettleJob } from './jobs/settle-job.ts'
+import { createSettleJobs } from './jobs/settle-job.ts'
 import { createJobEvents } from './jobs/job-events.ts'
 import { createJobs } from './jobs/jobs.ts'
 import { createLifecycle } from './jobs/lifecycle.ts'
@@ -130,7 +130,7 @@ function build({
     chatModel: config.chatModel,
     embeddingModel: config.embeddingModel
   })
-  const audits = createAuditStore({ ledger })
+  const audits = createAuditStore()
   const jobStore = createJobStore({ knex })
   const workerStore = createWorkerStore({ knex })
   const queues = createQueues({ redis: openRedis('commands', 'queues'), redisPrefix: prefix, groupOf: owners.current })
@@ -145,20 +145,20 @@ function build({
   const deadLetterStore = createDeadLetterStore({ knex })
   const deadLetters = createDeadLetters({ store: deadLetterStore, log })
   const progress = createProgressBoard({ redis, prefix })
-  const news = createJobEvents({ events })
-  const endJob = createSettleJob({
+  const jobEvents = createJobEvents({ events })
+  const settleJobs = createSettleJobs({
     store: jobStore,
     ledger,
     budgets,
     audits,
-    news,
-    tellRefusals: createRefusalEvents({ events })
+    jobEvents,
+    publishRefusals: createRefusalEvents({ events })
   })
   const lifecycle = createLifecycle({
     store: jobStore,
     transaction,
-    endJob,
-    news,
+    settleJobs,
+    jobEvents,
     budgets,
     backoffBaseMs: config.jobBackoffMs,
     longestWaitMs: config.jobWaitMs

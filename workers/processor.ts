@@ -26,11 +26,14 @@ export type JobRun<Input = unknown> = {
  * The effect of a job: runs in the one transaction that also ends the job and writes its events.
  * No model call, broker call or second connection inside. Returns the job's result.
  */
-export type Effect = {
-  (trx: Knex.Transaction): Promise<unknown>
-  /** Whether it takes seconds: its transaction then begins when it is its owner's turn. */
-  isLarge?: boolean
-}
+export type Effect =
+  | {
+      (trx: Knex.Transaction): Promise<unknown>
+      /** Whether it takes seconds: its transaction then begins when it is its owner's turn. */
+      isLarge?: boolean
+    }
+  /** Nothing but a result: many such jobs end together. */
+  | { result: unknown; isLarge?: false }
 
 /**
  * Does the work of one job outside of any transaction and returns its effect.

@@ -76,7 +76,7 @@ export function createBudgets({
       return (await tryReserve(trx, jobId, budget, lacking)) ? 0n : lacking
     },
 
-    settleJob: store.settleJob,
+    settleJobs: store.settleJobs,
 
     /** The 429 of a budget that is used up: come back when the day, or the month, is over. */
     async refusal(userId: string, now = new Date()): Promise<AppError> {

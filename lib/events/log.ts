@@ -2,7 +2,6 @@ import type { Knex } from 'knex'
 import { newId } from '../ids.ts'
 import { insertEvents } from '../store/events/insert-events.ts'
 import type { Transaction } from '../store/transaction.ts'
-import { withoutLargeResult } from './cloud-event.ts'
 
 /** An event as it is written: true once its transaction commits, without a position until the relay gives it one. */
 export type NewEvent = {
@@ -15,6 +14,8 @@ export type NewEvent = {
   data: unknown
   /** further channels than `user:<userId>`: `job:<id>`, `goal:<id>`, `task:<id>`, `course:<id>` */
   channels?: string[]
+  /** a completed job whose result belongs into `data`: it is put there when the event is read */
+  resultOf?: string
 }
 
 export type EventLog = {
@@ -39,12 +40,13 @@ export function createEventLog({
     },
 
     async appendAll(trx, events) {
-      const rows = events.map(({ type, userId, subject, data, channels = [] }) => ({
+      const rows = events.map(({ type, userId, subject, data, channels = [], resultOf = null }) => ({
         id: newId(),
         user_id: userId,
         type,
         subject,
-        data: JSON.stringify(withoutLargeResult(data) ?? null),
+        data: JSON.stringify(data ?? null),
+        job_id: resultOf,
         channels: userId === null ? channels : [`user:${userId}`, ...channels]
       }))
       await insertEvents(trx, rows)

@@ -5,20 +5,27 @@ import type { JobView } from '../schemas/job.ts'
 export type JobEvents = (
   trx: Knex.Transaction,
   kind: 'started' | 'completed' | 'failed' | 'cancelled',
-  job: JobView,
-  userId: string
+  jobs: readonly { view: JobView; userId: string }[]
 ) => Promise<void>
 
-/** Writes the event of a job's step. Jobs of the platform itself are silent, but for their failures. */
-export function createJobEvents({ events }: { events: EventLog }): JobEvents {
-  return async (trx, kind, job, userId) => {
-    if (job.origin === 'system' && kind !== 'failed') return
-    await events.append(trx, {
-      type: `job.${kind}.${job.action}`,
-      userId,
-      subject: job.id,
-      data: job,
-      channels: [`job:${job.id}`]
-    })
+/**
+ * Writes the events of a step of jobs. Jobs of the platform itself are silent, but for their failures. A result is not
+ * copied into the event: whoever reads the event finds it in the job's row, where it never changes.
+ */
+export function createJobEvents({ events }: { events: Pick<EventLog, 'appendAll'> }): JobEvents {
+  return async (trx, kind, jobs) => {
+    await events.appendAll(
+      trx,
+      jobs
+        .filter(({ view }) => view.origin === 'user' || kind === 'failed')
+        .map(({ view, userId }) => ({
+          type: `job.${kind}.${view.action}`,
+          userId,
+          subject: view.id,
+          data: view,
+          channels: [`job:${view.id}`],
+          ...(kind === 'completed' ? { resultOf: view.id } : {})
+        }))
+    )
   }
 }

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { type Actor, isAdmin } from '../access/actor.ts'
 import { AppError, notFound } from '../errors/app-error.ts'
-import { withoutLargeResult } from '../events/cloud-event.ts'
 import { orAborted } from '../time/pause.ts'
 import type { Queues } from '../queues/queues.ts'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobAttempt } from '../schemas/job-attempt.ts'
 import type { JobView } from '../schemas/job.ts'
 import type { JobFilter, JobStore } from '../store/jobs/jobs.ts'
+import { withoutLargeResult } from '../store/jobs/large-result.ts'
 import type { createAdmission } from './admit.ts'
 import type { createLifecycle } from './lifecycle.ts'
 import type { ProgressBoard } from './progress.ts'
@@ -85,9 +85,9 @@ export function createJobs({
       return owner !== undefined && (isAdmin(actor) || owner === actor.id)
     },
 
-    /** Newest first, as news has them: without results over 64 KiB. */
+    /** Newest first, as events have them: without results over 64 KiB. */
     async list(filter: JobFilter): Promise<JobView[]> {
-      return (await withPauses(await store.list(filter))).map(withoutLargeResult)
+      return (await withPauses(await store.list(filter))).map((job) => withoutLargeResult(job))
     },
 
     /**

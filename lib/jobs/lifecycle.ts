@@ -5,7 +5,8 @@ import type { JobStore } from '../store/jobs/jobs.ts'
 import { workerAliveMs } from '../store/operations/workers.ts'
 import type { Transaction } from '../store/transaction.ts'
 import { backoffMs } from './backoff.ts'
-import type { SettleJob } from './settle-job.ts'
+import { createGroupedMoves } from './grouped-moves.ts'
+import type { SettleJobs } from './settle-job.ts'
 import type { JobEvents } from './job-events.ts'
 import type { JobError } from '../errors/job-error.ts'
 
@@ -31,28 +32,32 @@ export type Start =
   /** another worker has it, which lives or died only just now */
   | { kind: 'held' }
 
+/** What a run changes in the transaction that ends it, which returns its result; or its result, when it changes nothing. */
+export type Effect = ((trx: Knex.Transaction) => Promise<unknown>) | { result: unknown }
+
 export type Progress = { done: number; total: number } | null
 
 /** The moves of a job from its start to its end. Each is one transaction, conditional on the run still being in charge. */
 export function createLifecycle({
   store,
   transaction,
-  endJob,
-  news,
+  settleJobs,
+  jobEvents,
   budgets,
   backoffBaseMs,
   longestWaitMs
 }: {
   store: JobStore
   transaction: Transaction
-  endJob: SettleJob
-  news: JobEvents
+  settleJobs: SettleJobs
+  jobEvents: JobEvents
   budgets: Budgets
   backoffBaseMs: number
   /** how long a job may wait in all without using up an attempt */
   longestWaitMs: number
 }) {
   const { transact } = transaction
+  const grouped = createGroupedMoves({ store, transaction, jobEvents, settleJobs })
 
   /**
    * Ends an open job as cancelled.
@@ -63,7 +68,7 @@ export function createLifecycle({
     const error = { code: 'cancelled', message: why, retryable: false }
     return await transact(async (trx) => {
       if (!(await store.finishOpen(trx, id, { status: 'cancelled', error }))) return false
-      await endJob(trx, id, 'cancelled')
+      await settleJobs(trx, [id], 'cancelled')
       return true
     })
   }
@@ -81,61 +86,63 @@ export function createLifecycle({
     )
   }
 
+  /** Starts a run of a job that something may keep from starting, or says what does. */
+  async function startAlone(id: string, worker: string): Promise<Start> {
+    return await transact(async (trx): Promise<Start> => {
+      const row = await store.lockForStart(trx, id, worker, workerAliveMs)
+      if (!row || (row.status !== 'queued' && row.status !== 'active')) return { kind: 'over' }
+      if (row.held) return { kind: 'held' }
+      if (row.status === 'queued' && row.early) return { kind: 'later', delayMs: Math.ceil(Number(row.early_ms)) }
+      if (row.ahead > 0) return { kind: 'later', delayMs: threadLookMs * (1 + row.ahead) }
+      // Jobs of the platform reserve when they start, and wait while their owner's budget is empty.
+      if (row.origin === 'system' && !row.budgeted) {
+        const reservation = { jobId: id, userId: row.user_id, action: row.action, input: row.input }
+        if (!(await budgets.reserve(trx, reservation))) {
+          await store.postpone(trx, id, emptyBudgetDelayMs, 'budget')
+          return { kind: 'later', delayMs: emptyBudgetDelayMs }
+        }
+      }
+      const job = await store.markStarted(trx, id, { worker, takesOver: row.status === 'active' })
+      if (job.crashes >= maxCrashes) {
+        await store.finish(trx, id, job.run, {
+          status: 'failed',
+          error: {
+            code: 'worker_crashed',
+            message: `the worker died ${job.crashes} times while it ran this job`,
+            retryable: false
+          }
+        })
+        await settleJobs(trx, [id], 'failed')
+        return { kind: 'over' }
+      }
+      if (job.run === 1) {
+        const view = await store.find(id, undefined, trx)
+        if (view) await jobEvents(trx, 'started', [{ view, userId: job.userId }])
+      }
+      return { kind: 'started', job }
+    })
+  }
+
   return {
     cancelOpen,
 
     /** Starts a run of an open job. */
     async start(id: string, worker: string): Promise<Start> {
-      return await transact(async (trx): Promise<Start> => {
-        const row = await store.lockForStart(trx, id, worker, workerAliveMs)
-        if (!row || (row.status !== 'queued' && row.status !== 'active')) return { kind: 'over' }
-        if (row.held) return { kind: 'held' }
-        if (row.status === 'queued' && row.early) return { kind: 'later', delayMs: Math.ceil(Number(row.early_ms)) }
-        if (row.ahead > 0) return { kind: 'later', delayMs: threadLookMs * (1 + row.ahead) }
-        // Jobs of the platform reserve when they start, and wait while their owner's budget is empty.
-        if (row.origin === 'system' && !row.budgeted) {
-          const reservation = { jobId: id, userId: row.user_id, action: row.action, input: row.input }
-          if (!(await budgets.reserve(trx, reservation))) {
-            await store.postpone(trx, id, emptyBudgetDelayMs, 'budget')
-            return { kind: 'later', delayMs: emptyBudgetDelayMs }
-          }
-        }
-        const job = await store.markStarted(trx, id, { worker, takesOver: row.status === 'active' })
-        if (job.crashes >= maxCrashes) {
-          await store.finish(trx, id, job.run, {
-            status: 'failed',
-            error: {
-              code: 'worker_crashed',
-              message: `the worker died ${job.crashes} times while it ran this job`,
-              retryable: false
-            }
-          })
-          await endJob(trx, id, 'failed')
-          return { kind: 'over' }
-        }
-        if (job.run === 1) {
-          const view = await store.find(id, undefined, trx)
-          if (view) await news(trx, 'started', view, job.userId)
-        }
-        return { kind: 'started', job }
-      })
+      const job = await grouped.start(id, worker)
+      return job ? { kind: 'started', job } : await startAlone(id, worker)
     },
 
     /**
      * Commits the effect, the result, the audit figures and the event together, if this run is still in charge.
      * @returns false when it is not: nothing was written, but that the run was overtaken
      */
-    async complete(
-      id: string,
-      run: number,
-      effect: (trx: Knex.Transaction) => Promise<unknown>,
-      progress: Progress
-    ): Promise<boolean> {
+    async complete(id: string, run: number, effect: Effect, progress: Progress): Promise<boolean> {
+      if (typeof effect !== 'function') return await grouped.complete(id, run, effect.result, progress)
       return await transact(async (trx) => {
         if (!(await store.lockRun(trx, id, run))) return await noteOvertaken(trx, id, run)
         const result = await effect(trx)
         await store.finish(trx, id, run, { status: 'completed', result, progress })
-        await endJob(trx, id, 'completed')
+        await settleJobs(trx, [id], 'completed')
         return true
       })
     },
@@ -184,7 +191,7 @@ export function createLifecycle({
           await noteOvertaken(trx, job.id, job.run)
           return 'lost'
         }
-        await endJob(trx, job.id, 'failed')
+        await settleJobs(trx, [job.id], 'failed')
         return 'failed'
       })
     },

@@ -68,10 +68,10 @@ export function createBookings({ ledger, budgets, log }: { ledger: Ledger; budge
           priceId: priced.priceId,
           shares: shares.map(({ inputBytes, ...share }) => ({ ...share, worstCasePico: worstCase(inputBytes) }))
         },
-        async (trx, priced) => {
-          // Jobs are locked in order of id, whoever gathers them.
-          const order = priced.toSorted((a, b) => (a.scope.jobId < b.scope.jobId ? -1 : 1))
-          for (const share of order) {
+        async (trx, priced, limited) => {
+          // In order of id, in which their rows are locked.
+          const sharesOf = Map.groupBy(priced, ({ scope }) => scope.jobId)
+          for (const share of limited.flatMap((id) => sharesOf.get(id) ?? [])) {
             const lacking = await budgets.lacking(trx, share.scope.jobId, share.worstCasePico)
             if (lacking === 0n) continue
             const fewer =

@@ -64,13 +64,13 @@ export function codeValidationProcessor(needs: Needs): Processor<CodeValidationI
     const broken = await syntaxResult(syntax, subject, { owner: userId, signal })
     if (broken) {
       log.info({ language: subject.language }, 'code has a syntax error')
-      return async () => broken
+      return { result: broken }
     }
     const hash = inputHash({ version, model: models.chatModel, ...subject })
     const stored = await results.find(userId, hash)
     if (stored) {
       log.info('code had been validated before')
-      return async () => stored
+      return { result: stored }
     }
     const lines = linesOf(subject.source)
     const judgement = await structuredAnswer(models.chat, {

@@ -62,7 +62,7 @@ async function embedTexts(
     embeddings: encoding === 'base64' ? vectors.map(encodeVector) : vectors,
     reused
   }
-  return async () => result
+  return { result }
 }
 
 /** Providers refuse a text that is too long without saying which: the longest is named when it is over the usual limit. */
@@ -96,8 +96,15 @@ async function mayEmbed({ access, people }: Needs, run: JobRun, { type, id }: So
 /** A record that was deleted before its turn came has nothing to be embedded; a person who asked for it is told. */
 function gone(run: JobRun, model: string): Effect {
   if (run.origin === 'user') throw new JobError('not_found', 'the record was not found', { retryable: false })
-  return async () => ({ model, dimensions: embeddingDimensions, chunks: 0, reused: 0 }) satisfies EmbeddingResult
+  return { result: goneResult(model) }
 }
+
+const goneResult = (model: string): EmbeddingResult => ({
+  model,
+  dimensions: embeddingDimensions,
+  chunks: 0,
+  reused: 0
+})
 
 function write(
   { embeddings, enqueue, events, models, sources }: Needs,
@@ -109,7 +116,10 @@ function write(
   return async (trx): Promise<EmbeddingResult> => {
     const model = models.embeddingModel
     const source = await sources.lock(trx, read)
-    if (!source) return (await gone(run, model)(trx)) as EmbeddingResult
+    if (!source) {
+      gone(run, model)
+      return goneResult(model)
+    }
     const textHash = sourceHash(source)
     if (!textHash.equals(sourceHash(read))) {
       // Whoever changed the text found this job still queued and relied on it, or has queued another: then that one is

@@ -20,6 +20,6 @@ export function ragSearchProcessor({ scopes, tools, people }: Needs): Processor<
     const scope = await scopes.forRun({ id: userId, role: person.role }, args)
     const run = tools[tool] as RagTool<RagToolName>
     const result = await run(scope, args as Parameters<typeof run>[1], { signal })
-    return async () => result
+    return { result }
   }
 }

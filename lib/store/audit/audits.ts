@@ -1,15 +1,18 @@
 import type { Knex } from 'knex'
 import type { AiAction } from '../../schemas/actions.ts'
-import type { Ledger } from '../money/ledger.ts'
 
 /** The columns of an audit row that its job fills in; the decision's own columns come from the gate, in either order. */
 export type AuditedJob = {
-  decisionId: string
-  decisionAt: Date
-  jobId: string
+  id: string
+  decision: { id: string; at: Date }
   userId: string
   action: AiAction
   latencyMs: number | null
+  model: string | null
+  /** whole numbers, as text: they may pass 2^53 */
+  promptTokens: string
+  completionTokens: string
+  costPico: string
   /** the policy that the job failed for, `null` when there is none: then the request was refused after all */
   refusedBy: string | null
 }
@@ -33,7 +36,7 @@ export type AuditedDecision = {
 
 export type AuditStore = ReturnType<typeof createAuditStore>
 
-export function createAuditStore({ ledger }: { ledger: Ledger }) {
+export function createAuditStore() {
   return {
     /**
      * Writes decisions, each exactly once by its id, whether or not the job of the request was there first.
@@ -63,50 +66,48 @@ export function createAuditStore({ ledger }: { ledger: Ledger }) {
     },
 
     /**
-     * Completes the audit row of a job with model, tokens, cost and latency, and with the policy that refused it, in the
-     * transaction that ends the job.
+     * Completes the audit rows of jobs with model, tokens, cost and latency, and with the policy that refused one, in the
+     * transaction that ends them.
      */
-    async completeByJob(trx: Knex.Transaction, job: AuditedJob): Promise<void> {
-      const totals = await ledger.totalsOf(trx, job.jobId)
-      const refusal =
-        job.refusedBy === null
-          ? null
-          : JSON.stringify([{ name: job.refusedBy, capacity: 0, remaining: 0, refused: true }])
-      const merged = [
-        'job_id',
-        'model',
-        'prompt_tokens',
-        'completion_tokens',
-        'total_tokens',
-        'cost_pico',
-        'latency_ms'
-      ]
-      await trx('rate_limit_audits')
-        .insert({
-          id: job.decisionId,
-          user_id: job.userId,
-          action: job.action,
-          outcome: job.refusedBy === null ? 'allowed' : 'blocked',
-          limits: refusal,
-          created_at: job.decisionAt,
-          job_id: job.jobId,
-          model: totals.model,
-          prompt_tokens: totals.prompt_tokens,
-          completion_tokens: totals.completion_tokens,
-          total_tokens: trx.raw('?::bigint + ?::bigint', [totals.prompt_tokens, totals.completion_tokens]),
-          cost_pico: totals.cost_pico,
-          latency_ms: job.latencyMs
-        })
-        .onConflict('id')
-        .merge({
-          ...Object.fromEntries(merged.map((name) => [name, trx.raw('excluded.??', [name])])),
-          ...(refusal === null
-            ? {}
-            : {
-                outcome: trx.raw('greatest(rate_limit_audits.outcome, excluded.outcome)'),
-                limits: trx.raw(`excluded.limits || coalesce(rate_limit_audits.limits, '[]'::jsonb)`)
-              })
-        })
+    async completeByJobs(trx: Knex.Transaction, jobs: readonly AuditedJob[]): Promise<void> {
+      if (jobs.length === 0) return
+      await trx.raw(
+        `insert into rate_limit_audits as a
+           (id, user_id, action, outcome, limits, created_at, job_id, model, prompt_tokens, completion_tokens,
+            total_tokens, cost_pico, latency_ms)
+         select j.id, j.user_id, j.action::rate_limit_action, j.outcome::rate_limit_outcome, j.limits, j.created_at, j.job_id,
+                j.model, j.prompt_tokens, j.completion_tokens, j.prompt_tokens + j.completion_tokens, j.cost_pico, j.latency_ms
+         from jsonb_to_recordset(?::jsonb) as j (id uuid, user_id uuid, action text, outcome text, limits jsonb,
+              created_at timestamptz, job_id uuid, model text, prompt_tokens bigint, completion_tokens bigint,
+              cost_pico bigint, latency_ms integer)
+         order by j.id
+         on conflict (id) do update set
+           job_id = excluded.job_id, model = excluded.model, prompt_tokens = excluded.prompt_tokens,
+           completion_tokens = excluded.completion_tokens, total_tokens = excluded.total_tokens,
+           cost_pico = excluded.cost_pico, latency_ms = excluded.latency_ms,
+           outcome = case when excluded.outcome = 'blocked' then greatest(a.outcome, excluded.outcome) else a.outcome end,
+           limits = case when excluded.limits is null then a.limits
+                         else excluded.limits || coalesce(a.limits, '[]'::jsonb) end`,
+        [
+          JSON.stringify(
+            jobs.map((job) => ({
+              id: job.decision.id,
+              user_id: job.userId,
+              action: job.action,
+              outcome: job.refusedBy === null ? 'allowed' : 'blocked',
+              limits:
+                job.refusedBy === null ? null : [{ name: job.refusedBy, capacity: 0, remaining: 0, refused: true }],
+              created_at: job.decision.at,
+              job_id: job.id,
+              model: job.model,
+              prompt_tokens: job.promptTokens,
+              completion_tokens: job.completionTokens,
+              cost_pico: job.costPico,
+              latency_ms: job.latencyMs
+            }))
+          )
+        ]
+      )
     }
   }
 }

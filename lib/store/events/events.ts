@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { EventView } from '../../schemas/event.ts'
 import { notSetAside } from '../operations/dead-letters.ts'
 import { lookMs } from '../knex.ts'
+import { type JobResultColumns, jobResultColumns, withJobResult } from './job-result.ts'
 
 /** One committed event of the log, in its place. */
 export type LogEntry = {
@@ -37,7 +38,7 @@ export type EventFilter = {
 
 export type EventStore = ReturnType<typeof createEventStore>
 
-type EventRow = {
+type EventRow = JobResultColumns & {
   id: string
   position: string
   user_id: string | null
@@ -48,13 +49,23 @@ type EventRow = {
   time: Date
 }
 
-const columns = ['id', 'position', 'user_id', 'type', 'subject', 'data', 'channels', 'time'] as const
+/** An event with the job whose result it carries. Named `e` and `j` in what is added to it. */
+const selected = (knex: Knex): Knex.QueryBuilder =>
+  knex('events as e')
+    .leftJoin('jobs as j', 'j.id', 'e.job_id')
+    .select(
+      ...['id', 'position', 'user_id', 'type', 'subject', 'data', 'channels', 'time'].map((name) => `e.${name}`),
+      knex.raw(jobResultColumns)
+    )
 
-export function toLogEntry({ id, position, user_id: userId, type, subject, data, channels, time }: EventRow): LogEntry {
-  return { id, position: Number(position), userId, type, subject, data, channels, time }
+export function toLogEntry(row: EventRow): LogEntry {
+  const { id, position, user_id: userId, type, subject, channels, time } = row
+  return { id, position: Number(position), userId, type, subject, data: withJobResult(row.data, row), channels, time }
 }
 
-function toView({ id, position, user_id: userId, type, subject, data, time }: EventRow): EventView {
+function toView(row: EventRow): EventView {
+  const { id, position, user_id: userId, type, subject, time } = row
+  const data = withJobResult(row.data, row)
   const at = time.toISOString()
   const place = position === null ? null : Number(position)
   return { id, userId, type, subject, data, position: place, time: at, createdAt: at, updatedAt: at }
@@ -71,11 +82,10 @@ export function createEventStore({ knex }: { knex: Knex }) {
 
     /** What follows `position`, ascending. */
     async after(position: number, limit: number): Promise<LogEntry[]> {
-      const rows = await knex('events')
-        .where('position', '>', position)
-        .orderBy('position')
+      const rows = await selected(knex)
+        .where('e.position', '>', position)
+        .orderBy('e.position')
         .limit(limit)
-        .select(columns)
         .timeout(lookMs)
       return rows.map(toLogEntry)
     },
@@ -92,22 +102,21 @@ export function createEventStore({ knex }: { knex: Knex }) {
 
     /** One event in its place; `undefined` when it is not, or no longer, in the log. */
     async entry(id: string): Promise<LogEntry | undefined> {
-      const row = await knex('events').where({ id }).whereNotNull('position').first(columns).timeout(lookMs)
+      const row = await selected(knex).where('e.id', id).whereNotNull('e.position').first().timeout(lookMs)
       return row && toLogEntry(row)
     },
 
     /** What follows `position` in one channel, up to and with `upTo`, ascending. */
     async ofChannel(channel: string, position: number, upTo: number, limit: number): Promise<LogEntry[]> {
-      const query = knex('events')
+      const query = selected(knex)
       // A user's own channel is a column with an index of its own; the others are in the array.
-      if (channel.startsWith('user:')) void query.where({ user_id: channel.slice('user:'.length) })
-      else void query.whereRaw('channels @> array[?]::text[]', [channel])
+      if (channel.startsWith('user:')) void query.where('e.user_id', channel.slice('user:'.length))
+      else void query.whereRaw('e.channels @> array[?]::text[]', [channel])
       const rows = await query
-        .where('position', '>', position)
-        .where('position', '<=', upTo)
-        .orderBy('position')
+        .where('e.position', '>', position)
+        .where('e.position', '<=', upTo)
+        .orderBy('e.position')
         .limit(limit)
-        .select(columns)
         .timeout(lookMs)
       return rows.map(toLogEntry)
     },
@@ -123,21 +132,21 @@ export function createEventStore({ knex }: { knex: Knex }) {
     },
 
     async find(id: string, userId?: string): Promise<EventView | undefined> {
-      const row = await knex('events')
-        .where(userId === undefined ? { id } : { id, user_id: userId })
-        .first(columns)
+      const query = selected(knex).where('e.id', id)
+      if (userId !== undefined) void query.where('e.user_id', userId)
+      const row = await query.first()
       return row && toView(row)
     },
 
     async list({ userId, type, subject, after, before, limit }: EventFilter): Promise<EventView[]> {
-      const query = knex('events').limit(limit).select(columns)
-      if (userId !== undefined) void query.where({ user_id: userId })
-      if (subject !== undefined) void query.where({ subject })
-      if (type?.endsWith('.*')) void query.whereRaw('starts_with(type, ?)', [type.slice(0, -1)])
-      else if (type !== undefined) void query.where({ type })
-      if (before !== undefined) void query.where('id', '<', before)
-      if (after === undefined) void query.orderBy('id', 'desc')
-      else void query.where('position', '>', after).orderBy('position')
+      const query = selected(knex).limit(limit)
+      if (userId !== undefined) void query.where('e.user_id', userId)
+      if (subject !== undefined) void query.where('e.subject', subject)
+      if (type?.endsWith('.*')) void query.whereRaw('starts_with(e.type, ?)', [type.slice(0, -1)])
+      else if (type !== undefined) void query.where('e.type', type)
+      if (before !== undefined) void query.where('e.id', '<', before)
+      if (after === undefined) void query.orderBy('e.id', 'desc')
+      else void query.where('e.position', '>', after).orderBy('e.position')
       const rows: EventRow[] = await query
       return rows.map(toView)
     }

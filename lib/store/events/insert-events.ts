@@ -9,6 +9,8 @@ export type EventInsert = {
   /** as JSON */
   data: string
   channels: string[]
+  /** the job whose result readers put into `data` */
+  job_id: string | null
 }
 
 /** Rows of one insert: each has up to 64 KiB and more of data. */

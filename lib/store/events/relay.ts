@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { Failure } from '../../errors/failure.ts'
 import { notSetAside } from '../operations/dead-letters.ts'
 import { type LogEntry, toLogEntry } from './events.ts'
+import { jobResultColumns } from './job-result.ts'
 import { lookMs } from '../knex.ts'
 
 /** Names the one relay that may write: a later relay has a higher epoch, and writes of an earlier one change nothing. */
@@ -80,13 +81,14 @@ export function createRelayStore({ knex }: { knex: Knex }) {
            update events e set position = lease.last_position + waiting.n
            from waiting, lease
            where e.id = waiting.id and e.position is null
-           returning e.id, e.position, e.user_id, e.type, e.subject, e.data, e.channels, e.time
+           returning e.id, e.position, e.user_id, e.type, e.subject, e.data, e.channels, e.time, e.job_id
          ), moved as (
            update relay set last_position = p.position
            from (select max(position) as position from placed) p
            where relay.id = 1 and p.position is not null
          )
-         select lease.last_position as previous, placed.* from lease left join placed on true order by placed.position`,
+         select lease.last_position as previous, e.*, ${jobResultColumns}
+         from lease left join placed e on true left join jobs j on j.id = e.job_id order by e.position`,
         { holder, epoch, limit, ...(ids ? { ids: [...ids] } : {}) }
       )
       if (rows.length === 0) return undefined

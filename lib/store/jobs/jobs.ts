@@ -1,11 +1,12 @@
 import type { Knex } from 'knex'
 import type { AiAction } from '../../schemas/actions.ts'
 import type { JobStatus, JobView } from '../../schemas/job.ts'
+import type { PicoUsd } from '../../money.ts'
 import type { SourceType } from '../../schemas/sources.ts'
 import { createJobAttemptStore } from './attempts.ts'
 import { createJobRuns } from './runs.ts'
 import { jsonInput } from '../json-input.ts'
-import { listColumns, toJobView, usageJoin, viewColumns } from './view.ts'
+import { listColumns, toJobView, type UsageColumns, usageJoin, viewColumns } from './view.ts'
 import { createOpenJobs } from './open-jobs.ts'
 
 export type NewJob = {
@@ -21,6 +22,20 @@ export type NewJob = {
   source?: { type: string; id: string } | undefined
   threadId?: string | null
   decision?: { id: string; at: Date } | undefined
+}
+
+export type EndedJob = {
+  id: string
+  userId: string
+  /** how often it was started */
+  run: number
+  reservedPico: PicoUsd
+  /** the UTC day that its money belongs to */
+  reservedDay: string
+  /** the gate's decision that let it in; none for jobs of the platform itself */
+  decision: { id: string; at: Date } | null
+  /** the job as everybody sees it, without its result */
+  viewWith(usage: UsageColumns): JobView
 }
 
 export type JobFilter = {
@@ -94,20 +109,24 @@ export function createJobStore({ knex }: { knex: Knex }) {
       return rows[0] && toJobView(rows[0])
     },
 
-    /** A job as news tell of it: without a result that takes over 64 KiB, which is not even read. */
-    async findForEvent(trx: Knex.Transaction, id: string): Promise<JobView | undefined> {
-      const { rows } = await trx.raw(`select ${listColumns} from jobs j ${usageJoin} where j.id = ?`, [id])
-      return rows[0] && toJobView(rows[0])
-    },
-
-    /** Whose job it is, and the gate's decision that let it in; none for jobs of the platform itself. */
-    async findAdmission(
-      trx: Knex.Transaction,
-      id: string
-    ): Promise<({ userId: string } & ({ decisionId: string; decisionAt: Date } | { decisionId: null })) | undefined> {
-      return await trx('jobs')
-        .where({ id })
-        .first('user_id as userId', 'decision_id as decisionId', 'decision_at as decisionAt')
+    /** Jobs as they stand when they have ended, without their results and what they used, which the ledger knows. */
+    async findEnded(trx: Knex.Transaction, ids: readonly string[]): Promise<EndedJob[]> {
+      const { rows } = await trx.raw(
+        `select id, user_id, action, origin, status, progress, error, attempts, retry_of, created_at, started_at,
+                finished_at, run, reserved_pico::text as reserved_pico, reserved_day::text as reserved_day,
+                decision_id, decision_at
+         from jobs where id = any(?::uuid[]) order by id`,
+        [[...ids]]
+      )
+      return (rows as Record<string, unknown>[]).map((row) => ({
+        id: row.id as string,
+        userId: row.user_id as string,
+        run: row.run as number,
+        reservedPico: BigInt(row.reserved_pico as string),
+        reservedDay: row.reserved_day as string,
+        decision: row.decision_id === null ? null : { id: row.decision_id as string, at: row.decision_at as Date },
+        viewWith: (usage) => toJobView({ ...row, ...usage, result: null, wait_reason: null })
+      }))
     },
 
     /** Whose job it is, for checks of access that need no view. */

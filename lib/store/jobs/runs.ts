@@ -1,8 +1,9 @@
 import type { Knex } from 'knex'
 import type { AiAction } from '../../schemas/actions.ts'
-import type { JobStatus, WaitReason } from '../../schemas/job.ts'
+import type { JobStatus, JobView, WaitReason } from '../../schemas/job.ts'
 import { attemptOfEnd, attemptOfRequeue, attemptOfTakeover } from './attempts.ts'
 import { packResult } from './packed-result.ts'
+import { toUnusedView } from './view.ts'
 
 /** What the worker needs of a started job. */
 export type StartedJob = {
@@ -26,6 +27,13 @@ export type JobEnd = {
   error?: { code: string; message: string; retryable: boolean } | null
   progress?: { done: number; total: number } | null
 }
+
+/** A run that ends well: its result as it is stored (`storedResult`). */
+export type CompletedRun = Pick<StartedJob, 'id' | 'run'> & { result: string | null; progress: JobEnd['progress'] }
+
+/** A result as the row keeps it, as JSON. */
+export const storedResult = (result: unknown): string | null =>
+  result === undefined || result === null ? null : JSON.stringify(packResult(result))
 
 /** How a run goes back to waiting. */
 export type Requeue = {
@@ -81,6 +89,31 @@ export function createJobRuns({ knex }: { knex: Knex }) {
         | undefined
     },
 
+    /**
+     * Starts those of these jobs that can start at once, each a new run: queued, due, of no thread, and with their
+     * reservation made if they need one. Rows that somebody else has locked are left out with the rest.
+     * @returns in no particular order
+     */
+    async startDue(
+      trx: Knex.Transaction,
+      ids: readonly string[],
+      worker: string
+    ): Promise<{ job: StartedJob; view: JobView }[]> {
+      const { rows } = await trx.raw(
+        `with due as (
+           select id from jobs
+           where id = any(:ids::uuid[]) and status = 'queued' and run_at <= now() and thread_id is null
+             and (origin = 'user' or budgeted)
+           order by id for update skip locked)
+         update jobs j set
+           status = 'active', run = run + 1, worker = :worker, wait_reason = null, attempts = attempts + 1,
+           started_at = coalesce(started_at, now()), run_started_at = now()
+         from due where j.id = due.id returning j.*`,
+        { ids: [...ids], worker }
+      )
+      return (rows as JobRow[]).map((row) => ({ job: toStarted(row), view: toUnusedView(row) }))
+    },
+
     /** Moves the next start of a locked, queued row. @param reason what it waits for until then */
     async postpone(trx: Knex.Transaction, id: string, delayMs: number, reason: WaitReason): Promise<void> {
       await trx('jobs')
@@ -123,6 +156,35 @@ export function createJobRuns({ knex }: { knex: Knex }) {
         { id, run, ...endBindings(end) }
       )
       return rows.length === 1
+    },
+
+    /**
+     * Completes these runs, each if it is still the one in charge. Rows are locked in order of id.
+     * @returns the ids of those that were
+     */
+    async completeRuns(trx: Knex.Transaction, ends: readonly CompletedRun[]): Promise<Set<string>> {
+      const { rows } = await trx.raw(
+        `with mine as (
+           select j.id, t.result, t.progress
+           from jobs j join unnest(:ids::uuid[], :runs::int[], :results::jsonb[], :progress::jsonb[])
+             as t (id, run, result, progress) on t.id = j.id and t.run = j.run
+           where j.status = 'active' order by j.id for update of j),
+         ended as (
+           update jobs j set status = 'completed', result = m.result, error = null,
+             progress = coalesce(m.progress, j.progress), finished_at = now()
+           from mine m where j.id = m.id
+           returning j.id, j.run, j.attempts, j.worker, j.status, j.error,
+             coalesce(j.run_started_at, j.started_at, now()) as began_at),
+         ${attemptOfEnd}
+         select id from ended`,
+        {
+          ids: ends.map(({ id }) => id),
+          runs: ends.map(({ run }) => run),
+          results: ends.map(({ result }) => result),
+          progress: ends.map(({ progress }) => progress && JSON.stringify(progress))
+        }
+      )
+      return new Set((rows as { id: string }[]).map(({ id }) => id))
     },
 
     /** Locks the row if `run` is still in charge of it: taken before the effect, so that locks come in one order. */
@@ -209,7 +271,7 @@ function toStarted(row: JobRow): StartedJob {
 function endBindings({ status, result, error, progress }: JobEnd) {
   return {
     status,
-    result: result === undefined || result === null ? null : JSON.stringify(packResult(result)),
+    result: storedResult(result),
     error: error ? JSON.stringify(error) : null,
     progress: progress ? JSON.stringify(progress) : null
   }

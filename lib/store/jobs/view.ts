@@ -1,9 +1,8 @@
 import type { AiAction } from '../../schemas/actions.ts'
 import type { JobStatus, JobView, WaitReason } from '../../schemas/job.ts'
 import { formatUsd } from '../../money.ts'
+import { largeResultBytes } from './large-result.ts'
 import { unpackResult } from './packed-result.ts'
-
-const largeResultBytes = 64 * 1024
 
 /**
  * Open jobs of the thread of `j` that are done before it: whatever runs, and whatever was queued earlier.
@@ -37,6 +36,20 @@ export const usageJoin = `
     from model_call_shares s where s.job_id = j.id) u`
 
 const iso = (value: unknown) => (value === null ? null : (value as Date).toISOString())
+
+/** What a job has used, as the ledger sums it up. */
+export type UsageColumns = Record<
+  'prompt_tokens' | 'cached_tokens' | 'completion_tokens' | 'reasoning_tokens' | 'cost_pico',
+  string
+>
+
+export const unused: UsageColumns = {
+  prompt_tokens: '0',
+  cached_tokens: '0',
+  completion_tokens: '0',
+  reasoning_tokens: '0',
+  cost_pico: '0'
+}
 
 /** The reasons that end at a time are those that moved the next start, which is that time. */
 function waitingForOf({ wait_reason: reason, run_at: runAt }: Record<string, unknown>): JobView['waitingFor'] {
@@ -74,3 +87,7 @@ export function toJobView(row: Record<string, unknown>): JobView {
     finishedAt: iso(row.finished_at)
   }
 }
+
+/** A row of the table that has used nothing yet, without what it waits for: as it stands when its first run starts. */
+export const toUnusedView = (row: Record<string, unknown>): JobView =>
+  toJobView({ ...row, ...unused, wait_reason: null })

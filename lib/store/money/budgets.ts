@@ -3,6 +3,16 @@ import { type PicoUsd, parseUsd } from '../../money.ts'
 
 export type Budget = { dailyPico: PicoUsd | null; monthlyPico: PicoUsd | null }
 
+/** A job that has ended, and what is to become of its reservation. */
+export type SettledJob = {
+  id: string
+  userId: string
+  reservedPico: PicoUsd
+  /** the UTC day that both belong to */
+  reservedDay: string
+  spentPico: PicoUsd
+}
+
 export type BudgetStore = ReturnType<typeof createBudgetStore>
 
 type BudgetRow = { daily_pico: string | null; monthly_pico: string | null }
@@ -12,7 +22,7 @@ const pico = (value: string | null): PicoUsd | null => (value === null ? null : 
 const toBudget = (row: BudgetRow): Budget => ({ dailyPico: pico(row.daily_pico), monthlyPico: pico(row.monthly_pico) })
 
 /** What a call is held to cost: what it did cost, or its worst case as long as nobody knows. */
-const heldCost = `case when c.state in ('settled', 'estimated') then s.cost_pico else s.worst_case_pico end`
+export const heldCost = `case when c.state in ('settled', 'estimated') then s.cost_pico else s.worst_case_pico end`
 
 /**
  * Budgets of users and the default, and what is reserved and spent of them in each UTC day and month.
@@ -145,22 +155,21 @@ export function createBudgetStore({ knex, fallbackDailyPico }: { knex: Knex; fal
       return { pico: reserved, raisable: purse === undefined }
     },
 
-    /** At a job's end: what its calls cost becomes spent, and nothing stays reserved. */
-    async settleJob(trx: Knex.Transaction, jobId: string): Promise<void> {
-      const { rows } = await trx.raw(
-        `with counted as (
-           update model_call_shares s set counted_pico = ${heldCost}
-           from model_calls c where c.id = s.call_id and s.job_id = ? returning s.counted_pico)
-         select coalesce(sum(counted_pico), 0)::text as spent from counted`,
-        [jobId]
+    /** At the end of jobs: what their calls cost becomes spent, and nothing stays reserved. */
+    async settleJobs(trx: Knex.Transaction, jobs: readonly SettledJob[]): Promise<void> {
+      const reserving = jobs.filter(({ reservedPico }) => reservedPico !== 0n)
+      if (reserving.length > 0) {
+        await trx.raw('update jobs set reserved_pico = 0 where id = any(?::uuid[])', [reserving.map(({ id }) => id)])
+      }
+      await addUsage(
+        trx,
+        jobs.map(({ userId, reservedDay, reservedPico, spentPico }) => ({
+          userId,
+          day: reservedDay,
+          reserved: -reservedPico,
+          spent: spentPico
+        }))
       )
-      const { rows: jobs } = await trx.raw(
-        `update jobs j set reserved_pico = 0 from (select id, reserved_pico from jobs where id = ? for update) old
-         where j.id = old.id returning j.user_id, j.reserved_day::text as day, old.reserved_pico as reserved`,
-        [jobId]
-      )
-      const job = jobs[0]
-      if (job) await addUsage(trx, job.user_id, job.day, -BigInt(job.reserved), BigInt(rows[0].spent))
     },
 
     /** A call that was settled after its job had ended: the difference to what was counted is spent, or given back. */
@@ -179,22 +188,41 @@ export function createBudgetStore({ knex, fallbackDailyPico }: { knex: Knex; fal
          group by j.user_id, j.reserved_day order by j.user_id`,
         [callId]
       )
-      for (const { user_id, day, difference } of rows) await addUsage(trx, user_id, day, 0n, BigInt(difference))
+      await addUsage(
+        trx,
+        (rows as { user_id: string; day: string; difference: string }[]).map(({ user_id, day, difference }) => ({
+          userId: user_id,
+          day,
+          reserved: 0n,
+          spent: BigInt(difference)
+        }))
+      )
     }
   }
 
-  async function addUsage(trx: Knex.Transaction, userId: string, day: string, reserved: PicoUsd, spent: PicoUsd) {
-    if (reserved === 0n && spent === 0n) return
-    // Days come before months here as in `reserve`: one order of locks.
-    for (const period of ['day', 'month']) {
-      await trx.raw(
-        `insert into budget_usage as b (user_id, period, starts_on, reserved_pico, spent_pico)
-         values (:userId, :period, date_trunc(:period, :day::date)::date, :reserved, :spent)
-         on conflict (user_id, period, starts_on) do update
-           set reserved_pico = b.reserved_pico + :reserved, spent_pico = b.spent_pico + :spent`,
-        { userId, period, day, reserved: reserved.toString(), spent: spent.toString() }
-      )
-    }
+  /** Each row once, however many add to it, and rows in order of user, day, month: one order of locks, as in `reserve`. */
+  async function addUsage(
+    trx: Knex.Transaction,
+    changes: { userId: string; day: string; reserved: PicoUsd; spent: PicoUsd }[]
+  ): Promise<void> {
+    const real = changes.filter(({ reserved, spent }) => reserved !== 0n || spent !== 0n)
+    if (real.length === 0) return
+    await trx.raw(
+      `insert into budget_usage as b (user_id, period, starts_on, reserved_pico, spent_pico)
+       select c.user_id, p.period, date_trunc(p.period, c.day)::date, sum(c.reserved), sum(c.spent)
+       from unnest(:users::uuid[], :days::date[], :reserved::bigint[], :spent::bigint[])
+         as c (user_id, day, reserved, spent)
+       cross join (values ('day'), ('month')) as p (period)
+       group by 1, 2, 3 order by 1, 2, 3
+       on conflict (user_id, period, starts_on) do update
+         set reserved_pico = b.reserved_pico + excluded.reserved_pico, spent_pico = b.spent_pico + excluded.spent_pico`,
+      {
+        users: real.map(({ userId }) => userId),
+        days: real.map(({ day }) => day),
+        reserved: real.map(({ reserved }) => reserved.toString()),
+        spent: real.map(({ spent }) => spent.toString())
+      }
+    )
   }
   return store
 }

@@ -1,8 +1,10 @@
 import type { Knex } from 'knex'
+import { createCombined } from '../../batches/combine.ts'
 import { JobError } from '../../errors/job-error.ts'
 import { auditLateSettlement } from '../audit/audits.ts'
 import { notSetAside } from '../operations/dead-letters.ts'
-import type { BudgetStore } from './budgets.ts'
+import type { UsageColumns } from '../jobs/view.ts'
+import { type BudgetStore, heldCost } from './budgets.ts'
 import type { UsageScope } from '../../usage/tracker.ts'
 import { noTokens, type PicoUsd, parseUsd, type TokenPrice, type TokenUsage } from '../../money.ts'
 
@@ -22,6 +24,15 @@ export type Settlement = {
   shares: { usage: TokenUsage; costPico: PicoUsd; response?: unknown }[]
 }
 
+/** What the calls of a job came to. */
+export type ClosedShares = {
+  usage: UsageColumns
+  /** what counts against budgets: what was paid, or the worst case of calls that nobody knows the cost of */
+  spentPico: PicoUsd
+  /** of its first call, a chat before others; `null` without a call */
+  model: string | null
+}
+
 export type PricedModel = { priceId: string; price: TokenPrice }
 
 export type Ledger = ReturnType<typeof createLedger>
@@ -32,6 +43,12 @@ export type Ledger = ReturnType<typeof createLedger>
  * money may be spent twice can be seen.
  */
 export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<BudgetStore, 'correctSettled'> }) {
+  const findResponse = createCombined<PaidStep, unknown>({
+    run: async (steps) => (await responsesOf(knex, steps)).map((value) => ({ value })),
+    lanes: 4,
+    rows: 256
+  })
+
   return {
     /** The price of a model that holds at this moment, or `undefined`: an unknown model is never priced at zero. */
     async priceOf(model: string, connection: Knex | Knex.Transaction = knex): Promise<PricedModel | undefined> {
@@ -52,13 +69,8 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
     },
 
     /** The stored answer of a step that was paid for in this or an earlier run of the job. */
-    async findResponse(jobId: string, step: string, inputHash: string): Promise<unknown> {
-      const row = await knex('model_call_shares as s')
-        .where({ 's.job_id': jobId, 's.step': step, 's.input_hash': inputHash })
-        .whereNotNull('s.response')
-        .first('s.response')
-      return row?.response
-    },
+    findResponse: (jobId: string, step: string, inputHash: string): Promise<unknown> =>
+      findResponse({ jobId, step, inputHash }),
 
     /** How many calls of a job have failed with this code. */
     async failuresOf(jobId: string, code: string): Promise<number> {
@@ -72,27 +84,21 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
     /**
      * Commits that a call is about to be made.
      * @throws JobError `run_lost` when a share's run is no longer in charge of its job: it has nothing to call for
-     * @param admit decides in the same transaction what may be spent: returns the shares as granted, or throws
+     * @param admit decides in the same transaction what may be spent: returns the shares as granted, or throws. It gets
+     *   the ids of the jobs whose spending has a limit, in their order; it is not asked when there are none.
      */
     async intend(
       call: { id: string; kind: 'chat' | 'embedding'; model: string; priceId: string; shares: Share[] },
-      admit: (trx: Knex.Transaction, shares: Share[]) => Promise<Share[]> = async (_trx, shares) => shares
+      admit: (trx: Knex.Transaction, shares: Share[], limited: string[]) => Promise<Share[]> = async (_trx, shares) =>
+        shares
     ): Promise<Share[]> {
       return await knex.transaction(async (trx) => {
-        await requireRunning(trx, call.shares)
-        const shares = await admit(trx, call.shares)
-        for (const { scope, step, inputHash } of shares) {
-          await trx('model_calls')
-            .where({ state: 'intended' })
-            .whereIn(
-              'id',
-              trx('model_call_shares')
-                .where({ job_id: scope.jobId, step, input_hash: inputHash })
-                .where('run', '<', scope.run)
-                .select('call_id')
-            )
-            .update({ state: 'unknown', settled_at: trx.fn.now() })
-        }
+        const limited = await requireRunning(trx, call.shares)
+        const shares = limited.length > 0 ? await admit(trx, call.shares, limited) : call.shares
+        await abandonSteps(
+          trx,
+          shares.filter(({ scope }) => scope.run > 1)
+        )
         await trx('model_calls').insert({
           id: call.id,
           kind: call.kind,
@@ -124,7 +130,7 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
      */
     async settle(id: string, settlement: Settlement): Promise<void> {
       await knex.transaction(async (trx) => {
-        const open = await lockOpenJobs(trx, id)
+        const { open, ended } = await lockJobs(trx, id)
         await trx('model_calls')
           .where({ id })
           .update({
@@ -136,39 +142,50 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
             latency_ms: settlement.latencyMs,
             settled_at: trx.fn.now()
           })
-        for (const [ordinal, share] of settlement.shares.entries()) {
-          await trx('model_call_shares')
-            .where({ call_id: id, ordinal })
-            .update({
-              ...tokenColumns(share.usage),
-              cost_pico: share.costPico.toString(),
-              response:
-                share.response === undefined
-                  ? null
-                  : trx.raw('case when job_id = any (?::uuid[]) then ?::jsonb end', [
-                      open,
-                      JSON.stringify(share.response)
-                    ])
-            })
-        }
+        await settleShares(trx, id, settlement.shares, open)
+        // Of jobs that have ended the figures were written without this call.
+        if (ended === 0) return
         await budgets.correctSettled(trx, id)
         await auditLateSettlement(trx, id)
       })
     },
 
-    /** Marks calls of a job's earlier runs that were never settled: their processes are gone, or will settle them yet. */
-    async abandonEarlier(trx: Knex.Transaction, jobId: string): Promise<void> {
+    /** Marks calls of these jobs' earlier runs that were never settled: their processes are gone, or will settle them yet. */
+    async abandonEarlier(trx: Knex.Transaction, jobIds: readonly string[]): Promise<void> {
       await trx.raw(
         `update model_calls c set state = 'unknown', settled_at = now()
          from model_call_shares s join jobs j on j.id = s.job_id
-         where s.call_id = c.id and s.job_id = ? and s.run < j.run and c.state = 'intended'`,
-        [jobId]
+         where s.call_id = c.id and s.job_id = any(?::uuid[]) and s.run < j.run and c.state = 'intended'`,
+        [[...jobIds]]
       )
     },
 
-    /** Drops stored answers of a job that has ended: they were kept only so that a later run need not pay again. */
-    async dropResponses(trx: Knex.Transaction, jobId: string): Promise<void> {
-      await trx('model_call_shares').where({ job_id: jobId }).whereNotNull('response').update({ response: null })
+    /**
+     * At the end of jobs: what their calls cost counts as spent, and their stored answers go, which were kept only so
+     * that a later run need not pay again.
+     * @returns what each has used; a job without a call is not in it
+     */
+    async closeShares(trx: Knex.Transaction, jobIds: readonly string[]): Promise<Map<string, ClosedShares>> {
+      const { rows } = await trx.raw(
+        `with closed as (
+           update model_call_shares s set response = null, counted_pico = ${heldCost}
+           from model_calls c where c.id = s.call_id and s.job_id = any(?::uuid[])
+           returning s.job_id, s.prompt_tokens, s.cached_tokens, s.completion_tokens, s.reasoning_tokens, s.cost_pico,
+                     s.counted_pico, c.model, c.kind, c.created_at)
+         select job_id, coalesce(sum(prompt_tokens), 0)::text as prompt_tokens,
+                coalesce(sum(cached_tokens), 0)::text as cached_tokens,
+                coalesce(sum(completion_tokens), 0)::text as completion_tokens,
+                coalesce(sum(reasoning_tokens), 0)::text as reasoning_tokens,
+                coalesce(sum(cost_pico), 0)::text as cost_pico, coalesce(sum(counted_pico), 0)::text as counted_pico,
+                (array_agg(model order by kind, created_at))[1] as model
+         from closed group by job_id`,
+        [[...jobIds]]
+      )
+      return new Map(
+        (rows as (ClosedShares['usage'] & { job_id: string; counted_pico: string; model: string })[]).map(
+          ({ job_id, counted_pico, model, ...usage }) => [job_id, { usage, spentPico: BigInt(counted_pico), model }]
+        )
+      )
     },
 
     /**
@@ -197,19 +214,6 @@ export function createLedger({ knex, budgets }: { knex: Knex; budgets: Pick<Budg
          where state = 'intended' and id = any (?::uuid[])`,
         [[...ids]]
       )
-    },
-
-    /** Models and tokens of a job's calls, for its audit row. */
-    async totalsOf(trx: Knex.Transaction, jobId: string) {
-      const { rows } = await trx.raw(
-        `select coalesce(sum(s.prompt_tokens), 0)::text as prompt_tokens,
-                coalesce(sum(s.completion_tokens), 0)::text as completion_tokens,
-                coalesce(sum(s.cost_pico), 0)::text as cost_pico,
-                (array_agg(c.model order by c.kind, c.created_at))[1] as model
-         from model_call_shares s join model_calls c on c.id = s.call_id where s.job_id = ?`,
-        [jobId]
-      )
-      return rows[0] as { prompt_tokens: string; completion_tokens: string; cost_pico: string; model: string | null }
     }
   }
 }
@@ -224,30 +228,102 @@ const forsakenCalls = `
 /**
  * Locks the jobs of these shares, in order of id, and looks whether each is still run by the run that asks. So a run
  * that was cancelled, or frozen and overtaken, makes no call any more.
+ * @returns ids of those whose spending has a limit, in order
  */
-async function requireRunning(trx: Knex.Transaction, shares: Share[]): Promise<void> {
-  const rows = await trx('jobs')
-    .whereIn(
-      'id',
-      shares.map(({ scope }) => scope.jobId)
-    )
-    .orderBy('id')
-    .forUpdate()
-    .select('id', 'run', 'status')
-  const runs = new Map(rows.map(({ id, run, status }) => [id as string, status === 'active' ? (run as number) : -1]))
+async function requireRunning(trx: Knex.Transaction, shares: Share[]): Promise<string[]> {
+  const ids = shares.map(({ scope }) => scope.jobId)
+  const { rows } = await trx.raw(
+    `select id, run, status, (budgeted or input->>'maxCostUsd' is not null) as is_limited
+     from jobs where id = any(?::uuid[]) order by id for update`,
+    [ids]
+  )
+  const jobs = rows as { id: string; run: number; status: string; is_limited: boolean }[]
+  const runs = new Map(jobs.map(({ id, run, status }) => [id, status === 'active' ? run : -1]))
   if (shares.some(({ scope }) => runs.get(scope.jobId) !== scope.run)) {
     throw new JobError('run_lost', 'another run has taken this job over, or it has ended', { retryable: false })
   }
+  return jobs.filter((job) => job.is_limited).map(({ id }) => id)
 }
 
-/** Jobs of a call that have not ended, in order of id, kept from ending until the transaction is over. */
-async function lockOpenJobs(trx: Knex.Transaction, callId: string): Promise<string[]> {
-  return await trx('jobs')
-    .whereIn('id', trx('model_call_shares').where({ call_id: callId }).select('job_id'))
-    .whereIn('status', ['queued', 'active'])
-    .orderBy('id')
-    .forShare()
-    .pluck('id')
+/** Marks calls of earlier runs for the same steps that were never settled. */
+async function abandonSteps(trx: Knex.Transaction, shares: Share[]): Promise<void> {
+  if (shares.length === 0) return
+  await trx.raw(
+    `update model_calls c set state = 'unknown', settled_at = now()
+     where c.state = 'intended' and c.id in (
+       select s.call_id from model_call_shares s
+       join unnest(:jobs::uuid[], :steps::text[], :hashes::text[], :runs::int[]) as t (job_id, step, input_hash, run)
+         on s.job_id = t.job_id and s.step = t.step and s.input_hash = t.input_hash and s.run < t.run)`,
+    {
+      jobs: shares.map(({ scope }) => scope.jobId),
+      steps: shares.map(({ step }) => step),
+      hashes: shares.map(({ inputHash }) => inputHash),
+      runs: shares.map(({ scope }) => scope.run)
+    }
+  )
+}
+
+/** Locks the jobs of a call in order of id, kept from ending until the transaction is over. */
+async function lockJobs(trx: Knex.Transaction, callId: string): Promise<{ open: string[]; ended: number }> {
+  const { rows } = await trx.raw(
+    `select id, status in ('queued', 'active') as is_open from jobs
+     where id in (select job_id from model_call_shares where call_id = ?) order by id for share`,
+    [callId]
+  )
+  const jobs = rows as { id: string; is_open: boolean }[]
+  const open = jobs.filter((job) => job.is_open).map(({ id }) => id)
+  return { open, ended: jobs.length - open.length }
+}
+
+/** @param open jobs that may run again, and then have use for an answer */
+async function settleShares(
+  trx: Knex.Transaction,
+  callId: string,
+  shares: Settlement['shares'],
+  open: string[]
+): Promise<void> {
+  const columns = shares.map(({ usage, costPico }) => ({ ...tokenColumns(usage), cost: costPico.toString() }))
+  await trx.raw(
+    `update model_call_shares s set
+       prompt_tokens = t.prompt, cached_tokens = t.cached, completion_tokens = t.completion,
+       reasoning_tokens = t.reasoning, cost_pico = t.cost,
+       response = case when s.job_id = any(:open::uuid[]) then t.response end
+     from unnest(:prompt::bigint[], :cached::bigint[], :completion::bigint[], :reasoning::bigint[], :cost::bigint[],
+                 :responses::jsonb[]) with ordinality
+       as t (prompt, cached, completion, reasoning, cost, response, place)
+     where s.call_id = :callId and s.ordinal = t.place - 1`,
+    {
+      callId,
+      open,
+      prompt: columns.map((column) => column.prompt_tokens),
+      cached: columns.map((column) => column.cached_tokens),
+      completion: columns.map((column) => column.completion_tokens),
+      reasoning: columns.map((column) => column.reasoning_tokens),
+      cost: columns.map(({ cost }) => cost),
+      responses: shares.map(({ response }) => (response === undefined ? null : JSON.stringify(response)))
+    }
+  )
+}
+
+type PaidStep = { jobId: string; step: string; inputHash: string }
+
+/** The stored answers of these steps, in their order; `undefined` where there is none. */
+async function responsesOf(knex: Knex, steps: readonly PaidStep[]): Promise<unknown[]> {
+  const { rows } = await knex.raw(
+    `select distinct on (t.place) t.place::int, s.response
+     from unnest(:jobs::uuid[], :steps::text[], :hashes::text[]) with ordinality as t (job_id, step, input_hash, place)
+     join model_call_shares s on s.job_id = t.job_id and s.step = t.step and s.input_hash = t.input_hash
+     where s.response is not null`,
+    {
+      jobs: steps.map(({ jobId }) => jobId),
+      steps: steps.map(({ step }) => step),
+      hashes: steps.map(({ inputHash }) => inputHash)
+    }
+  )
+  const found = new Map(
+    (rows as { place: number; response: unknown }[]).map(({ place, response }) => [place, response])
+  )
+  return steps.map((_, index) => found.get(index + 1))
 }
 
 /** USD for a million tokens are as many pico-USD for one token as there are micro-USD in the price. */

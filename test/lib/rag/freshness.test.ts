@@ -1,6 +1,7 @@
 import test from 'ava'
 import type { Actor } from '../../../lib/access/actor.ts'
 import { ragForFile } from './place.ts'
+import { applyEffect } from '../../helpers/effect.ts'
 
 const place = ragForFile(test)
 
@@ -158,7 +159,7 @@ test.serial('a move and an embedding at the same moment leave the place that the
     await records.tasks.update(actor, task.id, { description: `Round ${round}` })
     const effect = await embedding({ source: { type: 'task', id: task.id } }, { userId: actor.id })
     await Promise.all([
-      context.transaction.transact(effect),
+      context.transaction.transact((trx) => applyEffect(trx, effect)),
       records.goals.update(actor, goal.id, { courseId: round % 2 === 0 ? other.id : course.id })
     ])
     t.is((await rowsOf(task.id))[0].course_id, (await records.goals.find(actor, goal.id)).courseId)

@@ -18,6 +18,7 @@ import { createUserStore } from '../../../lib/store/people/users.ts'
 import { embeddingGenerationProcessor } from '../../../workers/processors/embedding-generation.ts'
 import type { Effect, JobRun } from '../../../workers/processor.ts'
 import { contextForFile, newUser, type TestContext } from '../../helpers/context.ts'
+import { applyEffect } from '../../helpers/effect.ts'
 
 const embeddingModel = 'offline-embedding-small'
 
@@ -149,7 +150,7 @@ function open(context: TestContext): RagPlace {
         await knex('jobs').where({ id }).update({ status: 'active' })
         const effect = await process(jobRun(userId, input, { id, origin: 'system' }))
         await transaction.transact(async (trx) => {
-          const result = (await effect(trx)) as EmbeddingResult
+          const result = (await applyEffect(trx, effect)) as EmbeddingResult
           await trx('jobs').where({ id }).update({ status: 'completed', result })
         })
       }

@@ -7,6 +7,7 @@ import { createSourceStore } from '../../../lib/store/search/sources.ts'
 import { createUserStore } from '../../../lib/store/people/users.ts'
 import { bulkCreateProcessor } from '../../../workers/processors/bulk-create.ts'
 import { recordsForFile } from '../../helpers/records.ts'
+import { applyEffect } from '../../helpers/effect.ts'
 
 const place = recordsForFile(test, ({ knex, jobs, config }) =>
   createFreshness({
@@ -36,7 +37,7 @@ async function run(actor: Actor, input: BulkInput, progress: Progress[] = []): P
     progress: (done, total) => void progress.push({ done, total }),
     partial: () => undefined
   })
-  return (await context.transaction.transact(effect)) as BulkResult
+  return (await context.transaction.transact((trx) => applyEffect(trx, effect))) as BulkResult
 }
 
 const all = { limit: 100 }

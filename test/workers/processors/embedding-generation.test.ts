@@ -3,6 +3,7 @@ import { newId } from '../../../lib/ids.ts'
 import { decodeVector } from '../../../lib/vector-text.ts'
 import type { EmbeddingResult } from '../../../lib/schemas/embedding.ts'
 import { ragForFile, type RagPlace } from '../../lib/rag/place.ts'
+import { applyEffect } from '../../helpers/effect.ts'
 
 const place = ragForFile(test)
 
@@ -16,7 +17,7 @@ async function apply(
   { context }: RagPlace,
   effect: Awaited<ReturnType<RagPlace['embedding']>>
 ): Promise<EmbeddingResult> {
-  return (await context.transaction.transact(effect)) as EmbeddingResult
+  return (await context.transaction.transact((trx) => applyEffect(trx, effect))) as EmbeddingResult
 }
 
 async function newDocument({ records }: RagPlace, actor: Awaited<ReturnType<RagPlace['newActor']>>, markdown: string) {

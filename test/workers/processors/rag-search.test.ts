@@ -5,6 +5,7 @@ import { type RagInput, ragInputSchema, type RagResult, ragResultSchema } from '
 import { createUserStore } from '../../../lib/store/people/users.ts'
 import { ragSearchProcessor } from '../../../workers/processors/rag-search.ts'
 import { jobRun, ragForFile } from '../../lib/rag/place.ts'
+import { applyEffect } from '../../helpers/effect.ts'
 
 const place = ragForFile(test)
 
@@ -12,7 +13,7 @@ async function search(userId: string, input: object): Promise<RagResult> {
   const { rag, context } = place()
   const process = ragSearchProcessor({ ...rag, people: createUserStore({ knex: context.knex }) })
   const effect = await process(jobRun<RagInput>(userId, ragInputSchema.parse(input), { action: 'rag_search' }))
-  return (await context.transaction.transact(effect)) as RagResult
+  return (await context.transaction.transact((trx) => applyEffect(trx, effect))) as RagResult
 }
 
 async function goalOf(actor: Actor, title: string, courseId?: string): Promise<string> {
