@@ -19,7 +19,7 @@ try {
   const config = { chatModel: 'offline-chat-mini', embeddingModel: 'offline-embedding-small' }
   const store = createBudgetStore({ knex })
   const ledger = createLedger({ knex, budgets: store })
-  const budgets = createBudgets({ store, priceOf: ledger.priceOf, ...config })
+  const budgets = createBudgets({ knex, store, priceOf: ledger.priceOf, ...config })
   const log = createLogger({ level: 'error', name: 'bench' })
 
   const startedAt = performance.now()

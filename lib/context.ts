@@ -27,6 +27,7 @@ import { createDeadLetterStore } from './store/operations/dead-letters.ts'
 import { createEmbeddingStore } from './store/search/embeddings.ts'
 import { createEventStore } from './store/events/events.ts'
 import { createJobChangeStore } from './store/jobs/changes.ts'
+import { createAdmissionStore } from './store/jobs/admissions.ts'
 import { createJobStore } from './store/jobs/jobs.ts'
 import { createKnex } from './store/knex.ts'
 import { createLedger } from './store/money/ledger.ts'
@@ -125,6 +126,7 @@ function build({
   const budgetStore = createBudgetStore({ knex, fallbackDailyPico: config.defaultDailyPico })
   const ledger = createLedger({ knex, budgets: budgetStore })
   const budgets = createBudgets({
+    knex,
     store: budgetStore,
     priceOf: ledger.priceOf,
     chatModel: config.chatModel,
@@ -165,6 +167,7 @@ function build({
   })
   const admission = createAdmission({
     store: jobStore,
+    admissions: createAdmissionStore({ knex, fallbackDailyPico: config.defaultDailyPico }),
     queues,
     transaction,
     budgets,

@@ -1,6 +1,11 @@
 import { AsyncResource } from 'node:async_hooks'
 import { isOutage } from '../errors/outage.ts'
 
+/** SQLSTATE of statements that were undone for the sake of another one's: 40001 serialization_failure, 40P01 deadlock_detected. */
+const lostRaces: unknown[] = ['40001', '40P01']
+
+const isLostRace = (error: unknown): boolean => error instanceof Error && lostRaces.includes(Reflect.get(error, 'code'))
+
 /** What one member of a batch came to. */
 export type MemberResult<R> = { value: R } | { error: unknown }
 
@@ -19,7 +24,7 @@ type Waiting<T, R> = { member: T; bytes: number; resolve: (value: R) => void; re
  * one (group commit: J. Gray, A. Reuter, "Transaction Processing", 1993). Nobody waits on a timer: when the line is idle
  * a member goes at the end of the turn of the event loop in which it came.
  *
- * A batch that fails, and not because a service is away, is done in halves, down to the member that fails alone; the
+ * A batch that fails, and not because a service is away, or that lost a race in the database, is done in halves, down to the member that fails alone; the
  * others are done. So `run` must change nothing when it throws: one transaction, or one statement.
  * @param run gets at least one member; its results are in the order of the members
  * @param lanes so many batches are under way at most
@@ -78,7 +83,7 @@ export function createCombined<T, R>({
         else resolve(result.value)
       }
     } catch (error) {
-      if (batch.length === 1 || isOutage(error)) {
+      if (batch.length === 1 || (isOutage(error) && !isLostRace(error))) {
         for (const { reject } of batch) reject(error)
         return
       }

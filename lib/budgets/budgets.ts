@@ -6,32 +6,51 @@ import type { PricedModel } from '../store/money/ledger.ts'
 import type { PicoUsd } from '../money.ts'
 import { sourceBytes } from '../store/search/source-bytes.ts'
 import type { SourceKey } from '../store/search/sources.ts'
+import { createRemembered } from '../time/remembered.ts'
 import { reserveFor } from './worst-case.ts'
 
 export type Budgets = ReturnType<typeof createBudgets>
 
 type Reservation = { jobId: string; userId: string; action: AiAction; input: unknown }
 
+/** An estimate need not know a new price at once: what a call may cost is decided when it is made. */
+const priceForMs = 1_000
+
 /**
  * Budgets that cannot be exceeded: money is reserved in the transaction that admits a job, raised before a call that
  * needs more, and settled from the ledger when the job ends.
  */
 export function createBudgets({
+  knex,
   store,
   priceOf,
   chatModel,
   embeddingModel
 }: {
+  knex: Knex
   store: BudgetStore
-  priceOf: (model: string, connection: Knex.Transaction) => Promise<PricedModel | undefined>
+  priceOf: (model: string, connection?: Knex.Transaction) => Promise<PricedModel | undefined>
   chatModel: string
   embeddingModel: string
 }) {
+  const prices = createRemembered<string, PricedModel>({ forMs: priceForMs, most: 10 })
+
+  async function knownPrice(model: string, connection?: Knex.Transaction): Promise<PricedModel | undefined> {
+    const known = prices.get(model)
+    if (known) return known
+    const found = await priceOf(model, connection)
+    if (found) prices.set(model, found)
+    return found
+  }
+
   /** @returns what to reserve; nothing for a model without a price, which its job will be refused for */
-  async function estimate(trx: Knex.Transaction, { action, input }: Reservation): Promise<PicoUsd> {
-    const [chat, embedding] = [await priceOf(chatModel, trx), await priceOf(embeddingModel, trx)]
+  async function estimate(
+    { action, input }: Pick<Reservation, 'action' | 'input'>,
+    connection?: Knex.Transaction
+  ): Promise<PicoUsd> {
+    const [chat, embedding] = [await knownPrice(chatModel, connection), await knownPrice(embeddingModel, connection)]
     if (!chat || !embedding) return 0n
-    const bytes = await referredBytes(trx, input)
+    const bytes = await referredBytes(connection ?? knex, input)
     return reserveFor(action, input, bytes, { chat: chat.price, embedding: embedding.price })
   }
 
@@ -52,6 +71,8 @@ export function createBudgets({
   const limited = ({ dailyPico, monthlyPico }: Budget) => dailyPico !== null || monthlyPico !== null
 
   return {
+    estimate,
+
     /**
      * Reserves the worst case of a job that was just inserted.
      * @returns false when the user's budget has no room for it; true also when there is no budget
@@ -59,7 +80,7 @@ export function createBudgets({
     async reserve(trx: Knex.Transaction, job: Reservation): Promise<boolean> {
       const budget = await store.budgetOf(job.userId, trx)
       if (!limited(budget)) return true
-      return await tryReserve(trx, job.jobId, budget, await estimate(trx, job))
+      return await tryReserve(trx, job.jobId, budget, await estimate(job, trx))
     },
 
     /**
@@ -99,7 +120,7 @@ export function createBudgets({
 const chunkingFactor = 2
 
 /** Bytes of the record that an input names by its id, chunked. */
-async function referredBytes(trx: Knex.Transaction, input: unknown): Promise<number> {
+async function referredBytes(db: Knex, input: unknown): Promise<number> {
   const { source, goalId, codeSnapshotId, taskId } = input as Record<string, unknown> & {
     source?: SourceKey | string
   }
@@ -113,5 +134,5 @@ async function referredBytes(trx: Knex.Transaction, input: unknown): Promise<num
           : taskId
             ? { type: 'task', id: taskId as string }
             : undefined
-  return named ? chunkingFactor * (await sourceBytes(trx, named)) : 0
+  return named ? chunkingFactor * (await sourceBytes(db, named)) : 0
 }

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { Actor } from '../access/actor.ts'
+import { createCombined } from '../batches/combine.ts'
 import type { Budgets } from '../budgets/budgets.ts'
 import { AppError } from '../errors/app-error.ts'
 import { newId } from '../ids.ts'
@@ -8,8 +9,11 @@ import type { Queues } from '../queues/queues.ts'
 import type { AiAction } from '../schemas/actions.ts'
 import type { JobView } from '../schemas/job.ts'
 import type { SourceType } from '../schemas/sources.ts'
+import type { AdmissionOutcome, AdmissionRow, AdmissionStore } from '../store/jobs/admissions.ts'
 import type { JobStore } from '../store/jobs/jobs.ts'
 import type { Transaction } from '../store/transaction.ts'
+import { JsonText } from '../text/json-text.ts'
+import { createRemembered } from '../time/remembered.ts'
 
 export type Admission = {
   actor: Pick<Actor, 'id'>
@@ -30,11 +34,16 @@ export type Admission = {
 const addPatienceMs = 250
 /** A record that is being edited is embedded when it has been still for this long, so that many edits cost one job. */
 const embeddingDelayMs = 2_000
-/** Rolls an admission back for want of money. */
-const noBudget = Symbol('no budget')
+/** What one statement admits at most: an input of the usual size is a few hundred bytes. */
+const admittedAtOnce = { rows: 128, bytes: 1024 * 1024 }
+/** While one statement waits for the disk the next one is carried out. */
+const lanes = 2
+/** For how long somebody is taken for a person with a budget: wrong, it costs a look at a price. */
+const limitedForMs = 60_000
 
 export function createAdmission({
   store,
+  admissions,
   queues,
   transaction,
   budgets,
@@ -42,6 +51,7 @@ export function createAdmission({
   log
 }: {
   store: JobStore
+  admissions: AdmissionStore
   queues: Queues
   transaction: Transaction
   budgets: Budgets
@@ -49,6 +59,32 @@ export function createAdmission({
   log: Logger
 }) {
   let adding = true
+  const limited = createRemembered<string, true>({ forMs: limitedForMs, most: 10_000 })
+
+  const insert = createCombined<AdmissionRow, AdmissionOutcome>({
+    run: async (rows) => (await admissions.admit(rows)).map((value) => ({ value })),
+    lanes,
+    ...admittedAtOnce,
+    bytesOf: ({ input }) => input.length
+  })
+
+  /** Commits the row, reserving what it may cost where its user has a budget. */
+  async function commit(row: Omit<AdmissionRow, 'input'>, input: unknown): Promise<AdmissionOutcome> {
+    const reserve = async () => await budgets.estimate({ action: row.action, input })
+    const large = input instanceof JsonText ? input : undefined
+    const asked: AdmissionRow = { ...row, input: large ? '' : JSON.stringify(input) }
+    if (row.origin === 'user' && limited.get(row.userId)) asked.reservePico = await reserve()
+    for (;;) {
+      const outcome = large
+        ? await transaction.transact((trx) => admissions.admitLarge(trx, asked, large))
+        : await insert(asked)
+      if (outcome.state === 'unsized') {
+        limited.set(row.userId, true)
+        asked.reservePico = await reserve()
+      } else if (outcome.state === 'unopened') await admissions.openUsage(row.userId)
+      else if (outcome.state !== 'undecided') return outcome
+    }
+  }
 
   async function enqueue(
     action: AiAction,
@@ -95,43 +131,18 @@ export function createAdmission({
       ...rest
     }: Admission): Promise<{ job: JobView; replayed: boolean }> {
       const id = newId()
-      const job = await transaction
-        .transact(async (trx) => {
-          const [isNew] = await store.insert(trx, {
-            id,
-            userId: actor.id,
-            action,
-            origin,
-            input,
-            maxAttempts,
-            idempotency: rest.idempotency,
-            decision: rest.decision,
-            threadId: rest.threadId ?? null,
-            retryOf: rest.retryOf ?? null,
-            source: rest.source
-          })
-          if (
-            isNew &&
-            origin === 'user' &&
-            !(await budgets.reserve(trx, { jobId: id, userId: actor.id, action, input }))
-          ) {
-            throw noBudget
-          }
-          // as it is accepted: when the answer goes out it may be running already
-          return isNew === undefined ? undefined : await store.find(id, undefined, trx)
-        })
-        .catch(async (error: unknown) => {
-          // Looked up after the rollback: a transaction never waits for a second connection.
-          throw error === noBudget ? await budgets.refusal(actor.id) : error
-        })
-      if (!job && rest.idempotency) {
+      const outcome = await commit({ id, userId: actor.id, action, origin, maxAttempts, ...rest }, input)
+      if (outcome.state === 'accepted') {
+        await enqueue(action, id, { owner: actor.id, origin })
+        return { job: outcome.job, replayed: false }
+      }
+      if (rest.idempotency) {
         const earlier = await replayOf(actor.id, rest.idempotency)
         if (earlier) return { job: earlier, replayed: true }
       }
-      if (!job && rest.source) throw new AppError('conflict', 'a newer job for the same record waits already')
-      if (!job) throw new Error('the job row was not inserted')
-      await enqueue(action, id, { owner: actor.id, origin })
-      return { job, replayed: false }
+      if (outcome.state === 'refused') throw await budgets.refusal(actor.id)
+      if (rest.source) throw new AppError('conflict', 'a newer job for the same record waits already')
+      throw new Error('the job row was not inserted')
     },
 
     /**

@@ -116,6 +116,21 @@ test('while a service is away a batch fails whole: it is not tried member by mem
   t.is(calls, 1)
 })
 
+test('a batch that lost a race in the database is done in halves, not failed whole', async (t) => {
+  let calls = 0
+  const work = createCombined<number, number>({
+    lanes: 1,
+    rows: 10,
+    run: async (members) => {
+      calls += 1
+      if (calls === 1) throw Object.assign(new Error('deadlock detected'), { code: '40P01' })
+      return values(members)
+    }
+  })
+  t.deepEqual(await Promise.all([1, 2, 3].map(work)), [1, 2, 3])
+  t.is(calls, 3)
+})
+
 test('a batch runs for nobody in particular', async (t) => {
   const storage = new AsyncLocalStorage<string>()
   const work = createCombined<number, string | undefined>({
