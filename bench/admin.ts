@@ -11,7 +11,8 @@ import { type Bucket, type ConsumerOrder, createStatistics } from '../lib/store/
 import { dayMs, type Range } from '../lib/time/time-ranges.ts'
 import { createTransaction } from '../lib/store/transaction.ts'
 import { formatUsd } from '../lib/money.ts'
-import { openBenchDatabase, printTable, quantile } from './bench-database.ts'
+import { openBenchDatabase, printTable } from './bench-database.ts'
+import { quantile } from './suite/statistics.ts'
 import { rollUpsOver } from '../test/helpers/roll-ups.ts'
 
 /**

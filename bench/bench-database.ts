@@ -34,12 +34,6 @@ export async function openBenchDatabase(): Promise<{ knex: Knex; close: () => Pr
   }
 }
 
-/** The value below which a share of them lies. */
-export function quantile(values: number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
-}
-
 /** A table in the terminal, numbers to the right. */
 export function printTable(rows: Record<string, string | number>[]): void {
   const names = Object.keys(rows[0] ?? {})

@@ -4,7 +4,8 @@ import { newId } from '../lib/ids.ts'
 import { createScopes, type Scope } from '../lib/access/scope.ts'
 import { createEmbeddingSearch } from '../lib/store/search/embedding-search.ts'
 import { vectorBytes } from '../lib/store/search/vector-bytes.ts'
-import { openBenchDatabase, printTable, quantile } from './bench-database.ts'
+import { openBenchDatabase, printTable } from './bench-database.ts'
+import { quantile } from './suite/statistics.ts'
 
 /**
  * `npm run bench:search [-- vectors [queries]]`: recall@10 against an exact search and latency, for scopes of 100, 10, 1
