@@ -63,8 +63,10 @@ export type EndpointInput<P = unknown, Q = unknown, B = unknown> = {
   decision: Decision
 }
 
-/** `streamed`: the handler wrote to `res` itself. */
-export type Reply = { status: number; body?: unknown; headers?: Record<string, string> } | 'streamed'
+/** `streamed`: the handler wrote to `res` itself. `json`: the body, where it has been written as JSON already. */
+export type Reply =
+  | { status: number; body?: unknown; json?: string | undefined; headers?: Record<string, string> }
+  | 'streamed'
 
 type Output<S> = S extends z.ZodType ? z.output<S> : undefined
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { Actor } from '../lib/access/actor.ts'
-import { etagOf } from '../lib/etag.ts'
+import { tagged } from '../lib/etag.ts'
 import { idParamsSchema, type Page, pageOf } from '../lib/schemas/page.ts'
 import { type Endpoint, endpoint, type Reply } from './endpoint.ts'
 
@@ -8,14 +8,16 @@ const basePath = '/api/v1'
 const etagHeader = { ETag: 'names this representation, for `If-Match` and `If-None-Match`' }
 
 /** A record with the tag that a later `If-Match` may name. */
-export const shown = (record: object): Reply => ({ status: 200, body: record, headers: { ETag: etagOf(record) } })
+export function shown(record: object): Reply {
+  const { etag, json } = tagged(record)
+  return { status: 200, body: record, json, headers: { ETag: etag } }
+}
 
 /** @param path where the record is read, below `/api/v1` */
-export const created = (record: object, path: string): Reply => ({
-  status: 201,
-  body: record,
-  headers: { ETag: etagOf(record), Location: `${basePath}${path}` }
-})
+export function created(record: object, path: string): Reply {
+  const { etag, json } = tagged(record)
+  return { status: 201, body: record, json, headers: { ETag: etag, Location: `${basePath}${path}` } }
+}
 
 export const createdResponse = (description: string, schema: z.ZodType) => ({
   201: { description, schema, headers: { Location: 'where it is read', ...etagHeader } }

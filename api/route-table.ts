@@ -5,9 +5,16 @@ export type RouteMatch =
   | { kind: 'wrong method'; pattern: string; allow: string[] }
   | { kind: 'unknown' }
 
-type Node = { literals: Map<string, Node>; parameter?: Node; endpoints: Map<string, Endpoint>; pattern: string }
+type Route = { endpoint: Endpoint; names: string[] }
+type Node = {
+  literals: Map<string, Node>
+  parameter?: Node
+  routes: Map<string, Route>
+  pattern: string
+  allow: string[]
+}
 
-const newNode = (): Node => ({ literals: new Map(), endpoints: new Map(), pattern: '' })
+const newNode = (): Node => ({ literals: new Map(), routes: new Map(), pattern: '', allow: [] })
 
 /**
  * Finds the endpoint of a method and path. Known before anything is read or decided, so that credentials, limits, logs
@@ -20,9 +27,10 @@ export function createRouteTable(endpoints: Endpoint[]): { match(method: string,
     let node = root
     for (const segment of endpoint.path.split('/').slice(1)) node = child(node, segment)
     const method = endpoint.method.toUpperCase()
-    if (node.endpoints.has(method)) throw new Error(`${method} ${endpoint.path} is there twice`)
-    node.endpoints.set(method, endpoint)
+    if (node.routes.has(method)) throw new Error(`${method} ${endpoint.path} is there twice`)
+    node.routes.set(method, { endpoint, names: parameterNames(endpoint.path) })
     node.pattern = endpoint.path
+    node.allow = allowed(node)
   }
 
   return {
@@ -31,11 +39,11 @@ export function createRouteTable(endpoints: Endpoint[]): { match(method: string,
       const found = segments && find(root, segments, [])
       if (!found) return { kind: 'unknown' }
       const { node, values } = found
-      const allow = allowed(node)
-      const endpoint = node.endpoints.get(method === 'HEAD' ? 'GET' : method)
-      if (!endpoint) return { kind: 'wrong method', pattern: node.pattern, allow }
-      const names = endpoint.path.split('/').filter((segment) => segment.startsWith(':'))
-      const params = Object.fromEntries(names.map((name, i) => [name.slice(1), values[i] ?? '']))
+      const { pattern, allow } = node
+      const route = node.routes.get(method === 'HEAD' ? 'GET' : method)
+      if (!route) return { kind: 'wrong method', pattern, allow }
+      const { endpoint, names } = route
+      const params = Object.fromEntries(names.map((name, i) => [name, values[i] ?? '']))
       return { kind: 'endpoint', endpoint, params, allow }
     }
   }
@@ -51,12 +59,15 @@ function child(node: Node, segment: string): Node {
   return next
 }
 
+const parameterNames = (path: string): string[] =>
+  path.split('/').flatMap((segment) => (segment.startsWith(':') ? [segment.slice(1)] : []))
+
 function find(
   node: Node,
   [segment, ...rest]: string[],
   values: string[]
 ): { node: Node; values: string[] } | undefined {
-  if (segment === undefined) return node.endpoints.size > 0 ? { node, values } : undefined
+  if (segment === undefined) return node.routes.size > 0 ? { node, values } : undefined
   const literal = node.literals.get(segment)
   return (
     (literal && find(literal, rest, values)) ?? (node.parameter && find(node.parameter, rest, [...values, segment]))
@@ -75,7 +86,7 @@ function decode(path: string): string[] | undefined {
   }
 }
 
-function allowed({ endpoints }: Node): string[] {
-  const methods = [...endpoints.keys()]
-  return [...methods, ...(endpoints.has('GET') ? ['HEAD'] : []), 'OPTIONS'].sort()
+function allowed({ routes }: Node): string[] {
+  const methods = [...routes.keys()]
+  return [...methods, ...(routes.has('GET') ? ['HEAD'] : []), 'OPTIONS'].sort()
 }

@@ -4,14 +4,24 @@ import { AppError } from './errors/app-error.ts'
 /** A longer text goes into the tag by its own hash: to write megabytes as JSON for it takes too long. */
 const longText = 64 * 1024
 
+/** A representation: its entity tag, and its JSON where it was written for that. */
+export type Tagged = { etag: string; json?: string }
+
 /**
  * The strong entity tag of a representation (RFC 9110, 8.8.3): equal exactly when the same JSON would be sent.
  * Keys are taken in the order in which they stand, as they are in what is sent.
  */
-export function etagOf(view: object): string {
+export function tagged(view: object): Tagged {
   const isLong = Object.values(view).some((value) => typeof value === 'string' && value.length > longText)
-  return `"${hashOf(JSON.stringify(isLong ? shortened(view) : view)).slice(0, 27)}"`
+  if (isLong) return { etag: tagOf(JSON.stringify(shortened(view))) }
+  const json = JSON.stringify(view)
+  return { etag: tagOf(json), json }
 }
+
+/** The entity tag alone, see `tagged`. */
+export const etagOf = (view: object): string => tagged(view).etag
+
+const tagOf = (text: string): string => `"${hashOf(text).slice(0, 27)}"`
 
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url')
 

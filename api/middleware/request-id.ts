@@ -1,6 +1,13 @@
 import type { RequestHandler } from 'express'
 import { newId } from '../../lib/ids.ts'
 
+declare module 'express-serve-static-core' {
+  interface Request {
+    /** see `requestId` */
+    id: string
+  }
+}
+
 /** Gives each request an id, the client's own `X-Request-Id` when it is a sane one, and sends it back. */
 export function requestId(): RequestHandler {
   return (req, res, next) => {

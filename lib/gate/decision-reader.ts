@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { v7 as newId } from 'uuid'
+import { newId } from '../ids.ts'
 import { createBisect } from '../batches/bisect.ts'
 import { NamedFailure } from '../errors/failure.ts'
 import type { GateLog } from './decider.ts'

@@ -1,4 +1,4 @@
-import { v7 as newId } from 'uuid'
+import { newId } from '../ids.ts'
 import { type BucketState, describeBucket } from './bucket.ts'
 import { within } from '../time/deadline.ts'
 import { type Answer, createDecider, type DeciderOptions, type NamedCall, type Writing } from './decider.ts'

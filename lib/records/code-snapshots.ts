@@ -44,7 +44,7 @@ export function createCodeSnapshots({
         filters,
         ...(language === undefined
           ? {}
-          : { narrow: (where) => where.whereRaw('lower(language) = lower(?)', [language]) })
+          : { narrow: { sql: 'lower(code_snapshots.language) = lower(?)', values: [language] } })
       })
     },
 

@@ -1,7 +1,8 @@
 import type { Knex } from 'knex'
 import { notFound } from '../errors/app-error.ts'
 import { encodeCursor, isUuid, type Page } from '../schemas/page.ts'
-import type { ListOptions, RecordStore } from '../store/records/record-store.ts'
+import type { ListOptions } from '../store/records/record-list.ts'
+import type { RecordStore } from '../store/records/record-store.ts'
 import { type Person, viewerOf } from './viewer.ts'
 
 /** Finding and listing, the same for all records: what the actor may not see is not there. */

@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import { AppError } from '../errors/app-error.ts'
 import type { EventLog } from '../events/log.ts'
 import type { SourceType } from '../schemas/sources.ts'
-import type { Some } from '../store/records/record-store.ts'
+import type { Some } from '../store/records/record-list.ts'
 import type { Transaction } from '../store/transaction.ts'
 import type { News } from './record-events.ts'
 

@@ -1,5 +1,7 @@
 import type { Knex } from 'knex'
 import type { z } from 'zod'
+import { mark, prepare } from '../prepared.ts'
+import { createRecordList, type ListOptions, type Some } from './record-list.ts'
 
 /** For whom rows are read: whoever sees everything is an administrator. */
 export type Viewer = { userId: string; seesAll: boolean }
@@ -7,13 +9,7 @@ export type Viewer = { userId: string; seesAll: boolean }
 /** Narrows a query on the table to what the viewer sees. */
 export type Visible = (query: Knex.QueryBuilder, viewer: Viewer) => void
 
-/** Some of the fields; one that is `undefined` is not meant. */
-export type Some<View> = { [K in keyof View]?: View[K] | undefined }
-
 export type Listed<View> = { rows: View[]; hasMore: boolean }
-
-/** What an answer with a list may carry of large texts; the page ends early rather than exceed it. */
-const maxPageBytes = 8 * 1024 * 1024
 
 const toColumn = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
@@ -41,17 +37,22 @@ export function createRecordStore<View extends { id: string }>({
 }) {
   const fields = Object.keys(schema.shape)
   const isBulky = new Set<string>(bulky)
-  const columns = fields.map((field) => `${table}.${toColumn(field)}`)
+  const plainColumns = fields.map(toColumn)
+  const columns = plainColumns.map((column) => `${table}.${column}`)
   const shortColumns = fields.filter((field) => !isBulky.has(field)).map((field) => `${table}.${toColumn(field)}`)
-  const pageBytes = bulky.map((field) => `coalesce(octet_length(${toColumn(field)}), 0)`).join(' + ')
 
-  const toView = (row: Record<string, unknown>): View =>
-    Object.fromEntries(
-      fields.map((field) => {
-        const value = row[toColumn(field)]
-        return [field, value instanceof Date ? value.toISOString() : value]
-      })
-    ) as View
+  /** @param valueAt the value of the column in this place */
+  function viewOf(valueAt: (place: number) => unknown): View {
+    const view: Record<string, unknown> = {}
+    fields.forEach((field, place) => {
+      const value = valueAt(place)
+      view[field] = value instanceof Date ? value.toISOString() : value
+    })
+    return view as View
+  }
+
+  const toView = (row: Record<string, unknown>): View => viewOf((place) => row[plainColumns[place] as string])
+  const fromArray = (row: unknown[]): View => viewOf((place) => row[place])
 
   const toRow = (values: object): Record<string, unknown> =>
     Object.fromEntries(
@@ -63,11 +64,25 @@ export function createRecordStore<View extends { id: string }>({
   const bulkyColumns = (row: Some<View>) =>
     Object.fromEntries(bulky.map((field) => [toColumn(field), row[field] ?? null]))
 
-  function select(db: Knex, viewer: Viewer): Knex.QueryBuilder {
-    const query = db(table).select(columns)
+  function seenBy(db: Knex, viewer: Viewer): Knex.QueryBuilder {
+    const query = db(table)
     if (!viewer.seesAll) void query.where((where) => visible(where, viewer))
     return query
   }
+
+  const select = (db: Knex, viewer: Viewer): Knex.QueryBuilder => seenBy(db, viewer).select(columns)
+  const readPage = createRecordList({
+    knex,
+    table,
+    columnOf: toColumn,
+    columns: plainColumns,
+    bulky: bulky.map(toColumn),
+    seenBy
+  })
+  const prepareFind = (seesAll: boolean) =>
+    prepare(select(knex, { userId: mark('viewer'), seesAll }).where(`${table}.id`, mark('id')))
+  const findAny = prepareFind(true)
+  const findSeen = prepareFind(false)
 
   return {
     toView,
@@ -84,8 +99,8 @@ export function createRecordStore<View extends { id: string }>({
 
     /** One row that the viewer sees. */
     async find(id: string, viewer: Viewer, db: Knex = knex): Promise<View | undefined> {
-      const row = (await select(db, viewer).where(`${table}.id`, id).first()) as Record<string, unknown> | undefined
-      return row && toView(row)
+      const [row] = await (viewer.seesAll ? findAny : findSeen)(db, { id, viewer: viewer.userId })
+      return row && fromArray(row)
     },
 
     /**
@@ -110,32 +125,9 @@ export function createRecordStore<View extends { id: string }>({
     },
 
     /** The newest first, from below `cursor`, so that what is added meanwhile moves nothing. */
-    async list(
-      viewer: Viewer,
-      { limit, cursor, filters, narrow }: ListOptions<View>,
-      db: Knex = knex
-    ): Promise<Listed<View>> {
-      const page = select(db, viewer)
-        .where(toRow(prefixed(table, filters)))
-        .orderBy(`${table}.id`, 'desc')
-        .limit(limit + 1)
-      if (cursor !== undefined) void page.where(`${table}.id`, '<', cursor)
-      if (narrow) void page.where(narrow)
-      const measured = db
-        .select(
-          'page.*',
-          db.raw(`sum(${pageBytes || '0'}) over (order by id desc) as running_bytes`),
-          db.raw('row_number() over (order by id desc) as place'),
-          db.raw('count(*) over () as found')
-        )
-        .from(page.as('page'))
-      const rows = (await db
-        .select('*')
-        .from(measured.as('measured'))
-        .where('place', '<=', limit)
-        .where((where) => where.where('place', 1).orWhere('running_bytes', '<=', maxPageBytes))
-        .orderBy('id', 'desc')) as Record<string, unknown>[]
-      return { rows: rows.map(toView), hasMore: rows.length > 0 && Number(rows[0]?.found) > rows.length }
+    async list(viewer: Viewer, options: ListOptions<View>, db: Knex = knex): Promise<Listed<View>> {
+      const { rows, hasMore } = await readPage(db, viewer, options)
+      return { rows: rows.map(fromArray), hasMore }
     },
 
     /** Changes one row and its `updated_at`. @returns it as it is now; `undefined` when it is gone */
@@ -155,16 +147,3 @@ export function createRecordStore<View extends { id: string }>({
     }
   }
 }
-
-export type ListOptions<View> = {
-  limit: number
-  /** id of the last record of the page before */
-  cursor?: string | undefined
-  /** fields that must be equal */
-  filters?: Some<View>
-  /** further conditions that equality cannot say */
-  narrow?: (where: Knex.QueryBuilder) => void
-}
-
-const prefixed = (table: string, filters: object = {}): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(filters).map(([field, value]) => [`${table}.${field}`, value]))
