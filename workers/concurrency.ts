@@ -1,8 +1,11 @@
 import type { AiAction } from '../lib/schemas/actions.ts'
 
-/** Jobs at once for each pool of a worker process: most wait for a provider, bulk ones work the database. */
+/**
+ * Jobs at once for each pool of a worker process: most wait for a provider, bulk ones work the database. Embeddings that
+ * wait at the same time share a request.
+ */
 const defaults: Record<AiAction, number> = {
-  embedding_generation: 16,
+  embedding_generation: 64,
   chat_completion: 8,
   code_validation: 8,
   rag_search: 16,
