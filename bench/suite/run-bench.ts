@@ -12,7 +12,7 @@ type OptionTable = Record<string, { default: string; about: string }>
 
 export type BenchTools<Options extends OptionTable> = {
   /** Numbers that were given, or their defaults. */
-  options: Record<keyof Options, number>
+  options: Record<keyof Options | 'rounds', number>
   closers: Closers
   say: (line: string) => void
   /** folder that the processes write CPU profiles to when they end; `undefined` for none */
@@ -55,7 +55,7 @@ export async function runBench<const Options extends OptionTable>({
   await rm(out, { force: true }) // nobody takes an older run's figures for this one's
   try {
     const run = (comparison: Comparison) => compare(comparison, { rounds: numbers.rounds as number, say })
-    const options = numbers as Record<keyof Options, number>
+    const options = numbers as Record<keyof Options | 'rounds', number>
     const measured = await measure({ options, closers, say, profiles, run })
     const report = { name, comparisons: measured.comparisons, checks: measured.checks ?? [] }
     printReport(report)

@@ -13,21 +13,16 @@ export function runsOf(
   { seconds, first, most }: { seconds: number; first: number; most: number }
 ): Side {
   let jobs: number | undefined
-  const measure = async (count: number): Promise<number> => {
-    const answer = await run(count)
-    if (answer.stored !== count) throw new Error(`${name}: of ${count} jobs ${answer.stored} results are stored`)
-    return count / answer.seconds
-  }
   return {
     name,
     async turn() {
       if (jobs === undefined) {
-        await measure(Math.ceil(first / 10))
-        const rate = await measure(first)
+        await measure(name, run, Math.ceil(first / 10))
+        const rate = await measure(name, run, first)
         jobs = Math.max(first, Math.min(most, Math.round(rate * seconds)))
         return rate
       }
-      return await measure(jobs)
+      return await measure(name, run, jobs)
     }
   }
 }
@@ -37,3 +32,14 @@ export const askRun =
   (worker: Worker) =>
   (jobs: number): Promise<RunAnswer> =>
     worker.ask<RunAnswer>({ jobs })
+
+/** The same with a number of jobs that is always the same. */
+export function exactRunsOf(name: string, run: (jobs: number) => Promise<RunAnswer>, jobs: number): Side {
+  return { name, turn: () => measure(name, run, jobs) }
+}
+
+async function measure(name: string, run: (jobs: number) => Promise<RunAnswer>, jobs: number): Promise<number> {
+  const answer = await run(jobs)
+  if (answer.stored !== jobs) throw new Error(`${name}: of ${jobs} jobs ${answer.stored} results are stored`)
+  return jobs / answer.seconds
+}

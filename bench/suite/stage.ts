@@ -13,6 +13,8 @@ export type Stage = {
   /** database of the platform, migrated */
   databaseUrl: string
   redisUrl: string
+  /** folder of compiled modules, as API and workers have it */
+  compileCache: string
   jwtSecret: string
   admin: { email: string; password: string }
   /** Starts an API process, as `npm start` does. */
@@ -83,10 +85,11 @@ export async function openStage({
 
   const jwtSecret = randomBytes(32).toString('base64url')
   const admin = { email: 'admin@bench.test', password: randomBytes(18).toString('base64url') }
+  const compileCache = join(dataDir, 'cache')
   const env = {
     ...process.env,
     ...memoryGivenBack,
-    NODE_COMPILE_CACHE: join(dataDir, 'cache'),
+    NODE_COMPILE_CACHE: compileCache,
     NODE_ENV: '',
     DATABASE_URL: databaseUrl,
     DATABASE_SCHEMA: 'public',
@@ -111,6 +114,7 @@ export async function openStage({
   return {
     databaseUrl,
     redisUrl: services.redisUrl,
+    compileCache,
     jwtSecret,
     admin,
     startApi: (more = {}) => start('api/server.ts', { ...env, ...more }, nodeOptions),
