@@ -7,7 +7,18 @@ import type { Report } from './suite/report.ts'
 import { root } from './suite/run-bench.ts'
 import { figure } from './suite/statistics.ts'
 
-const names = ['submit', 'submit-durable', 'submit-one', 'read', 'gate', 'finish', 'latency', 'embed', 'start']
+const names = [
+  'submit',
+  'submit-durable',
+  'submit-one',
+  'read',
+  'gate',
+  'finish',
+  'latency',
+  'embed',
+  'search',
+  'start'
+]
 
 const help = `npm run bench [-- --rounds 5] [--only submit,read] [--out .data/bench]
 

@@ -65,17 +65,24 @@ export async function compare(
     const figures = sides.map((side) => `${side.name} ${figure(taken.get(side) as number)}`)
     say(`  ${round === 0 ? 'warm-up' : `round ${round} of ${rounds}`}: ${figures.join(', ')} ${about.unit}`)
   }
-  const measured = (side: Side): Measured => {
-    const all = values.get(side) as number[]
-    return { name: side.name, values: all, median: median(all), least: Math.min(...all), most: Math.max(...all) }
-  }
+  const measured = (side: Side) => measuredOf(side.name, values.get(side) as number[])
+  return resultOf(about, { ours: measured(ours), others: others.map(measured), besides: besides.map(measured) })
+}
+
+/** What one side's figures of all rounds come to. */
+export function measuredOf(name: string, values: number[]): Measured {
+  return { name, values, median: median(values), least: Math.min(...values), most: Math.max(...values) }
+}
+
+/** Holds ours against the best of the others, round by round. */
+export function resultOf(
+  about: Omit<Comparison, 'ours' | 'others' | 'besides'>,
+  { ours, others, besides }: { ours: Measured; others: Measured[]; besides: Measured[] }
+): Result {
   const isMore = about.better === 'more'
-  const theirs = others.map(measured)
-  const best = theirs.reduce((a, b) => (isMore === b.median > a.median ? b : a))
-  const mine = measured(ours)
-  const ratios = mine.values.map((value, round) => value / (best.values[round] as number))
+  const best = others.reduce((a, b) => (isMore === b.median > a.median ? b : a))
+  const ratios = ours.values.map((value, round) => value / (best.values[round] as number))
   const ratio = median(ratios)
   const reached = isMore ? ratio >= about.mustReach : ratio <= about.mustReach
-  const more = besides.map(measured)
-  return { ...about, ours: mine, others: theirs, besides: more, best: best.name, ratios, ratio, reached }
+  return { ...about, ours, others, besides, best: best.name, ratios, ratio, reached }
 }
