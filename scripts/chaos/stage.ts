@@ -131,7 +131,7 @@ export async function buildStage({
           sharesPort: isApi,
           logFile: join(logs, `${name}.log`),
           pidFile: pidFile(name),
-          readyTimeoutMs: 60_000,
+          readyTimeoutMs: 240_000,
           stopTimeoutMs: 15_000,
           backoff: { first: 200, max: 2_000, calm: 3_000 }
         },

@@ -9,9 +9,9 @@ import { runningApiForFile } from '../helpers/running-api.ts'
 
 const { api, another } = runningApiForFile(test)
 
-const hold = { prefer: 'wait=25' }
-/** A second is promised; more is a busy machine's. Answers that nothing ends are held for 25 s. */
-const soonMs = 8_000
+/** As long as may be asked for: an answer that comes long before it was ended, however slow the machine is. */
+const hold = { prefer: 'wait=60' }
+const longBeforeMs = 45_000
 const password = 'correct horse battery'
 let people = 0
 
@@ -80,7 +80,7 @@ test('every held answer ends with 401 when its credential ends, however it ends'
         t.is(answer.body.code, 'unauthorized', how)
         t.regex(answer.headers.get('www-authenticate') ?? '', /invalid_token/, how)
       }
-      t.true(Date.now() - from < soonMs, `${how}: ${Date.now() - from} ms`)
+      t.true(Date.now() - from < longBeforeMs, `${how}: ${Date.now() - from} ms`)
     })
   )
 
@@ -102,7 +102,7 @@ test('an administrator who becomes a user waits no longer for another’s job', 
   const own = search(admin.send, { prefer: 'wait=4' })
   await root.send('PATCH', `/users/${admin.id}`, { role: 'user' })
   t.is((await held).status, 404)
-  t.true(Date.now() - from < soonMs)
+  t.true(Date.now() - from < longBeforeMs)
   t.is((await own).status, 202)
 })
 
@@ -115,7 +115,7 @@ test('at most twenty answers are held for a person: further ones come at once, a
     answered++
     return answer
   })
-  await eventually(async () => answered === 5, 20_000)
+  await eventually(async () => answered === 5, longBeforeMs)
   const other = await api().newClient()
   const own = await search(other.send, { prefer: 'wait=1' })
   t.is(own.headers.get('preference-applied'), 'wait=1')

@@ -29,7 +29,12 @@ test('the root tells name, version and links that work', async (t) => {
 
 test('health shows each component with its state and latency', async (t) => {
   const { send, knex } = await start(t)
-  await knex('workers').insert({ id: 'one', queues: ['chat_completion', 'rag_search'] })
+  await knex('workers').insert({
+    id: 'one',
+    queues: ['chat_completion', 'rag_search'],
+    // for as long as the test takes
+    seen_at: knex.raw(`now() + interval '1 hour'`)
+  })
   const { status, body } = await send('GET', '/health')
   t.is(status, 200)
   t.is(body.status, 'ok')

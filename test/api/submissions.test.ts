@@ -4,8 +4,12 @@ import { eventually } from '../helpers/context.ts'
 import { runningApiForFile } from '../helpers/running-api.ts'
 import { createTcpProxy } from '../helpers/tcp-proxy.ts'
 
-// Ten chats that come back so slowly that no test sees it, and more requests than any test sends.
-const limits = { api_call: { limitPerMinute: 100_000 }, chat_completion: { limitPerMinute: 0.1, burst: 100 } }
+// Ten chats and five bulks that come back so slowly that no test sees it, and more requests than any test sends.
+const limits = {
+  api_call: { limitPerMinute: 100_000 },
+  chat_completion: { limitPerMinute: 0.1, burst: 100 },
+  bulk_create: { limitPerMinute: 0.1, burst: 50 }
+}
 const { api, another, onClose } = runningApiForFile(test, { RATE_LIMITS: JSON.stringify(limits) })
 
 type Problem = { code: string; errors: { path: string }[] }
@@ -102,9 +106,14 @@ test('while Redis does not answer, jobs are accepted, read and cancelled, each w
   t.is(first.headers.get('location'), `/api/v1/jobs/${first.body.id}`)
   const worker = { reason: 'worker' as const, until: null }
   t.like(await send('GET', `/jobs/${first.body.id}`), { status: 200, body: { status: 'queued', waitingFor: worker } })
-  const startedAt = performance.now()
-  t.like(await send('POST', `/jobs/${first.body.id}/cancel`), { status: 200, body: { status: 'cancelled' } })
-  t.true(performance.now() - startedAt < 1_900, 'the answer does not wait for Redis')
+  // Had they waited for Redis, all would have taken the two seconds that a command has; a busy machine slows some.
+  const took: number[] = []
+  for (const { body } of [first, await search(), await search(), await search()]) {
+    const startedAt = performance.now()
+    t.like(await send('POST', `/jobs/${body.id}/cancel`), { status: 200, body: { status: 'cancelled' } })
+    took.push(performance.now() - startedAt)
+  }
+  t.true(Math.min(...took) < 1_900, `${took.join(', ')} ms`)
   const [keyed, again] = await Promise.all([search({ 'idempotency-key': 'k' }), search({ 'idempotency-key': 'k' })])
   t.deepEqual([keyed.status, again.status, keyed.body.id], [202, 202, again.body.id])
 })

@@ -67,7 +67,7 @@ export async function newUser({ knex }: Pick<Context, 'knex'>, role: 'user' | 'a
 }
 
 /** Waits until `probe` gives something, looking every few milliseconds; fails after `timeoutMs`. */
-export async function eventually<T>(probe: () => Promise<T | undefined | false>, timeoutMs = 30_000): Promise<T> {
+export async function eventually<T>(probe: () => Promise<T | undefined | false>, timeoutMs = 60_000): Promise<T> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const value = await probe()

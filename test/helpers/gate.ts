@@ -49,7 +49,7 @@ export async function ownPrefix(t: Teardown): Promise<{ redis: Redis; prefix: st
 
 /** A gate with the contract's limits. Patient by default, so that a busy machine does not make it decide alone. */
 export function gateFor(options: Partial<GateOptions> & Pick<GateOptions, 'redis' | 'prefix'>) {
-  return createGate({ limits: defaultLimits, processId: newId(), log: quiet, timeoutMs: 10_000, ...options })
+  return createGate({ limits: defaultLimits, processId: newId(), log: quiet, timeoutMs: 60_000, ...options })
 }
 
 export function facts(userId: string | null, changes: Partial<RequestFacts> = {}): RequestFacts {
@@ -71,7 +71,7 @@ export async function waitingDecisions(redis: Redis, prefix: string) {
 }
 
 /** Resolves when `condition` holds; rejects with its name when it still does not after `limitMs`. */
-export async function eventually(name: string, condition: () => boolean | Promise<boolean>, limitMs = 30_000) {
+export async function eventually(name: string, condition: () => boolean | Promise<boolean>, limitMs = 60_000) {
   const end = performance.now() + limitMs
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`waited ${limitMs} ms in vain: ${name}`)
@@ -132,7 +132,7 @@ export async function privateRedis(t: Teardown, ...more: string[]): Promise<Priv
 }
 
 async function answers(url: string): Promise<boolean> {
-  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 500 })
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 5_000 })
   redis.on('error', () => {})
   try {
     await redis.connect()

@@ -62,7 +62,7 @@ export async function startPlatform(
     await rm(dataDir, { recursive: true, force: true })
   })
 
-  const deadline = Date.now() + 60_000
+  const deadline = Date.now() + 180_000
   while (!output.includes('Ready after')) {
     if (launcher.exitCode !== null || Date.now() > deadline) throw new Error(`the platform did not start:\n${output}`)
     await new Promise((resolve) => setTimeout(resolve, 50))

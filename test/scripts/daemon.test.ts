@@ -30,7 +30,7 @@ async function spec(t: ExecutionContext, code = echo): Promise<DaemonSpec> {
     portFile: join(folder, 'port'),
     fingerprint: 'one',
     stopSignal: 'SIGTERM',
-    stopTimeoutMs: 5_000
+    stopTimeoutMs: 60_000
   }
 }
 
@@ -39,7 +39,7 @@ const answers = (port: number) => async () => (await probePort(port, 'hello', 'h
 test('an instance left behind is used again when it was started in the same way', async (t) => {
   const same = await spec(t)
   const left = await startDaemon(same)
-  await untilReady(same, left, answers(left.port), 20_000)
+  await untilReady(same, left, answers(left.port), 60_000)
   const next = await startDaemon(same)
   t.is(next.pid, left.pid)
   t.is(next.port, left.port)
@@ -50,19 +50,19 @@ test('an instance left behind is used again when it was started in the same way'
 test('one that was started in another way is stopped first; the port stays', async (t) => {
   const first = await spec(t)
   const left = await startDaemon(first)
-  await untilReady(first, left, answers(left.port), 20_000)
+  await untilReady(first, left, answers(left.port), 60_000)
   const next = await startDaemon({ ...first, fingerprint: 'two' })
   t.false(await left.isRunning())
   t.not(next.pid, left.pid)
   t.is(next.port, left.port)
-  await untilReady(first, next, answers(next.port), 20_000)
+  await untilReady(first, next, answers(next.port), 60_000)
   await next.stop()
 })
 
 test('one that was let go and still ends is waited for, not used again', async (t) => {
   const slow = await spec(t, `${echo}process.on('SIGTERM', () => setTimeout(() => process.exit(), 300))\n`)
   const first = await startDaemon(slow)
-  await untilReady(slow, first, answers(first.port), 20_000)
+  await untilReady(slow, first, answers(first.port), 60_000)
   first.letGo()
   const next = await startDaemon(slow)
   t.not(next.pid, first.pid)
@@ -75,7 +75,7 @@ test('a process that only has the number of the one left behind is neither used 
   await writeFile(fresh.pidFile, JSON.stringify({ pid: process.pid, born: 'earlier', port: 1, fingerprint: 'one' }))
   const daemon = await startDaemon(fresh)
   t.not(daemon.pid, process.pid)
-  await untilReady(fresh, daemon, answers(daemon.port), 20_000)
+  await untilReady(fresh, daemon, answers(daemon.port), 60_000)
   const identity = await identify(daemon.pid)
   await daemon.stop()
   t.false(await isAlive(identity))
@@ -84,7 +84,7 @@ test('a process that only has the number of the one left behind is neither used 
 test('one that ends at once is told with the end of its log', async (t) => {
   const broken = await spec(t, `console.error('the data folder is of another version')\n`)
   const daemon = await startDaemon(broken)
-  const error = await t.throwsAsync(untilReady(broken, daemon, answers(daemon.port), 20_000), { name: 'StartError' })
+  const error = await t.throwsAsync(untilReady(broken, daemon, answers(daemon.port), 60_000), { name: 'StartError' })
   t.regex(error?.message ?? '', /^Echo ended right after its start\. .*:\n {2}the data folder is of another version$/)
 })
 

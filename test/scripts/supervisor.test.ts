@@ -24,8 +24,8 @@ async function child(t: ExecutionContext, code: string, options: Partial<ChildSp
     env: () => ({ PATH: process.env.PATH, FOLDER: folder }),
     logFile: join(folder, 'child.log'),
     pidFile: join(folder, 'child.json'),
-    readyTimeoutMs: 20_000,
-    stopTimeoutMs: 10_000,
+    readyTimeoutMs: 100_000,
+    stopTimeoutMs: 60_000,
     backoff: { first: 10, max: 40, calm: 60_000 },
     ...options
   }

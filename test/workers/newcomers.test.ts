@@ -8,7 +8,7 @@ async function ended(id: string) {
   return await eventually(async () => {
     const job = await context().jobStore.find(id)
     return job?.status === 'completed'
-  }, 20_000)
+  })
 }
 
 test('with all places taken by one person, another is served at once, and nothing is lost', async (t) => {

@@ -107,17 +107,17 @@ test.serial('limits of one user hold at once in every process, and still do afte
   const [admin, user] = [await newClient('admin'), await newClient()]
   const put = await call(admin.send, 'PUT', `${base}/users/${user.id}/limits`, {
     action: 'api_call',
-    limitPerMinute: 2,
-    burst: 1
+    limitPerMinute: 1,
+    burst: 2
   })
-  t.deepEqual([put.status, put.body], [200, { action: 'api_call', limitPerMinute: 2, burst: 1, capacity: 2 }])
+  t.deepEqual([put.status, put.body], [200, { action: 'api_call', limitPerMinute: 1, burst: 2, capacity: 2 }])
 
   const limitIn = async (url: string) => {
     const response = await fetch(`${url}/api/v1/users/me/usage`, { headers: { authorization: `Bearer ${user.token}` } })
     return { status: response.status, limit: response.headers.get('x-ratelimit-limit') }
   }
   t.deepEqual(await limitIn(api().url), { status: 200, limit: '2' })
-  await eventually(async () => other.gate.limitsOf(user.id).api_call.limitPerMinute === 2)
+  await eventually(async () => other.gate.limitsOf(user.id).api_call.limitPerMinute === 1)
   t.deepEqual(await limitIn(other.url), { status: 200, limit: '2' })
   t.deepEqual(await limitIn(other.url), { status: 429, limit: '2' })
 

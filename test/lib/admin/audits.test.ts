@@ -367,7 +367,7 @@ test.serial(
     })
     reader.start()
     t.teardown(reader.stop)
-    await eventually(async () => (await reader.lengths()).decisions === 0, 30_000)
+    await eventually(async () => (await reader.lengths()).decisions === 0)
     const rows = await rowsOf(...ids)
     t.is(rows.length, ids.length)
     t.is(new Set(rows.map(({ id }) => id)).size, ids.length)

@@ -227,25 +227,25 @@ test('a wait ends with the news of the job’s end, with what was true before, w
   const never = new AbortController().signal
 
   const told = newId()
-  const waits = [waiter.wait(told, 20_000, never), waiter.wait(told, 20_000, never)]
+  const waits = [waiter.wait(told, 60_000, never), waiter.wait(told, 60_000, never)]
   await stage.append({ type: 'job.started.rag_search', subject: told, channels: [`job:${told}`] })
   await stage.append({ type: 'job.failed.rag_search', subject: told, channels: [`job:${told}`] })
   t.deepEqual(await Promise.all(waits), ['ended', 'ended'])
 
   const before = newId()
   ended.add(before)
-  t.is(await waiter.wait(before, 20_000, never), 'ended')
+  t.is(await waiter.wait(before, 60_000, never), 'ended')
 
   const untold = newId()
-  const wait = waiter.wait(untold, 20_000, never)
+  const wait = waiter.wait(untold, 60_000, never)
   ended.add(untold)
   t.is(await wait, 'ended')
 
   t.is(await waiter.wait(newId(), 30, never), 'timeout')
   const gone = new AbortController()
-  const abandoned = waiter.wait(newId(), 20_000, gone.signal)
+  const abandoned = waiter.wait(newId(), 60_000, gone.signal)
   gone.abort()
   t.is(await abandoned, 'timeout')
-  t.is(await waiter.wait(newId(), 20_000, gone.signal), 'timeout')
+  t.is(await waiter.wait(newId(), 60_000, gone.signal), 'timeout')
   t.true(looks > 0)
 })

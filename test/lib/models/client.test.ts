@@ -11,6 +11,9 @@ const context = contextForFile(test)
 const modelsWith = (provider: OfflineProviderOptions = {}, chatModel = 'offline-chat-mini', gatherMs = 1_000) =>
   offlineModels(context(), { provider, chatModel, gatherMs })
 
+/** Long enough for all to come together on a busy machine, in milliseconds: what is looked at is the number of requests. */
+const together = 5_000
+
 const scope = () => runningJob(context())
 
 const callsOf = (jobId: string) =>
@@ -171,7 +174,7 @@ test('a stream is told piece by piece, and one that is cut is estimated and retr
 })
 
 test('embeddings asked for at once share one request, whose parts add up to the whole', async (t) => {
-  const { provider, tracker, models } = modelsWith()
+  const { provider, tracker, models } = modelsWith({}, 'offline-chat-mini', together)
   const jobs = await Promise.all([scope(), scope(), scope()])
   const answers = await Promise.all(
     jobs.map((job, n) =>
@@ -197,7 +200,7 @@ test('embeddings asked for at once share one request, whose parts add up to the 
 })
 
 test("one person's large embeddings share no request with anybody's text", async (t) => {
-  const { provider, tracker, models } = modelsWith()
+  const { provider, tracker, models } = modelsWith({}, 'offline-chat-mini', together)
   const [busy, other] = [await scope(), await scope()]
   const texts = Array.from({ length: 257 }, () => 'word')
   await Promise.all([
@@ -230,8 +233,7 @@ test('one bad input in a shared request fails alone', async (t) => {
 })
 
 test('one bad input among many costs a few requests more, each booked by itself', async (t) => {
-  // Long enough for all to come together on a busy machine: it is the number of requests that is looked at.
-  const { provider, tracker, models } = modelsWith({}, 'offline-chat-mini', 3_000)
+  const { provider, tracker, models } = modelsWith({}, 'offline-chat-mini', together)
   const scopes = await Promise.all(Array.from({ length: 16 }, () => scope()))
   const outcomes = await Promise.allSettled(
     scopes.map((job, n) => {

@@ -32,7 +32,8 @@ const stateOf = async (jobId: string) =>
 
 test.serial('an answer that comes while the database is read-only is settled when it is not, and used', async (t) => {
   const { log, refused } = listening(context())
-  const { provider, tracker, models } = offlineModels({ ...context(), log }, { provider: { latencyMs: 500 } })
+  // Long enough for the database to be read-only before the answer comes, on a busy machine too.
+  const { provider, tracker, models } = offlineModels({ ...context(), log }, { provider: { latencyMs: 10_000 } })
   const job = await runningJob(context())
   const asking = tracker.runInScope(job, () => models.chat({ step: 'answer', messages, signal }))
   await eventually(async () => (await stateOf(job.jobId)).length === 1)

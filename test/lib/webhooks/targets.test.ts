@@ -46,6 +46,7 @@ const lookUp = (targets: ReturnType<typeof createTargets>, text: string) =>
   })
 
 test('a name that leads to this machine is unknown where it is resolved, unless its host is allowed', async (t) => {
+  // An allowed name is asked elsewhere, and may take its time; one that is not takes all of it.
   const resolve = (allow: string[], text: string) =>
     lookUp(createTargets({ allow, resolve: (name) => resolvePublic(name, { withinMs: 300 }) }), text)
   t.is(await resolve([], 'http://localhost:8080/'), 'ENOTFOUND')
@@ -64,7 +65,7 @@ test('one address that is not public makes a name unknown, and it takes as long 
     'half.example.com': { A: ['8.8.8.8'], AAAA: ['fd00::1'] },
     'silent.example.com': 'silence'
   })
-  const withinMs = 400
+  const withinMs = 5_000
   const timed = async (name: string) => {
     const began = performance.now()
     const addresses = await resolvePublic(name, { servers: [server], withinMs })
@@ -72,17 +73,20 @@ test('one address that is not public makes a name unknown, and it takes as long 
   }
   t.deepEqual((await timed('public.example.com')).addresses, ['8.8.8.8', '2606:4700::1111'])
   t.deepEqual((await timed('v4.example.com')).addresses, ['1.1.1.1'])
-  for (const name of ['inside.example.com', 'half.example.com', 'none.example.com', 'silent.example.com']) {
-    const { addresses, tookMs } = await timed(name)
-    t.deepEqual(addresses, [], name)
-    t.true(tookMs >= withinMs - 2 && tookMs < withinMs * 10, `${name}: ${tookMs} ms`)
-  }
+  const refused = ['inside.example.com', 'half.example.com', 'none.example.com', 'silent.example.com']
+  await Promise.all(
+    refused.map(async (name) => {
+      const { addresses, tookMs } = await timed(name)
+      t.deepEqual(addresses, [], name)
+      t.true(tookMs >= withinMs - 2 && tookMs < withinMs * 10, `${name}: ${tookMs} ms`)
+    })
+  )
 })
 
 test('names whose server is silent keep nobody’s file or password waiting', async (t) => {
   const server = await openNameServer(t, { 'silent.example.com': 'silence' })
   const silent = Promise.all(
-    Array.from({ length: 50 }, () => resolvePublic('silent.example.com', { servers: [server], withinMs: 3_000 }))
+    Array.from({ length: 50 }, () => resolvePublic('silent.example.com', { servers: [server], withinMs: 8_000 }))
   )
   let answered = false
   void silent.then(() => {
