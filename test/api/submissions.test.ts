@@ -106,14 +106,19 @@ test('while Redis does not answer, jobs are accepted, read and cancelled, each w
   t.is(first.headers.get('location'), `/api/v1/jobs/${first.body.id}`)
   const worker = { reason: 'worker' as const, until: null }
   t.like(await send('GET', `/jobs/${first.body.id}`), { status: 200, body: { status: 'queued', waitingFor: worker } })
-  // Had they waited for Redis, all would have taken the two seconds that a command has; a busy machine slows some.
-  const took: number[] = []
-  for (const { body } of [first, await search(), await search(), await search()]) {
-    const startedAt = performance.now()
-    t.like(await send('POST', `/jobs/${body.id}/cancel`), { status: 200, body: { status: 'cancelled' } })
-    took.push(performance.now() - startedAt)
+  // Had they waited for Redis, all would have taken the two seconds more that a command has. The machine may be busy: it
+  // is so for those whose Redis is well, too.
+  const well = await api().newClient()
+  const took = { here: [] as number[], there: [] as number[] }
+  for (let n = 0; n < 5; n++) {
+    for (const [where, ask] of [['here', send] as const, ['there', well.send] as const]) {
+      const { body } = await ask<JobView>('POST', '/rag/search', { query: 'stack' })
+      const startedAt = performance.now()
+      t.like(await ask('POST', `/jobs/${body.id}/cancel`), { status: 200, body: { status: 'cancelled' } })
+      took[where].push(performance.now() - startedAt)
+    }
   }
-  t.true(Math.min(...took) < 1_900, `${took.join(', ')} ms`)
+  t.true(Math.min(...took.here) - Math.min(...took.there) < 1_900, JSON.stringify(took))
   const [keyed, again] = await Promise.all([search({ 'idempotency-key': 'k' }), search({ 'idempotency-key': 'k' })])
   t.deepEqual([keyed.status, again.status, keyed.body.id], [202, 202, again.body.id])
 })
@@ -130,5 +135,6 @@ test('while Postgres is away a submission is a 503 with Retry-After, and its key
   t.like(refused, { status: 503, body: { code: 'unavailable' } })
   t.regex(refused.headers.get('retry-after') ?? '', /^[1-9]\d*$/)
   proxy.restore()
-  t.is((await search('another')).status, 202)
+  // A request may still be given a connection that was cut.
+  await eventually(async () => (await search('another')).status === 202)
 })

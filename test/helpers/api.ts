@@ -12,7 +12,6 @@ import type { RegistrationMode } from '../../lib/auth/accounts.ts'
 import { type Config, loadConfig } from '../../lib/config.ts'
 import { createGate, type Gate } from '../../lib/gate/gate.ts'
 import { defaultLimits, type GateLimits, mergeLimits } from '../../lib/gate/limits.ts'
-import { gateRedisOptions } from '../../lib/gate/redis-options.ts'
 import { newId } from '../../lib/ids.ts'
 import { createLogger } from '../../lib/logger.ts'
 import { readModelState } from '../../lib/models/provider-guard.ts'
@@ -21,7 +20,7 @@ import { createBackgroundWorkStore } from '../../lib/store/operations/background
 import { createDeadLetterStore } from '../../lib/store/operations/dead-letters.ts'
 import { createRelayStore } from '../../lib/store/events/relay.ts'
 import { startAuth } from './auth.ts'
-import { quiet } from './gate.ts'
+import { patientRedisOptions, quiet } from './gate.ts'
 import type { Isolation } from './services.ts'
 
 /** An answer with its body read: parsed when it is JSON. */
@@ -63,7 +62,7 @@ export async function startApi(t: Teardown, options: Options = {}) {
   const queues = ['chat_completion', 'rag_search'].map(
     (name) => new Queue(name, { connection: parts.redis as never, prefix: `{${parts.place.prefix}}` })
   )
-  const gateRedis = new Redis(parts.place.redisUrl, { ...gateRedisOptions, lazyConnect: true })
+  const gateRedis = new Redis(parts.place.redisUrl, { ...patientRedisOptions, lazyConnect: true })
   await gateRedis.connect()
   const gate: Gate = createGate({
     redis: gateRedis,
@@ -71,7 +70,7 @@ export async function startApi(t: Teardown, options: Options = {}) {
     limits: { ...roomyLimits, ...limits },
     processId: newId(),
     log: quiet,
-    timeoutMs: 10_000
+    timeoutMs: 60_000
   })
   const work = {
     relayLag: createRelayStore({ knex: parts.knex }).lag,

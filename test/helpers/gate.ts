@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import { v7 as newId } from 'uuid'
 import type { GateLog } from '../../lib/gate/decider.ts'
 import type { RequestFacts } from '../../lib/gate/decision.ts'
@@ -15,14 +14,26 @@ import { createGate, type GateOptions } from '../../lib/gate/gate.ts'
 import { createGateKeys } from '../../lib/gate/keys.ts'
 import { defaultLimits } from '../../lib/gate/limits.ts'
 import { gateRedisOptions } from '../../lib/gate/redis-options.ts'
+import { anyPort } from '../../scripts/services/free-port.ts'
 
 type Teardown = Pick<ExecutionContext, 'teardown'>
 
 export const quiet: GateLog = { info() {}, warn() {}, error() {} }
 
+/** The gate's options, without its haste: a busy machine may need longer to connect and to answer. */
+export const patientRedisOptions = {
+  ...gateRedisOptions,
+  connectTimeout: 60_000,
+  socketTimeout: 60_000
+} satisfies RedisOptions
+
 /** A connected client that closes with the test. */
-export async function connected(t: Teardown, url: string): Promise<Redis> {
-  const redis = new Redis(url, { ...gateRedisOptions, lazyConnect: true })
+export async function connected(
+  t: Teardown,
+  url: string,
+  options: typeof patientRedisOptions = patientRedisOptions
+): Promise<Redis> {
+  const redis = new Redis(url, { ...options, lazyConnect: true })
   redis.on('error', () => undefined) // tests that stop the server expect them
   t.teardown(() => redis.disconnect())
   await redis.connect()
@@ -34,7 +45,7 @@ export async function ownPrefix(t: Teardown): Promise<{ redis: Redis; prefix: st
   const url = process.env.TEST_REDIS_URL
   if (!url) throw new Error('TEST_REDIS_URL is not set: run `npm test -- <file>`, which starts the services')
   const prefix = `gate-test-${newId()}`
-  const redis = new Redis(url, { ...gateRedisOptions, lazyConnect: true })
+  const redis = new Redis(url, { ...patientRedisOptions, lazyConnect: true })
   await redis.connect()
   t.teardown(async () => {
     const keys = createGateKeys(prefix)
@@ -144,15 +155,8 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (!address || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
+/** A port that nobody listens on, and that stays free while a server of it is started again. */
+export const freePort = (): Promise<number> => anyPort('127.0.0.1')
 
 /** A gate over a context's own Redis client, not started: for endpoints that only have to know one. */
 export function gateOver({ redis, prefix }: { redis: Redis; prefix: string }) {

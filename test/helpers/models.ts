@@ -20,7 +20,7 @@ export function offlineModels(
     gatherMs,
     providerLimits = {},
     guardPrefix = `${prefix}:${newId()}`,
-    timeoutMs = 15_000
+    timeoutMs = 120_000
   }: {
     provider?: OfflineProviderOptions
     chatModel?: string

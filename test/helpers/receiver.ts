@@ -10,12 +10,16 @@ export type Receiver = {
   url: string
   host: string
   got: Received[]
+  /** The most requests at once that it left without an answer. */
+  mostUnanswered(): number
   answer(how: (request: Received, count: number) => Answer): void
   close(): Promise<void>
 }
 
 export async function openReceiver(): Promise<Receiver> {
   const got: Received[] = []
+  let unanswered = 0
+  let mostUnanswered = 0
   let how: (request: Received, count: number) => Answer = () => ({ status: 204 })
   const server = createServer((req, res) => {
     const chunks: Buffer[] = []
@@ -24,7 +28,9 @@ export async function openReceiver(): Promise<Receiver> {
       const request = { path: req.url ?? '', headers: req.headers, body: Buffer.concat(chunks).toString() }
       got.push(request)
       const answer = how(request, got.length)
-      if (answer !== 'silence') res.writeHead(answer.status, answer.headers).end(answer.body)
+      if (answer !== 'silence') return res.writeHead(answer.status, answer.headers).end(answer.body)
+      mostUnanswered = Math.max(mostUnanswered, ++unanswered)
+      res.once('close', () => unanswered--)
     })
   })
   server.listen(0, '127.0.0.1')
@@ -34,6 +40,7 @@ export async function openReceiver(): Promise<Receiver> {
     url: `http://${host}/hook`,
     host,
     got,
+    mostUnanswered: () => mostUnanswered,
     answer(next) {
       how = next
     },

@@ -1,11 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { freePort } from '../../scripts/services/free-port.ts'
 import { identify, isAlive } from '../../scripts/services/process-identity.ts'
 import { isStartError } from '../../scripts/services/start-error.ts'
 import { type ChildSpec, createSupervisor, stopLeftBehind } from '../../scripts/start/supervisor.ts'
 import { emptyFolder } from '../helpers/folders.ts'
+import { freePort } from '../helpers/gate.ts'
 import { createMessages } from '../helpers/messages.ts'
 
 const polite = `process.on('SIGINT', () => process.exit(0)); process.on('disconnect', () => process.exit(0))\n`

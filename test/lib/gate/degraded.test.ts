@@ -6,6 +6,7 @@ import { rateLimitHeaders } from '../../../lib/gate/headers.ts'
 import { createGateKeys } from '../../../lib/gate/keys.ts'
 import { defaultLimits } from '../../../lib/gate/limits.ts'
 import { createLocalBuckets } from '../../../lib/gate/local-buckets.ts'
+import { gateRedisOptions } from '../../../lib/gate/redis-options.ts'
 import {
   connected,
   eventually,
@@ -23,9 +24,12 @@ const chat = ['chat_completion', 'api_call'] as const
 const patient = { timeoutMs: 10_000 }
 const slow = { ...defaultLimits, chat_completion: { limitPerMinute: 10, burst: 1 } }
 
+/** Only the connection, which is none of what is tested, may take its time. */
+const asInService = { ...gateRedisOptions, connectTimeout: 60_000 }
+
 /** A gate as an API process has it, with its own client and its own name. */
 async function processOf(t: ExecutionContext, server: PrivateRedis, options: Partial<GateOptions> = {}) {
-  const redis = await connected(t, server.url)
+  const redis = await connected(t, server.url, asInService)
   const gate = gateFor({ redis, prefix, limits: slow, timeoutMs: 35, processId: newId(), ...options })
   await gate.start()
   t.teardown(() => gate.close())
@@ -284,7 +288,7 @@ test.serial('a reset reaches a Redis that was only late, though the gate decides
 
 test.serial('a gate that starts while Redis is away works, and joins later', async (t) => {
   const server = await privateRedis(t)
-  const redis = await connected(t, server.url)
+  const redis = await connected(t, server.url, asInService)
   await server.kill()
   await eventually('the client has noticed', () => redis.status !== 'ready')
   const gate = gateFor({ redis, prefix, ...patient })
