@@ -46,13 +46,17 @@ export function createOutbox(socket: WebSocket, unsentBytes: number, tooSlow: ()
   function watch(): void {
     if (timer || over || !hasTooMuch()) return
     const since = performance.now()
-    timer = setTimeout(() => {
+    const judge = () => {
+      if (timer !== own) return
       timer = undefined
       if (!hasTooMuch() || !isOpen()) return
       if (takenAt > since) return watch()
       over = true
       tooSlow()
-    }, takeWithinMs)
+    }
+    // What the reader took while this process itself was busy is heard of before it is judged.
+    const own = setTimeout(() => setImmediate(judge), takeWithinMs)
+    timer = own
   }
 
   function write(text: string): void {
