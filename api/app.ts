@@ -76,7 +76,6 @@ export function createApp({
     ...invitationEndpoints(auth),
     ...endpoints
   ]
-  const document = openApiDocument({ endpoints: all, basePath: apiBasePath, version })
   const metrics = createMetrics({ queues, ...work })
   const limit = addressLimit({ gate })
 
@@ -99,7 +98,7 @@ export function createApp({
   app.use('/admin', consoleRoutes({ ...auth, gate, guessGuard, queues, log }))
   app.use(
     serviceRoutes({ version, health, registry: metrics.registry, metricsToken: config.metricsToken, limit }),
-    docsRoutes({ document, limit })
+    docsRoutes({ document: () => openApiDocument({ endpoints: all, basePath: apiBasePath, version }), limit })
   )
   app.use(limit, nothingHere)
   app.use(problemHandler({ log }))

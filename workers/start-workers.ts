@@ -12,7 +12,6 @@ import { createBackgroundWorkStore } from '../lib/store/operations/background-wo
 import { createCheckpointStore } from '../lib/store/jobs/checkpoints.ts'
 import { createUsageTracker } from '../lib/usage/tracker.ts'
 import { startAdminWorkers } from './admin-workers.ts'
-import { loadAgents } from './agents/graph.ts'
 import { concurrencyOf } from './concurrency.ts'
 import { createHandlers } from './handlers.ts'
 import { createRetries } from './dead-letters.ts'
@@ -43,8 +42,6 @@ export async function startWorkers({ context, name }: { context: Context; name: 
   const models = await openModels({ config, tracker, ledger, budgets, guard, redis, prefix, log })
   const running = createRunningJobs()
   const handlers = createHandlers({ context, models })
-  // It takes half a second of the main thread, which a running job would feel.
-  if (config.workerQueues.includes('chat_completion')) await loadAgents()
   const runJob = createRunJob({ lifecycle, store: jobStore, progress, tracker, running, handlers, worker: name, log })
 
   const heartbeat = createHeartbeat({

@@ -1,21 +1,29 @@
-import { createBullBoard } from '@bull-board/api'
-import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
-import { ExpressAdapter } from '@bull-board/express'
 import type { Queue } from 'bullmq'
 import type { RequestHandler } from 'express'
 import type { Logger } from '../../lib/logger.ts'
 import { isOutage } from '../../lib/errors/outage.ts'
 
-/** Bull Board over the queues, for looking only: jobs are retried and cancelled through the API, where the row is. */
-export function queueBoard({
-  queues,
-  basePath,
-  log
-}: {
-  queues: Queue[]
-  basePath: string
-  log: Logger
-}): RequestHandler {
+type Needs = { queues: Queue[]; basePath: string; log: Logger }
+
+/**
+ * Bull Board over the queues, for looking only: jobs are retried and cancelled through the API, where the row is.
+ * It is loaded by the first who looks.
+ */
+export function queueBoard(needs: Needs): RequestHandler {
+  let loading: Promise<RequestHandler> | undefined
+  return async (req, res, next) => {
+    loading ??= loadBoard(needs)
+    const board = await loading
+    await board(req, res, next)
+  }
+}
+
+async function loadBoard({ queues, basePath, log }: Needs): Promise<RequestHandler> {
+  const [{ createBullBoard }, { BullMQAdapter }, { ExpressAdapter }] = await Promise.all([
+    import('@bull-board/api'),
+    import('@bull-board/api/bullMQAdapter'),
+    import('@bull-board/express')
+  ])
   const adapter = new ExpressAdapter()
   adapter.setBasePath(basePath)
   createBullBoard({

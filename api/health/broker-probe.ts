@@ -1,4 +1,4 @@
-import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib'
+import type { ChannelModel, ConfirmChannel } from 'amqplib'
 import { orAborted } from '../../lib/time/pause.ts'
 import type { Probe, ProbeResult } from './health.ts'
 
@@ -71,6 +71,8 @@ export function createBrokerProbe({ url }: { url: string }): { probe: Probe; clo
 }
 
 async function open(url: string, forget: () => void): Promise<Line> {
+  // Loaded when there is a broker to ask.
+  const { connect } = await import('amqplib')
   const model = await connect(url, { timeout: answerMs, clientProperties: { connection_name: 'goals health' } })
   model.on('error', forget) // without a listener the event would end the process
   model.on('close', forget)

@@ -1,11 +1,16 @@
+import { setImmediate } from 'node:timers/promises'
 import { asksForWrites } from './plan.ts'
 import type { ChatState, Node, NodeName } from './state.ts'
 
 /**
- * Loads LangGraph, which takes half a second and 125 MB, so nobody does who runs no agents. Nothing else happens
- * meanwhile: a process that is to run them had better load it before it takes its first job.
+ * Loads LangGraph, which takes half a second and 125 MB: the first chat of a process does, and nobody who runs none.
+ * What it rests on is loaded before it, part by part, so that jobs that run already have their turns in between.
  */
 export async function loadAgents() {
+  await import('@langchain/core/messages')
+  await setImmediate()
+  await import('@langchain/core/tools')
+  await setImmediate()
   return await import('@langchain/langgraph')
 }
 
