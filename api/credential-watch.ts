@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Actor } from '../lib/access/actor.ts'
-import { revokedChannel } from '../lib/auth/revocations.ts'
+import { parseRevocation, type Revocation, revokedChannel } from '../lib/auth/revocations.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { CredentialsInForce } from '../lib/store/people/credentials-in-force.ts'
 
@@ -30,11 +30,14 @@ export function createCredentialWatch({
   subscriber,
   prefix,
   inForce,
+  forget,
   log
 }: {
   subscriber: Redis
   prefix: string
   inForce: CredentialsInForce
+  /** what requests remember of credentials */
+  forget: (revocation: Revocation) => void
   log: Logger
 }): CredentialWatch {
   const channel = revokedChannel(prefix)
@@ -69,8 +72,11 @@ export function createCredentialWatch({
     })()
   }
 
-  const onMessage = (from: string) => {
-    if (from === channel && holders.size > 0) look()
+  const onMessage = (from: string, message: string) => {
+    if (from !== channel) return
+    const revocation = parseRevocation(message)
+    if (revocation) forget(revocation)
+    if (holders.size > 0) look()
   }
 
   return {

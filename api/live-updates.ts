@@ -76,7 +76,13 @@ export function createLiveUpdates({
   const deltas = createDeltaFeed({ redis, subscriber, prefix, log })
   const waiter = createJobWaiter({ feed, endedAmong, log })
   const openTail = createTails({ feed, events, log })
-  const watch = createCredentialWatch({ subscriber, prefix, inForce: createCredentialsInForce({ knex }), log })
+  const watch = createCredentialWatch({
+    subscriber,
+    prefix,
+    inForce: createCredentialsInForce({ knex }),
+    forget: auth.authenticator.forget,
+    log
+  })
   const places = createConnectionSlots({ redis, prefix, limits, log })
   const goingAway = new AbortController()
   let sockets: Sockets | undefined

@@ -46,7 +46,12 @@ export async function prepareAdmin(config: AdminConfig, keptKey?: string): Promi
         const revoked = await apiKeys.revokeNamed(trx, admin.id, keyName)
         await apiKeys.insert(trx, { userId: admin.id, name: keyName, hash, hint, expiresAt: null })
         if (!redis) return
-        const revocations = createRevocations({ redis, prefix: config.redisPrefix, transaction })
+        const revocations = createRevocations({
+          redis,
+          prefix: config.redisPrefix,
+          transaction,
+          forget: () => undefined
+        })
         for (const credentialId of revoked) revocations.publishAfter(trx, { userId: admin.id, credentialId })
       })
       return { email: admin.email, apiKey: key, ...said }

@@ -10,6 +10,7 @@ import { createUserStore } from '../store/people/users.ts'
 import { type Accounts, createAccounts, type RegistrationMode } from './accounts.ts'
 import { type ApiKeys, createApiKeys } from './api-keys.ts'
 import { type Authenticator, createAuthenticator } from './authenticator.ts'
+import { createCredentialMemory } from './credential-memory.ts'
 import { createCredentials } from './credentials.ts'
 import { createInvitations, type Invitations } from './invitations.ts'
 import { createPasswords, type PasswordCost } from './passwords.ts'
@@ -60,9 +61,10 @@ export function createAuth(needs: AuthNeeds): Auth {
     ...(passwordCost ? { cost: passwordCost } : {}),
     ...(needs.ownerOf ? { ownerOf: needs.ownerOf } : {})
   })
-  const revocations = createRevocations({ redis, prefix, transaction })
+  const memory = createCredentialMemory()
+  const revocations = createRevocations({ redis, prefix, transaction, forget: memory.forget })
   const credentials = createCredentials({ tokens, revocations, sessions, apiKeys })
-  const authenticator = createAuthenticator({ knex, tokens, onError })
+  const authenticator = createAuthenticator({ knex, tokens, memory, onError })
   const invitations = createInvitations({ store: createInvitationStore({ knex }) })
   return {
     authenticator,

@@ -30,19 +30,22 @@ type Waiting<T, R> = { member: T; bytes: number; resolve: (value: R) => void; re
  * @param lanes so many batches are under way at most
  * @param rows most members of a batch
  * @param bytes most bytes of a batch, unless one member alone has more
+ * @param halves false: a batch that fails fails whole, because some of it may have been done
  */
 export function createCombined<T, R>({
   run,
   lanes,
   rows,
   bytes = Number.POSITIVE_INFINITY,
-  bytesOf = () => 0
+  bytesOf = () => 0,
+  halves = true
 }: {
   run: (members: T[]) => Promise<MemberResult<R>[]>
   lanes: number
   rows: number
   bytes?: number
   bytesOf?: (member: T) => number
+  halves?: boolean
 }): Combined<T, R> {
   let waiting: Waiting<T, R>[] = []
   let busy = 0
@@ -83,7 +86,7 @@ export function createCombined<T, R>({
         else resolve(result.value)
       }
     } catch (error) {
-      if (batch.length === 1 || (isOutage(error) && !isLostRace(error))) {
+      if (!halves || batch.length === 1 || (isOutage(error) && !isLostRace(error))) {
         for (const { reject } of batch) reject(error)
         return
       }

@@ -1,13 +1,21 @@
 import { fullLevel, unitsPerToken } from './bucket.ts'
 import { createCircuit } from './circuit.ts'
 import { DeadlineError, within } from '../time/deadline.ts'
-import { type BucketSnapshot, type DecisionRecord, encodeFacts, type Outcome, type RequestFacts } from './decision.ts'
+import {
+  type BucketSnapshot,
+  type DecisionRecord,
+  encodeFacts,
+  guardFirst,
+  type Outcome,
+  type RequestFacts
+} from './decision.ts'
 import { type BufferedDecision, createDecisionBuffer, type Trace } from './decision-buffer.ts'
 import type { createGateKeys, Subject } from './keys.ts'
 import type { BucketLimit, BucketName, GateAction } from './limits.ts'
 import { type BucketDebt, type BucketVerb, createLocalBuckets } from './local-buckets.ts'
 import { createRefusalTally, ownRefusals } from './refusal-tally.ts'
 import { defineScript, type RedisClient } from '../redis/script.ts'
+import { createTake } from './take-together.ts'
 
 export type GateLog = Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>
 
@@ -42,6 +50,8 @@ export type NamedCall = {
   cost: number
   /** for `hold`, `held` and `give`: what the hold is called */
   hold: string
+  /** whose bucket it is; absent: the call's subject's */
+  subject?: Subject
 }
 
 /** What is to be written down about a call. */
@@ -75,7 +85,7 @@ const recordsAtOnce = 100
  */
 export function createDecider(options: DeciderOptions) {
   const { redis, keys, processId, log, timeoutMs } = options
-  const take = defineScript(redis, new URL('./take.lua', import.meta.url))
+  const take = createTake(redis)
   const presence = defineScript(redis, new URL('./presence.lua', import.meta.url))
   const local = createLocalBuckets(options.localBuckets)
   const buffer = createDecisionBuffer(options.bufferSize)
@@ -134,9 +144,11 @@ export function createDecider(options: DeciderOptions) {
     ]
   }
 
+  const keyOf = (subject: Subject, { name, subject: own }: NamedCall) => keys.bucket(own ?? subject, name)
+
   function send(subject: Subject, calls: NamedCall[], writing?: Writing): Promise<unknown> {
     return take(
-      [...keys.besideSubject(subject), ...calls.map(({ name }) => keys.bucket(subject, name))],
+      [...keys.besideSubject(subject), ...calls.map((call) => keyOf(subject, call))],
       [
         ...argumentsOf(writing, writing && encodeFacts(writing.id, writing.request, calls, writing.others)),
         ...calls.flatMap(({ verb, limit, cost, hold }) => [
@@ -158,8 +170,8 @@ export function createDecider(options: DeciderOptions) {
       noteEntry(writing, ok, entry)
       if (!circuit.isOpen()) {
         const now = localNow()
-        calls.forEach(({ name, limit }, i) => {
-          local.remember(keys.bucket(subject, name), limit, levels[i] ?? 0, now)
+        calls.forEach((call, i) => {
+          local.remember(keyOf(subject, call), call.limit, levels[i] ?? 0, now)
         })
       }
       return { ok, at: writing?.at ?? Math.floor(micros / 1_000), degraded: false, shares: 1, levels }
@@ -223,7 +235,7 @@ export function createDecider(options: DeciderOptions) {
   }
 
   function localCalls(subject: Subject, calls: NamedCall[]) {
-    return calls.map(({ name, verb, limit, cost }) => ({ key: keys.bucket(subject, name), verb, limit, cost }))
+    return calls.map((call) => ({ ...call, key: keyOf(subject, call) }))
   }
 
   async function recover(closeCircuit: () => void) {
@@ -299,6 +311,9 @@ export function createDecider(options: DeciderOptions) {
   return {
     run,
 
+    /** Whether one call may touch buckets of several subjects. */
+    joins: !redis.isCluster,
+
     isDegraded: () => circuit.isOpen(),
     processes: () => shares,
 
@@ -350,11 +365,14 @@ function localRecord(
 ): DecisionRecord {
   const { userId, ip, method, path, userAgent } = request
   const token = unitsPerToken * shares
-  const seen = calls.map(({ name, verb, limit, cost }, i) => ({
-    name,
-    capacity: Math.floor(fullLevel(limit, shares) / token),
+  const lacks = ({ cost }: NamedCall, i: number) => !ok && (levels[i] ?? 0) < cost * token
+  const guarded = calls.some((call, i) => call.verb === 'guard' && lacks(call, i))
+  const mayRefuse = ({ verb }: NamedCall) => (guarded ? verb === 'guard' : verb !== 'held' && verb !== 'give')
+  const seen = calls.map((call, i) => ({
+    name: call.name,
+    capacity: Math.floor(fullLevel(call.limit, shares) / token),
     remaining: Math.max(0, Math.floor((levels[i] ?? 0) / token)),
-    refused: !ok && verb !== 'held' && verb !== 'give' && (levels[i] ?? 0) < cost * token
+    refused: mayRefuse(call) && lacks(call, i)
   }))
   return {
     id,
@@ -366,7 +384,7 @@ function localRecord(
     userAgent,
     action: ok ? actions.allowed : actions.refused,
     outcome: outcome ?? 'degraded',
-    limits: [...others, ...seen],
+    limits: [...others, ...guardFirst(seen)],
     repeats: 0
   }
 }

@@ -158,7 +158,13 @@ export function decodeDecision(fields: string[]): DecisionRecord | undefined {
     remaining: Number(left[i]),
     refused: refused[i] === '1'
   }))
-  return { ...who, at, outcome, action, limits: [...others, ...seen] }
+  return { ...who, at, outcome, action, limits: [...others, ...guardFirst(seen)] }
+}
+
+/** The bucket of an address is of interest only when it refused: then it comes first. */
+export function guardFirst(seen: BucketSnapshot[]): BucketSnapshot[] {
+  const isGuard = ({ name }: BucketSnapshot) => name === 'address_ai'
+  return [...seen.filter((one) => isGuard(one) && one.refused), ...seen.filter((one) => !isGuard(one))]
 }
 
 function parseJson(text: string): unknown {

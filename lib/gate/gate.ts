@@ -84,7 +84,16 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
     const alone = degraded || answer.degraded
     const states = describe(calls, answer)
     const lacking = (i: number) => calls[i]?.verb !== 'held' && (states[i]?.retryAfterMs ?? 0) > 0
-    const refusing = answer.ok ? [] : states.filter((_, i) => lacking(i))
+    const guard = answer.ok ? -1 : calls.findIndex(({ verb }, i) => verb === 'guard' && lacking(i))
+    const refusing = answer.ok ? [] : states.filter((_, i) => (guard < 0 ? lacking(i) : i === guard))
+    // a bucket that was only looked at and has enough says nothing about a refusal, nor another subject's that has
+    const says = (i: number) => {
+      const verb = calls[i]?.verb
+      return verb === 'guard' ? i === guard : answer.ok || guard >= 0 || verb !== 'look' || lacking(i)
+    }
+    const shown = states.filter((_, i) => says(i))
+    // refused by another subject's bucket: after that long the subject's own have what it takes as well
+    const waitFor = guard < 0 ? refusing : shown
     const decision: Decision = {
       id: writing.id,
       at: new Date(answer.at),
@@ -93,9 +102,8 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
       degraded: alone,
       action: answer.ok ? writing.actions.allowed : writing.actions.refused,
       refusedBy: refusing.map(({ name }) => name),
-      retryAfterSeconds: Math.max(0, ...refusing.map(({ retryAfterMs }) => Math.ceil(retryAfterMs / 1_000))),
-      // a bucket that was only looked at and has enough says nothing about this refusal
-      buckets: answer.ok ? states : states.filter((_, i) => calls[i]?.verb !== 'look' || lacking(i))
+      retryAfterSeconds: Math.max(0, ...waitFor.map(({ retryAfterMs }) => Math.ceil(retryAfterMs / 1_000))),
+      buckets: shown
     }
     if (answer.ok && writing.how === 'final') {
       written.set(decision, { subject, request: writing.request, trace: writing.trace })
@@ -123,6 +131,21 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
   function holdAddress(admission: Admission): Promise<Hold> {
     admission.address ??= hold({ kind: 'address', address: admission.request.ip }, ['address_ai'])
     return admission.address
+  }
+
+  /**
+   * Takes the user's token and the address's in one call, where one call may touch both. Refused by the address, what
+   * the admission took is given back and the address alone is named.
+   */
+  async function upgradeJointly(decision: Decision, { subject, held, request, trace }: Admission): Promise<Decision> {
+    const { action } = request
+    const address = { kind: 'address', address: request.ip } as const
+    const guards = callsFor(address, ['address_ai'], 'guard').map((call) => ({ ...call, subject: address }))
+    const own = [...callsFor(subject, [action], 'take'), ...callsFor(subject, held, 'held', { hold: decision.id })]
+    const actions = { allowed: action, refused: action }
+    const at = decision.at.getTime()
+    const writing = { how: 'final' as const, id: decision.id, request, actions, others: [], trace, at }
+    return await decide(subject, [...guards, ...own], writing, decision.degraded)
   }
 
   /** Too many AI actions from the address: the user's own tokens stay where they are, and no bucket of theirs is named. */
@@ -209,7 +232,7 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
      */
     expectUpgrade(decision: Decision): void {
       const admission = admissions.get(decision)
-      if (admission && !admission.end) void holdAddress(admission)
+      if (admission && !admission.end && !decider.joins) void holdAddress(admission)
     },
 
     /**
@@ -223,6 +246,7 @@ export function createGate({ prefix, limits, overrides, ...options }: GateOption
         const { subject, held, request, trace } = admission
         const { action } = request
         if (!isAiAction(action)) throw new TypeError(`${action} has no token of its own to take`)
+        if (decider.joins) return await upgradeJointly(decision, admission)
         const address = await holdAddress(admission)
         if (!address.ok) return await refuseByAddress(decision, admission, address)
         const calls = [

@@ -2,11 +2,13 @@ import { fullLevel, unitsPerToken } from './bucket.ts'
 import type { BucketLimit } from './limits.ts'
 
 /** What a call does to a bucket; `take.lua` says what each means. */
-export type BucketVerb = 'take' | 'hold' | 'look' | 'held' | 'give'
+export type BucketVerb = 'take' | 'guard' | 'hold' | 'look' | 'held' | 'give'
 export type BucketCall = { key: string; verb: BucketVerb; limit: BucketLimit; cost: number }
 
 /** What Redis must be told of a bucket: units, and what of them had not been refilled. */
 export type BucketDebt = { key: string; limit: BucketLimit; granted: number; unfilled: number }
+
+const takes = (verb: BucketVerb) => verb === 'take' || verb === 'hold' || verb === 'guard'
 
 type Bucket = {
   limit: BucketLimit
@@ -67,10 +69,11 @@ export function createLocalBuckets(size: number) {
     /** Decides as the script would, all or none. Levels are in units of which a token has `unitsPerToken × shares`. */
     apply(calls: BucketCall[], now: number, shares: number): { ok: boolean; levels: number[] } {
       const found = calls.map((call) => ({ call, bucket: refill(call.key, call.limit, now, shares) }))
-      const takes = ({ verb }: BucketCall) => verb === 'take' || verb === 'hold'
-      const ok = found.every(({ call, bucket }) => !takes(call) || bucket.level >= call.cost * unitsPerToken * shares)
+      const ok = found.every(
+        ({ call, bucket }) => !takes(call.verb) || bucket.level >= call.cost * unitsPerToken * shares
+      )
       for (const { call, bucket } of found) {
-        if (ok && takes(call)) grant(bucket, call.cost, shares)
+        if (ok && takes(call.verb)) grant(bucket, call.cost, shares)
         if (call.verb === 'give' || (call.verb === 'held' && !ok)) {
           grant(bucket, -call.cost, shares)
           bucket.level = Math.min(bucket.level, fullLevel(call.limit, shares))
@@ -84,7 +87,7 @@ export function createLocalBuckets(size: number) {
     forgive(calls: BucketCall[], shares: number) {
       for (const { key, verb, cost } of calls) {
         const bucket = buckets.get(key)
-        if (!bucket || (verb !== 'take' && verb !== 'hold')) continue
+        if (!bucket || !takes(verb)) continue
         bucket.granted = Math.max(0, bucket.granted - cost * unitsPerToken)
         bucket.unfilledShares = Math.max(0, bucket.unfilledShares - cost * unitsPerToken * shares)
       }

@@ -2,8 +2,9 @@
 export type Remembered<K, V> = {
   get(key: K): V | undefined
   set(key: K, value: V): void
-  forget(key: K): void
-  clear(): void
+  /** What sets values as of now: for what is about to be found out, and may be out of date when it is. */
+  begin(): (key: K, value: V) => void
+  forgetWhere(test: (value: V) => boolean): void
 }
 
 /**
@@ -20,8 +21,18 @@ export function createRemembered<K, V>({
   most: number
   now?: () => number
 }): Remembered<K, V> {
-  // In the order in which they were set, which is that in which they run out.
+  // In the order in which they were set, which is about that in which they run out.
   const entries = new Map<K, { value: V; until: number }>()
+
+  function remember(key: K, value: V, at: number): void {
+    entries.delete(key)
+    entries.set(key, { value, until: at + forMs })
+    if (entries.size <= most) return
+    for (const oldest of entries.keys()) {
+      entries.delete(oldest)
+      return
+    }
+  }
 
   return {
     get(key) {
@@ -31,20 +42,13 @@ export function createRemembered<K, V>({
       entries.delete(key)
       return undefined
     },
-    set(key, value) {
-      entries.delete(key)
-      entries.set(key, { value, until: now() + forMs })
-      if (entries.size <= most) return
-      for (const oldest of entries.keys()) {
-        entries.delete(oldest)
-        return
-      }
+    set: (key, value) => remember(key, value, now()),
+    begin() {
+      const at = now()
+      return (key, value) => remember(key, value, at)
     },
-    forget(key) {
-      entries.delete(key)
-    },
-    clear() {
-      entries.clear()
+    forgetWhere(test) {
+      for (const [key, { value }] of entries) if (test(value)) entries.delete(key)
     }
   }
 }

@@ -3,7 +3,7 @@ import { mock } from 'node:test'
 import test from 'ava'
 import type { Redis } from 'ioredis'
 import { createCredentialWatch } from '../../api/credential-watch.ts'
-import { revokedChannel } from '../../lib/auth/revocations.ts'
+import { type Revocation, revokedChannel } from '../../lib/auth/revocations.ts'
 import type { CredentialsInForce } from '../../lib/store/people/credentials-in-force.ts'
 import { createLogger } from '../../lib/logger.ts'
 
@@ -16,6 +16,7 @@ function stage(t: { teardown: (end: () => Promise<void>) => void }) {
   const inForce = new Map([['credential', 'user' as 'user' | 'admin']])
   let looks = 0
   let answer = Promise.resolve()
+  const forgotten: Revocation[] = []
   const lookUp = async () => {
     looks++
     const found = new Map(inForce) // as it is when the query begins
@@ -27,6 +28,7 @@ function stage(t: { teardown: (end: () => Promise<void>) => void }) {
     subscriber: subscriber as unknown as Redis,
     prefix,
     inForce: lookUp as CredentialsInForce,
+    forget: (revocation) => forgotten.push(revocation),
     log: createLogger({ level: 'silent', name: 'test' })
   })
   watch.start()
@@ -39,11 +41,12 @@ function stage(t: { teardown: (end: () => Promise<void>) => void }) {
   return {
     inForce,
     heard,
+    forgotten,
     looks: () => looks,
     holdAnswers(until: Promise<void>) {
       answer = until
     },
-    publish: () => subscriber.emit('message', revokedChannel(prefix), '{}')
+    publish: (message = '{}') => subscriber.emit('message', revokedChannel(prefix), message)
   }
 }
 
@@ -55,6 +58,17 @@ test.serial('a revocation that is published ends a credential at once, without w
   publish()
   await settled()
   t.deepEqual(heard, ['revoked'])
+})
+
+test.serial('what requests remember of a credential is forgotten when its revocation is published', (t) => {
+  const { forgotten, publish } = stage(t)
+  publish('no message of ours')
+  publish('{"userId":"somebody","credentialId":null}')
+  publish('{"userId":"somebody","credentialId":"credential"}')
+  t.deepEqual(forgotten, [
+    { userId: 'somebody', credentialId: null },
+    { userId: 'somebody', credentialId: 'credential' }
+  ])
 })
 
 test.serial('one that nobody publishes is found within a second, and so is a role that changed', async (t) => {

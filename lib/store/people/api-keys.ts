@@ -31,7 +31,11 @@ export type ApiKeyStore = {
   revokeAllOf(db: Knex, userId: string, options?: { except?: string | undefined }): Promise<void>
 }
 
-export type ApiKeyOwner = Pick<UserRow, 'id' | 'role'> & { key_id: string; last_used_at: Date | null }
+export type ApiKeyOwner = Pick<UserRow, 'id' | 'role'> & {
+  key_id: string
+  last_used_at: Date | null
+  expires_at: Date | null
+}
 
 const columns = ['id', 'user_id', 'name', 'hint', 'expires_at', 'last_used_at', 'created_at'] as const
 
@@ -50,7 +54,13 @@ export function createApiKeyStore({ knex }: { knex: Knex }): ApiKeyStore {
         .where('hash' in by ? { 'api_keys.key_hash': by.hash } : { 'api_keys.id': by.id })
         .whereNull('api_keys.revoked_at')
         .where((valid) => valid.whereNull('api_keys.expires_at').orWhere('api_keys.expires_at', '>', db.fn.now()))
-        .first<ApiKeyOwner | undefined>('users.id', 'users.role', 'api_keys.id as key_id', 'api_keys.last_used_at')
+        .first<ApiKeyOwner | undefined>(
+          'users.id',
+          'users.role',
+          'api_keys.id as key_id',
+          'api_keys.last_used_at',
+          'api_keys.expires_at'
+        )
     },
     async touch(keyId) {
       await knex('api_keys')

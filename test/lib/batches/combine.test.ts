@@ -131,6 +131,22 @@ test('a batch that lost a race in the database is done in halves, not failed who
   t.is(calls, 3)
 })
 
+test('without halves a batch that fails fails whole, and nothing is done twice', async (t) => {
+  let calls = 0
+  const work = createCombined<number, number>({
+    lanes: 1,
+    rows: 10,
+    halves: false,
+    run: async () => {
+      calls += 1
+      throw new Error('half done')
+    }
+  })
+  const results = await Promise.allSettled([1, 2, 3].map(work))
+  t.true(results.every(({ status }) => status === 'rejected'))
+  t.is(calls, 1)
+})
+
 test('a batch runs for nobody in particular', async (t) => {
   const storage = new AsyncLocalStorage<string>()
   const work = createCombined<number, string | undefined>({

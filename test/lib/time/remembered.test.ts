@@ -25,13 +25,22 @@ test('beyond the most the oldest goes, and one that was set again is new', (t) =
   )
 })
 
+test('what was asked for before it was known is as old as the question', (t) => {
+  let now = 0
+  const remembered = createRemembered<string, number>({ forMs: 100, most: 10, now: () => now })
+  const remember = remembered.begin()
+  now = 60
+  remember('a', 1)
+  t.is(remembered.get('a'), 1)
+  now = 100
+  t.is(remembered.get('a'), undefined)
+})
+
 test('what is forgotten is not known any more', (t) => {
   const remembered = createRemembered<string, number>({ forMs: 100, most: 2, now: () => 0 })
   remembered.set('a', 1)
   remembered.set('b', 2)
-  remembered.forget('a')
+  remembered.forgetWhere((value) => value === 1)
   t.is(remembered.get('a'), undefined)
   t.is(remembered.get('b'), 2)
-  remembered.clear()
-  t.is(remembered.get('b'), undefined)
 })
