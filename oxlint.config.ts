@@ -10,7 +10,7 @@ import { defineConfig } from 'oxlint'
 const floors = [
   ['errors', 'text', 'ids.ts', 'log-lines.ts', 'money.ts', 'vector-text.ts'],
   ['etag.ts', 'logger.ts'],
-  ['time', 'redis', 'sharing', 'schemas', 'batches'],
+  ['time', 'redis', 'sharing', 'schemas', 'actions', 'batches'],
   ['access', 'usage', 'code', 'queues', 'gate'],
   ['config.ts'],
   ['store'],

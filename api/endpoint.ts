@@ -2,8 +2,7 @@ import type { Request, Response } from 'express'
 import type { z } from 'zod'
 import type { Actor } from '../lib/access/actor.ts'
 import type { Decision } from '../lib/gate/decision.ts'
-import type { AiAction } from '../lib/schemas/actions.ts'
-import type { ThreadSchema } from './intake/body-threads.ts'
+import type { AiAction } from '../lib/actions/actions.ts'
 
 /**
  * One route as data: what the mounted handler, the OpenAPI document and the tests all read.
@@ -18,7 +17,7 @@ export type Endpoint = {
   /** `public`: no credential; `user`: any; `admin`: administrators (others 403) */
   access: 'public' | 'user' | 'admin'
   /**
-   * What it takes besides the `api_call` of its user: the token of an AI action, taken after the body is valid;
+   * What it takes besides the `api_call` of its user: the token of an AI action, which its handler takes;
    * `auth`: the bucket of the address for token and register routes, instead of `api_call`.
    */
   limit?: AiAction | 'auth'
@@ -27,17 +26,12 @@ export type Endpoint = {
   /** most elements and members in the body, when another number than 1,000 */
   bodyLimitValues?: number
   /** where a large body is checked on the thread that parses it, so that the handler gets a `JsonText` of it */
-  checkLargeAs?: ThreadSchema
+  checkLargeAs?: AiAction
   params?: z.ZodType
   query?: z.ZodType
   body?: z.ZodType
   /** replies by status; problem replies are added by the document builder */
   responses: Record<number, { description: string; schema?: z.ZodType; headers?: Record<string, string> }>
-  /**
-   * Wraps what comes after the body is valid. `proceed` takes the AI action's token (throws 429 when there is none) and
-   * calls the handler; a replay of an `Idempotency-Key` answers without it and so takes no action token.
-   */
-  around?: (input: EndpointInput, proceed: () => Promise<Reply>) => Promise<Reply>
   handler: (input: EndpointInput) => Promise<Reply>
 }
 
@@ -59,8 +53,15 @@ export type EndpointInput<P = unknown, Q = unknown, B = unknown> = {
   bodyHash: () => string
   /** To be called by what waits for something after it has stored the body: its memory may be another's. */
   bodyDone: () => void
-  /** the gate's decision about this request; its id and time travel with the job of an AI submission */
+  /** the gate's decision that let this request in */
   decision: Decision
+  /**
+   * Takes the token of the endpoint's AI action, before the job is made. A repetition of an `Idempotency-Key` is answered
+   * without it.
+   * @returns the gate's final decision, whose id and time travel with the job
+   * @throws AppError 429 when there is no token
+   */
+  takeToken: () => Promise<Decision>
 }
 
 /** `streamed`: the handler wrote to `res` itself. `json`: the body, where it has been written as JSON already. */

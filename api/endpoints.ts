@@ -1,7 +1,7 @@
 import type { Context } from '../lib/context.ts'
 import type { Gate } from '../lib/gate/gate.ts'
-import { createReferences } from '../lib/rag/references.ts'
-import { createChatReferences, createThreads } from '../lib/threads/threads.ts'
+import { createReferences } from '../lib/records/references.ts'
+import { createThreads } from '../lib/threads/threads.ts'
 import type { AwaitJob } from './await-job.ts'
 import type { Endpoint } from './endpoint.ts'
 import { createKeySerializer } from './idempotency.ts'
@@ -25,19 +25,13 @@ export function contextEndpoints({
 }): Endpoint[] {
   const { redis, prefix, admin, jobs, undoJob, records, threadStore, budgetStore, deadLetterStore } = context
   const { access } = records
-  const references = createReferences({ access })
   return [
     ...allRecordEndpoints({ records }),
     ...aiEndpoints({
       jobs,
       awaitJob,
       serializeKey: createKeySerializer({ redis, prefix }),
-      checks: {
-        embedding_generation: references.checkSource,
-        chat_completion: createChatReferences({ threads: threadStore, access }),
-        code_validation: references.checkReferences,
-        rag_search: references.checkReferences
-      }
+      checkReferences: createReferences({ access, threads: threadStore })
     }),
     ...jobEndpoints({ jobs, undoJob, awaitJob }),
     ...threadEndpoints({ threads: createThreads({ store: threadStore }) }),

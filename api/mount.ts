@@ -4,7 +4,7 @@ import type { Authenticator } from '../lib/auth/authenticator.ts'
 import { AppError, notFound } from '../lib/errors/app-error.ts'
 import type { Decision } from '../lib/gate/decision.ts'
 import type { Gate } from '../lib/gate/gate.ts'
-import type { AiAction } from '../lib/schemas/actions.ts'
+import type { AiAction } from '../lib/actions/actions.ts'
 import type { CredentialWatch } from './credential-watch.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import { holdCredential, unlessEnded } from './held-credential.ts'
@@ -129,24 +129,26 @@ export function mountEndpoints({ endpoints, basePath, authenticator, gate, watch
       if (isAiLimit(endpoint.limit) && req.get('idempotency-key') === undefined) gate.expectUpgrade(decision)
       const parsed = validate(endpoint, { params: rawParams, query: req.query, body: body?.content })
       const bodyHash = body?.hash ?? noHash
-      const input = { ...parsed, actor, req, res, decision, signal, bodyHash, bodyDone } as EndpointInput
+      let taken = decision
+      async function takeToken(): Promise<Decision> {
+        taken = await gate.upgrade(decision)
+        enforce(res, taken)
+        return taken
+      }
+      const input = { ...parsed, actor, req, res, decision, takeToken, signal, bodyHash, bodyDone } as EndpointInput
       function bodyDone(): void {
         parsed.body = undefined
         input.body = undefined
         body?.release()
       }
 
-      const proceed = async () => {
-        const taken = isAiLimit(endpoint.limit) ? await gate.upgrade(decision) : decision
-        if (taken !== decision) enforce(res, taken)
-        return await endpoint.handler({ ...input, decision: taken }).catch(async (error: unknown) => {
-          // What the gate has let in, by a submission or a retry; whatever else refuses writes its own decision.
-          const policies = error instanceof AppError ? error.extras.members?.['violated-policies'] : undefined
-          if (Array.isArray(policies) && policies.includes('budget')) await gate.refuse(taken, policies.map(String))
-          throw error
-        })
-      }
-      await sendReply(req, res, endpoint.around ? await endpoint.around(input, proceed) : await proceed())
+      const reply = await endpoint.handler(input).catch(async (error: unknown) => {
+        // What the gate has let in, by a submission or a retry; whatever else refuses writes its own decision.
+        const policies = error instanceof AppError ? error.extras.members?.['violated-policies'] : undefined
+        if (Array.isArray(policies) && policies.includes('budget')) await gate.refuse(taken, policies.map(String))
+        throw error
+      })
+      await sendReply(req, res, reply)
     } finally {
       body?.release()
     }

@@ -1,5 +1,5 @@
 import type { Logger } from '../lib/logger.ts'
-import type { AiAction } from '../lib/schemas/actions.ts'
+import type { AiAction } from '../lib/actions/actions.ts'
 import type { Pool } from './pool.ts'
 
 export type ExtraConcurrency = {

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { ReportWork } from '../lib/time/work-report.ts'
 import type { Logger } from '../lib/logger.ts'
-import type { AiAction } from '../lib/schemas/actions.ts'
+import type { AiAction } from '../lib/actions/actions.ts'
 import type { Pool } from './pool.ts'
 import { type Repeated, repeat } from '../lib/time/repeat.ts'
 import type { OwnerConcurrency } from './owner-concurrency.ts'

@@ -1,7 +1,7 @@
 import type { ReportWork } from '../lib/time/work-report.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { Queues } from '../lib/queues/queues.ts'
-import type { AiAction } from '../lib/schemas/actions.ts'
+import type { AiAction } from '../lib/actions/actions.ts'
 import { createExtraConcurrency } from './extra-concurrency.ts'
 import type { Pool } from './pool.ts'
 import { type Repeated, repeat } from '../lib/time/repeat.ts'

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type { Logger } from '../lib/logger.ts'
-import type { AiAction } from '../lib/schemas/actions.ts'
+import type { AiAction } from '../lib/actions/actions.ts'
 
 /** One run of a job as its processor sees it. */
 export type JobRun<Input = unknown> = {

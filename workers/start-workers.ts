@@ -1,3 +1,4 @@
+import { actionOf } from '../lib/actions/actions.ts'
 import type { Context } from '../lib/context.ts'
 import { createWorkReports } from '../lib/background/work-reports.ts'
 import { createDeadLetterRetry } from '../lib/dead-letters/retry.ts'
@@ -12,7 +13,6 @@ import { createBackgroundWorkStore } from '../lib/store/operations/background-wo
 import { createCheckpointStore } from '../lib/store/jobs/checkpoints.ts'
 import { createUsageTracker } from '../lib/usage/tracker.ts'
 import { startAdminWorkers } from './admin-workers.ts'
-import { concurrencyOf } from './concurrency.ts'
 import { createHandlers } from './handlers.ts'
 import { createRetries } from './dead-letters.ts'
 import { createHeartbeat } from './heartbeat.ts'
@@ -122,7 +122,7 @@ export async function startWorkers({ context, name }: { context: Context; name: 
     log
   })
   const placesOf = new Map(
-    config.workerQueues.map((action) => [action, concurrencyOf(action, config.workerConcurrency)])
+    config.workerQueues.map((action) => [action, config.workerConcurrency[action] ?? actionOf(action).concurrency])
   )
   const pools = createPools({
     placesOf,

@@ -1,10 +1,11 @@
+import type { AiAction } from '../../lib/actions/actions.ts'
 import type { Request, Response } from 'express'
 import { AppError, type FieldError } from '../../lib/errors/app-error.ts'
 import { JsonText } from '../../lib/text/json-text.ts'
 import { inputHash } from '../../lib/models/input-hash.ts'
 import { TooComplex } from '../../lib/sharing/thread-pool.ts'
 import { createTurns } from '../../lib/sharing/turns.ts'
-import { type BodyAnswer, createBodyThreads, type ThreadSchema } from './body-threads.ts'
+import { type BodyAnswer, createBodyThreads } from './body-threads.ts'
 import type { Bytes } from './gathered-bytes.ts'
 import { createJsonBounds } from './json-bounds.ts'
 import { type BodyLimits, inlineBytes, largeBodies } from './limits.ts'
@@ -12,7 +13,7 @@ import { createPace } from './pace.ts'
 import { parseBody } from './parse-body.ts'
 import { readBytes } from './read-bytes.ts'
 
-/** What a body says. `value`: not checked yet, `undefined` for no body at all; `checked`: by the schema of `checkAs`. */
+/** What a body says. `value`: not checked yet, `undefined` for no body at all; `checked`: as the input of `checkAs`. */
 export type BodyContent = { value: unknown } | { checked: { value: JsonText } | { errors: FieldError[] } }
 
 /** A body that was read and parsed. */
@@ -29,7 +30,7 @@ export type BodyOptions = {
   owner: string
   limits: BodyLimits
   /** what a large one is checked by where it is parsed; it comes out as `JsonText` then */
-  checkAs?: ThreadSchema | undefined
+  checkAs?: AiAction | undefined
 }
 
 export type BodyReader = {

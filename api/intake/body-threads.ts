@@ -1,14 +1,13 @@
 import { availableParallelism } from 'node:os'
+import type { AiAction } from '../../lib/actions/actions.ts'
 import type { FieldError } from '../../lib/errors/app-error.ts'
 import { createThreadPool, type ThreadPool } from '../../lib/sharing/thread-pool.ts'
 import type { Bytes } from './gathered-bytes.ts'
 
-/** A schema that a large body is checked by on the thread that parses it; see `body-thread.ts`. */
-export type ThreadSchema = 'bulk'
-
 export type BodyQuestion = {
   pieces: Bytes[]
-  checkAs: ThreadSchema | undefined
+  /** the action whose input it has to be */
+  checkAs: AiAction | undefined
   /** whether the hash of the value is wanted too */
   hash: boolean
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Jobs } from '../../lib/jobs/jobs.ts'
-import { aiActionSchema } from '../../lib/schemas/actions.ts'
+import { aiActionSchema } from '../../lib/actions/actions.ts'
 import { jobSchema } from '../../lib/schemas/job.ts'
 import { idParamsSchema } from '../../lib/schemas/page.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'

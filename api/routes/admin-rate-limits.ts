@@ -1,7 +1,7 @@
 import type { LimitAdmin } from '../../lib/admin/limits.ts'
 import { findSuspects } from '../../lib/admin/suspicious.ts'
 import type { Rule } from '../../lib/admin/suspicion-rules.ts'
-import { gateActionSchema } from '../../lib/schemas/actions.ts'
+import { gateActionSchema } from '../../lib/actions/actions.ts'
 import {
   auditQuerySchema,
   auditSchema,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Jobs } from '../../lib/jobs/jobs.ts'
 import type { UndoJob } from '../../lib/jobs/undo.ts'
-import { aiActionSchema } from '../../lib/schemas/actions.ts'
+import { aiActionSchema } from '../../lib/actions/actions.ts'
 import { jobAttemptsSchema } from '../../lib/schemas/job-attempt.ts'
 import { jobOriginSchema, jobSchema, jobStatusSchema } from '../../lib/schemas/job.ts'
 import { encodeCursor, idParamsSchema, pageFields, pageOf } from '../../lib/schemas/page.ts'

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import type { LimitOverrides } from '../gate/gate.ts'
 import type { BucketLimit } from '../gate/limits.ts'
 import type { Logger } from '../logger.ts'
-import type { GateAction } from '../schemas/actions.ts'
+import type { GateAction } from '../actions/actions.ts'
 import type { LimitOverride, LimitOverrideStore } from '../store/people/limit-overrides.ts'
 
 const pollMs = 1_000

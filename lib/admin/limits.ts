@@ -1,7 +1,7 @@
 import { notFound } from '../errors/app-error.ts'
 import type { Gate } from '../gate/gate.ts'
 import { type BucketLimit, bucketCapacity, type GateLimits } from '../gate/limits.ts'
-import { type GateAction, gateActions } from '../schemas/actions.ts'
+import { type GateAction, gateActions } from '../actions/actions.ts'
 import type { LiveOverrides } from './limit-overrides.ts'
 import type { RequireUser } from './require-user.ts'
 

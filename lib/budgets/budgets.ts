@@ -1,13 +1,12 @@
 import type { Knex } from 'knex'
 import { AppError } from '../errors/app-error.ts'
-import type { AiAction } from '../schemas/actions.ts'
+import { actionOf, type AiAction } from '../actions/actions.ts'
+import type { Reference } from '../actions/references.ts'
 import type { Budget, BudgetStore } from '../store/money/budgets.ts'
 import type { PricedModel } from '../store/money/ledger.ts'
 import type { PicoUsd } from '../money.ts'
 import { sourceBytes } from '../store/search/source-bytes.ts'
-import type { SourceKey } from '../store/search/sources.ts'
 import { createRemembered } from '../time/remembered.ts'
-import { reserveFor } from './worst-case.ts'
 
 export type Budgets = ReturnType<typeof createBudgets>
 
@@ -50,8 +49,10 @@ export function createBudgets({
   ): Promise<PicoUsd> {
     const [chat, embedding] = [await knownPrice(chatModel, connection), await knownPrice(embeddingModel, connection)]
     if (!chat || !embedding) return 0n
-    const bytes = await referredBytes(connection ?? knex, input)
-    return reserveFor(action, input, bytes, { chat: chat.price, embedding: embedding.price })
+    return actionOf(action).worstCase(input, {
+      referredBytes: await referredBytes(connection ?? knex, actionOf(action).references(input)),
+      prices: { chat: chat.price, embedding: embedding.price }
+    })
   }
 
   /** In a savepoint: a day that has room is given back when the month has none. */
@@ -119,20 +120,10 @@ export function createBudgets({
 /** Chunks repeat titles and heading paths; this much more than the text itself at the worst. */
 const chunkingFactor = 2
 
-/** Bytes of the record that an input names by its id, chunked. */
-async function referredBytes(db: Knex, input: unknown): Promise<number> {
-  const { source, goalId, codeSnapshotId, taskId } = input as Record<string, unknown> & {
-    source?: SourceKey | string
+/** Bytes of the first record with text among those that an input names, chunked. */
+async function referredBytes(db: Knex, references: Reference[]): Promise<number> {
+  for (const { type, id } of references) {
+    if (type !== 'course' && type !== 'thread') return chunkingFactor * (await sourceBytes(db, { type, id }))
   }
-  const named: SourceKey | undefined =
-    typeof source === 'object'
-      ? source
-      : goalId
-        ? { type: 'goal', id: goalId as string }
-        : codeSnapshotId
-          ? { type: 'code_snapshot', id: codeSnapshotId as string }
-          : taskId
-            ? { type: 'task', id: taskId as string }
-            : undefined
-  return named ? chunkingFactor * (await sourceBytes(db, named)) : 0
+  return 0
 }

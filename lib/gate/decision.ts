@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { BucketState } from './bucket.ts'
-import { type BucketName, bucketCapacity, type GateAction, gateActions, type GateLimits } from './limits.ts'
+import { type GateAction, gateActions } from '../actions/actions.ts'
+import { type BucketName, bucketCapacity, type GateLimits } from './limits.ts'
 
 /** Who asked for what, from where. */
 export type RequestFacts = {

@@ -5,7 +5,8 @@ import { type Answer, createDecider, type DeciderOptions, type NamedCall, type W
 import { type Decision, isAiAction, type RequestFacts, recordedActions, snapshot } from './decision.ts'
 import type { Trace } from './decision-buffer.ts'
 import { createGateKeys, type Subject } from './keys.ts'
-import { type BucketLimit, type BucketName, type GateAction, type GateLimits, gateActions } from './limits.ts'
+import { type GateAction, gateActions } from '../actions/actions.ts'
+import type { BucketLimit, BucketName, GateLimits } from './limits.ts'
 import type { BucketVerb } from './local-buckets.ts'
 
 /** Limits an administrator gave one user, as a snapshot that its owner keeps fresh. */

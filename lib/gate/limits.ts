@@ -1,14 +1,6 @@
 import { z } from 'zod'
+import { forEachAction, gateActions } from '../actions/actions.ts'
 
-/** What a user's request can be: `api_call` for every one, and the five AI actions. */
-export const gateActions = [
-  'api_call',
-  'embedding_generation',
-  'chat_completion',
-  'code_validation',
-  'rag_search',
-  'bulk_create'
-] as const
 /**
  * Buckets that are not one user's: by address without a credential, by address on the token and register routes, by
  * address and e-mail, and by address for the AI actions of all its users together.
@@ -16,7 +8,6 @@ export const gateActions = [
 const addressBuckets = ['address', 'auth', 'login_failed', 'address_ai'] as const
 const bucketNames = [...gateActions, ...addressBuckets] as const
 
-export type GateAction = (typeof gateActions)[number]
 export type BucketName = (typeof bucketNames)[number]
 
 /** Tokens a minute, and how many times that many a full bucket holds. The ceilings keep the script within 2^53. */
@@ -38,11 +29,7 @@ export const rateLimitsSchema = z.partialRecord(
 
 export const defaultLimits: GateLimits = {
   api_call: { limitPerMinute: 100, burst: 1.5 },
-  embedding_generation: { limitPerMinute: 20, burst: 1.2 },
-  chat_completion: { limitPerMinute: 10, burst: 1 },
-  code_validation: { limitPerMinute: 30, burst: 1.3 },
-  rag_search: { limitPerMinute: 50, burst: 1.5 },
-  bulk_create: { limitPerMinute: 5, burst: 1 },
+  ...forEachAction(({ rateLimit }) => rateLimit),
   address: { limitPerMinute: 60, burst: 1 },
   auth: { limitPerMinute: 30, burst: 1 },
   login_failed: { limitPerMinute: 10, burst: 1 },

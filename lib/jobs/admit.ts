@@ -6,7 +6,7 @@ import { AppError } from '../errors/app-error.ts'
 import { newId } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import type { Queues } from '../queues/queues.ts'
-import type { AiAction } from '../schemas/actions.ts'
+import { type AiAction, actionOf } from '../actions/actions.ts'
 import type { JobView } from '../schemas/job.ts'
 import type { SourceType } from '../schemas/sources.ts'
 import type { AdmissionOutcome, AdmissionRow, AdmissionStore } from '../store/jobs/admissions.ts'
@@ -55,9 +55,14 @@ export function createAdmission({
   queues: Queues
   transaction: Transaction
   budgets: Budgets
+  /** of actions that do not have their own number */
   maxAttempts: number
   log: Logger
 }) {
+  const attemptsOf = (action: AiAction): number => {
+    const { attempts } = actionOf(action)
+    return attempts === 'configured' ? maxAttempts : attempts
+  }
   let adding = true
   const limited = createRemembered<string, true>({ forMs: limitedForMs, most: 10_000 })
 
@@ -131,7 +136,10 @@ export function createAdmission({
       ...rest
     }: Admission): Promise<{ job: JobView; replayed: boolean }> {
       const id = newId()
-      const outcome = await commit({ id, userId: actor.id, action, origin, maxAttempts, ...rest }, input)
+      const outcome = await commit(
+        { id, userId: actor.id, action, origin, maxAttempts: attemptsOf(action), ...rest },
+        input
+      )
       if (outcome.state === 'accepted') {
         await enqueue(action, id, { owner: actor.id, origin })
         return { job: outcome.job, replayed: false }
@@ -161,7 +169,7 @@ export function createAdmission({
         origin: 'system' as const,
         input: { source },
         source,
-        maxAttempts,
+        maxAttempts: attemptsOf('embedding_generation'),
         runAt
       }))
       const ids = new Set(await store.insert(trx, ...rows))

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import { newId } from '../ids.ts'
-import type { AiAction } from '../schemas/actions.ts'
+import type { AiAction } from '../actions/actions.ts'
 import type { JobStore } from '../store/jobs/jobs.ts'
 import type { Transaction } from '../store/transaction.ts'
 import type { UsageTracker } from '../usage/tracker.ts'

@@ -1,6 +1,6 @@
 import { Queue, type QueueOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { type AiAction, aiActions } from '../schemas/actions.ts'
+import { type AiAction, aiActions } from '../actions/actions.ts'
 import { type Added, type Adder, createAdder } from './adder.ts'
 import { createFairLine, type FairLine, noPlaceYet } from './fair-line.ts'
 import { withKnownVersion } from '../redis/redis-version.ts'

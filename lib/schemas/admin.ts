@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseUsd } from '../money.ts'
-import { gateActionSchema } from './actions.ts'
+import { gateActionSchema } from '../actions/actions.ts'
 import { idFilterSchema, limitOf, limitSchema } from './page.ts'
 import { suspiciousCodes } from './suspicious.ts'
 import { textSchema, timeSchema } from './text.ts'

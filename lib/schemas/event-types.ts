@@ -1,5 +1,5 @@
 import { matches } from './event-pattern.ts'
-import { aiActions } from './actions.ts'
+import { aiActions } from '../actions/actions.ts'
 import { sourceTypeSchema } from './sources.ts'
 
 const records = ['user', 'course', 'goal', 'task', 'code_snapshot', 'document']

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { aiActionSchema } from './actions.ts'
+import { aiActionSchema } from '../actions/actions.ts'
 
 const jobStatuses = ['queued', 'active', 'completed', 'failed', 'cancelled'] as const
 export const jobStatusSchema = z.enum(jobStatuses)

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { AiAction } from '../schemas/actions.ts'
+import type { AiAction } from '../actions/actions.ts'
 
 /** Which run of which job a model call is made for. */
 export type UsageScope = { jobId: string; userId: string; action: AiAction; run: number }

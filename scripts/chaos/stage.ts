@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { OfflineProvider } from '@goals/offline-provider'
 import { Redis } from 'ioredis'
 import type { Knex } from 'knex'
+import { gateActions } from '../../lib/actions/actions.ts'
 import { prepareAdmin } from '../../lib/auth/administrator.ts'
 import { loadConfig } from '../../lib/config.ts'
 import { openOfflineProvider } from '../../lib/models/open-offline.ts'
@@ -47,17 +48,7 @@ export type Stage = {
 
 const limits = JSON.stringify(
   Object.fromEntries(
-    [
-      'api_call',
-      'embedding_generation',
-      'chat_completion',
-      'code_validation',
-      'rag_search',
-      'bulk_create',
-      'address',
-      'auth',
-      'address_ai'
-    ].map((name) => [name, { limitPerMinute: 600_000, burst: 1 }])
+    [...gateActions, 'address', 'auth', 'address_ai'].map((name) => [name, { limitPerMinute: 600_000, burst: 1 }])
   )
 )
 

@@ -22,9 +22,10 @@ function endpoints(): Endpoint[] {
       limit: 'chat_completion',
       body: z.strictObject({ message: z.string() }),
       responses: { 202: { description: 'Accepted' } },
-      around: async ({ req }, proceed) =>
-        req.get('idempotency-key') === 'known' ? { status: 200, body: { replayed: true } } : await proceed(),
-      handler: async ({ decision }) => ({ status: 202, body: { decision: decision.id } })
+      handler: async ({ req, takeToken }) =>
+        req.get('idempotency-key') === 'known'
+          ? { status: 200, body: { replayed: true } }
+          : { status: 202, body: { decision: (await takeToken()).id } }
     }),
     endpoint({
       method: 'post',
@@ -35,7 +36,8 @@ function endpoints(): Endpoint[] {
       limit: 'chat_completion',
       body: z.strictObject({}),
       responses: {},
-      async handler() {
+      async handler({ takeToken }) {
+        await takeToken()
         throw new AppError('budget_exceeded', 'The budget is used up', {
           headers: { 'Retry-After': '60' },
           members: { 'violated-policies': ['budget'] }

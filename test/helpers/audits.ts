@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import { newId } from '../../lib/ids.ts'
-import { type GateAction, gateActions } from '../../lib/schemas/actions.ts'
+import { type GateAction, gateActions } from '../../lib/actions/actions.ts'
 
 export type AuditRow = {
   id: string

@@ -4,7 +4,7 @@ import { newId } from '../../lib/ids.ts'
 import { createModels, createOpenAi } from '../../lib/models/client.ts'
 import { createDialect } from '../../lib/models/dialect.ts'
 import { createProviderGuard } from '../../lib/models/provider-guard.ts'
-import type { AiAction } from '../../lib/schemas/actions.ts'
+import type { AiAction } from '../../lib/actions/actions.ts'
 import { createUsageTracker, type UsageScope } from '../../lib/usage/tracker.ts'
 import { newUser } from './context.ts'
 

@@ -1,6 +1,6 @@
 import type { Context } from '../../lib/context.ts'
 import { newId } from '../../lib/ids.ts'
-import type { AiAction } from '../../lib/schemas/actions.ts'
+import type { AiAction } from '../../lib/actions/actions.ts'
 import type { UsageScope } from '../../lib/usage/tracker.ts'
 
 /** A job whose first run is in charge, without a worker that runs it: the scope of calls that a test makes for it. */

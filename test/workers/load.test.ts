@@ -1,5 +1,5 @@
 import test from 'ava'
-import type { AiAction } from '../../lib/schemas/actions.ts'
+import type { AiAction } from '../../lib/actions/actions.ts'
 import { ease } from '../../workers/load.ts'
 
 /** Pools of a process of which one person has so many places each. */

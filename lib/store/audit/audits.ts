@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { AiAction } from '../../schemas/actions.ts'
+import type { AiAction } from '../../actions/actions.ts'
 
 /** The columns of an audit row that its job fills in; the decision's own columns come from the gate, in either order. */
 export type AuditedJob = {

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { gateActions } from '../../schemas/actions.ts'
+import { gateActions } from '../../actions/actions.ts'
 import { type AuditQuery, type AuditView, outcomeSchema } from '../../schemas/admin.ts'
 import { formatUsd } from '../../money.ts'
 

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { GateAction } from '../../schemas/actions.ts'
+import type { GateAction } from '../../actions/actions.ts'
 import type { Statistics } from '../../schemas/admin.ts'
 import { formatUsd } from '../../money.ts'
 import { cutRange, dayMs, hourMs, minuteMs, type Range, wholeUnits } from '../../time/time-ranges.ts'

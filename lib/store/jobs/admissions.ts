@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type { PicoUsd } from '../../money.ts'
-import type { AiAction } from '../../schemas/actions.ts'
+import type { AiAction } from '../../actions/actions.ts'
 import type { JobView } from '../../schemas/job.ts'
 import type { JsonText } from '../../text/json-text.ts'
 import { jsonInput } from '../json-input.ts'

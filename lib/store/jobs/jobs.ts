@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { AiAction } from '../../schemas/actions.ts'
+import type { AiAction } from '../../actions/actions.ts'
 import type { JobStatus, JobView } from '../../schemas/job.ts'
 import type { PicoUsd } from '../../money.ts'
 import type { SourceType } from '../../schemas/sources.ts'

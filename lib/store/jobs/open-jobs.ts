@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { AiAction } from '../../schemas/actions.ts'
+import type { AiAction } from '../../actions/actions.ts'
 import type { JobStatus } from '../../schemas/job.ts'
 import type { StartedJob } from './runs.ts'
 import { notSetAside } from '../operations/dead-letters.ts'

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { AiAction } from '../../schemas/actions.ts'
+import type { AiAction } from '../../actions/actions.ts'
 import type { JobStatus, JobView, WaitReason } from '../../schemas/job.ts'
 import { attemptOfEnd, attemptOfRequeue, attemptOfTakeover } from './attempts.ts'
 import { packResult } from './packed-result.ts'

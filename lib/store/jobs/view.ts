@@ -1,4 +1,4 @@
-import type { AiAction } from '../../schemas/actions.ts'
+import type { AiAction } from '../../actions/actions.ts'
 import type { JobStatus, JobView, WaitReason } from '../../schemas/job.ts'
 import { formatUsd } from '../../money.ts'
 import { largeResultBytes } from './large-result.ts'

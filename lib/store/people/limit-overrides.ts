@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { GateAction } from '../../schemas/actions.ts'
+import type { GateAction } from '../../actions/actions.ts'
 import { lookMs } from '../knex.ts'
 
 export type LimitOverride = { userId: string; action: GateAction; limitPerMinute: number; burst: number }

@@ -43,7 +43,7 @@ const endpoints = [
     body: bulkInputSchema,
     bodyLimitBytes: 10 * mib,
     bodyLimitValues: 20_000,
-    checkLargeAs: 'bulk',
+    checkLargeAs: 'bulk_create',
     responses: { 200: { description: 'What reached it' } },
     handler: async ({ body, bodyHash }) => {
       const given: unknown = body

@@ -4,7 +4,8 @@ import { v7 as newId } from 'uuid'
 import { unitsPerToken } from '../../../lib/gate/bucket.ts'
 import { createDecisionReader } from '../../../lib/gate/decision-reader.ts'
 import { createGateKeys, loginSubject } from '../../../lib/gate/keys.ts'
-import { type BucketLimit, defaultLimits, type GateAction } from '../../../lib/gate/limits.ts'
+import type { GateAction } from '../../../lib/actions/actions.ts'
+import { type BucketLimit, defaultLimits } from '../../../lib/gate/limits.ts'
 import { gateRedisOptions } from '../../../lib/gate/redis-options.ts'
 import {
   connected,

@@ -5,7 +5,7 @@ import { newId } from '../../../lib/ids.ts'
 import { createReconciler } from '../../../lib/jobs/reconciler.ts'
 import { noPlaceYet } from '../../../lib/queues/fair-line.ts'
 import { type QueuedJob, queuePrefix } from '../../../lib/queues/queues.ts'
-import type { AiAction } from '../../../lib/schemas/actions.ts'
+import type { AiAction } from '../../../lib/actions/actions.ts'
 import { contextForFile, eventually, newUser } from '../../helpers/context.ts'
 
 const context = contextForFile(test)

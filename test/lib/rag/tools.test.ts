@@ -1,7 +1,10 @@
 import test from 'ava'
+import { actionOf } from '../../../lib/actions/actions.ts'
 import type { Actor } from '../../../lib/access/actor.ts'
 import { estimateTokens } from '../../../lib/text/token-estimate.ts'
 import { type RagToolArguments, type RagToolName, ragToolSchemas } from '../../../lib/schemas/rag.ts'
+import { createReferences } from '../../../lib/records/references.ts'
+import { createThreadStore } from '../../../lib/store/records/threads.ts'
 import type { RagTool } from '../../../lib/rag/tools/tool.ts'
 import { ragForFile } from './place.ts'
 
@@ -236,9 +239,10 @@ test.serial('words are matched in the language of the course', async (t) => {
 test.serial(
   'what an argument names and the caller does not see is a failure of the job, and refused before',
   async (t) => {
-    const { rag, newActor, records } = place()
-    const { createReferences } = await import('../../../lib/rag/references.ts')
-    const references = createReferences({ access: records.access })
+    const { rag, newActor, records, context } = place()
+    const check = createReferences({ access: records.access, threads: createThreadStore({ knex: context.knex }) })
+    const refusal = (person: Actor, input: object) =>
+      t.throwsAsync(check(person, actionOf('rag_search').references(input)))
     const [owner, stranger] = [await newActor(), await newActor()]
     const goal = await create.goal(owner, 'Mine alone')
     const task = await create.task(owner, goal, 'Mine too')
@@ -250,11 +254,13 @@ test.serial(
       ['get_similar_code', { codeSnapshotId: code }]
     ] as const) {
       t.like(await t.throwsAsync(run(stranger, name, input)), { code: 'not_found', retryable: false })
-      const refused = await t.throwsAsync(references.checkReferences(stranger, input))
-      t.like(refused, { code: 'invalid', extras: { errors: [{ path: Object.keys(input)[0] as string }] } })
-      await t.notThrowsAsync(references.checkReferences(owner, input))
+      t.like(await refusal(stranger, input), {
+        code: 'invalid',
+        extras: { errors: [{ path: Object.keys(input)[0] as string }] }
+      })
+      await t.notThrowsAsync(check(owner, actionOf('rag_search').references(input)))
     }
-    t.like(await t.throwsAsync(references.checkReferences(stranger, { courseId: course, goalId: goal })), {
+    t.like(await refusal(stranger, { courseId: course, goalId: goal }), {
       extras: { errors: [{ path: 'courseId' }, { path: 'goalId' }] }
     })
     t.like(await t.throwsAsync(rag.scopes.for(stranger, { scope: 'course', courseId: course })), { code: 'invalid' })

@@ -1,17 +1,20 @@
 import anyTest, { type TestFn } from 'ava'
+import { actionOf, type InputOf } from '../../../lib/actions/actions.ts'
 import type { AppError } from '../../../lib/errors/app-error.ts'
 import { newId } from '../../../lib/ids.ts'
+import { createReferences } from '../../../lib/records/references.ts'
 import { createRecords } from '../../../lib/records/records.ts'
+import type { Person } from '../../../lib/records/viewer.ts'
 import { createEventStore } from '../../../lib/store/events/events.ts'
 import { createThreadStore, type Turn } from '../../../lib/store/records/threads.ts'
-import { createChatReferences, createThreads } from '../../../lib/threads/threads.ts'
+import { createThreads } from '../../../lib/threads/threads.ts'
 import { titleOf } from '../../../lib/threads/title.ts'
 import { contextForFile, newUser } from '../../helpers/context.ts'
 
 const test = anyTest as TestFn
 const context = contextForFile(test)
 
-const person = (id: string) => ({ id, role: 'user' as const })
+const person = (id: string): Person => ({ id, role: 'user' })
 
 function stage() {
   const { knex, transaction, events } = context()
@@ -134,7 +137,9 @@ test("somebody else's thread is not found, and cannot be deleted", async (t) => 
 
 test('a chat may refer only to what its sender can see, and every wrong field is named', async (t) => {
   const { store, records } = stage()
-  const check = createChatReferences({ threads: store, access: records.access })
+  const checkReferences = createReferences({ threads: store, access: records.access })
+  const check = (person: Person, input: InputOf<'chat_completion'>) =>
+    checkReferences(person, actionOf('chat_completion').references(input))
   const [mine, other] = [await newUser(context()), await newUser(context())]
   const make = (userId: string) =>
     records.run(async (trx) => {

@@ -1,0 +1,22 @@
+import { embeddingInputSchema, embeddingResultSchema } from '../schemas/embedding.ts'
+import { defineAction } from './define-action.ts'
+import { embeddingCost } from './worst-case.ts'
+
+export const embeddingGeneration = defineAction({
+  name: 'embedding_generation',
+  route: '/embeddings',
+  summary: 'Embed texts, or a stored record',
+  input: embeddingInputSchema,
+  result: embeddingResultSchema,
+  rateLimit: { limitPerMinute: 20, burst: 1.2 },
+  // those that wait at the same time share a request
+  concurrency: 64,
+  attempts: 'configured',
+  worstCase(input, { referredBytes, prices }) {
+    const bytes =
+      'source' in input ? referredBytes : [input.input].flat().reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+    return embeddingCost(prices, bytes)
+  },
+  references: (input) =>
+    'source' in input ? [{ field: 'source.id', ...input.source, refusal: 'is not a record you can see' }] : []
+})
