@@ -90,7 +90,7 @@ export function createRunJob({
         () =>
           handler.process({
             id: job.id,
-            userId: job.userId,
+            user: { id: job.userId, role: job.userRole },
             action: job.action,
             origin: job.origin,
             input: parsed.input,

@@ -1,26 +1,26 @@
-import type { ChatResult } from '../../lib/schemas/chat.ts'
-import type { CodeValidationResult } from '../../lib/schemas/code-validation.ts'
-import type { EmbeddingResult } from '../../lib/schemas/embedding.ts'
+import { actionOf, type AiAction, type ResultOf } from '../../lib/actions/actions.ts'
 import type { JobView } from '../../lib/schemas/job.ts'
-import type { RagResult } from '../../lib/schemas/rag.ts'
 import type { Client } from '../load/client.ts'
 import { type Printer, shorten } from './printer.ts'
 
 type Needs = { client: Client; print: Printer }
 
-async function run({ client, print }: Needs, path: string, body: object): Promise<JobView> {
-  print.request(path, body)
-  const job = await client.run(path, body)
+async function run<A extends AiAction>({ client, print }: Needs, action: A, body: object) {
+  const { route } = actionOf(action)
+  print.request(route, body)
+  const job = await client.run(route, body)
   print.line()
-  return job
+  return { job, result: job.result as ResultOf<A> }
 }
 
 /** One text becomes a vector. */
 export async function showEmbedding(needs: Needs): Promise<JobView> {
   const { print } = needs
   print.heading('One embedding')
-  const job = await run(needs, '/embeddings', { input: 'How do I find a number in a sorted list?' })
-  const { model, dimensions, embeddings = [] } = job.result as EmbeddingResult
+  const { job, result } = await run(needs, 'embedding_generation', {
+    input: 'How do I find a number in a sorted list?'
+  })
+  const { model, dimensions, embeddings = [] } = result
   const [vector = []] = embeddings
   const beginning = Array.isArray(vector) ? vector.slice(0, 6).map((value) => value.toFixed(4)) : []
   print.text(`${model}, ${dimensions} dimensions: [${beginning.join(', ')}, …]`)
@@ -32,8 +32,8 @@ export async function showEmbedding(needs: Needs): Promise<JobView> {
 export async function showSearch(needs: Needs): Promise<JobView> {
   const { print } = needs
   print.heading('One search')
-  const job = await run(needs, '/rag/search', { query: 'brackets that close in the right order', limit: 5 })
-  const { strategy, hits } = job.result as RagResult
+  const { job, result } = await run(needs, 'rag_search', { query: 'brackets that close in the right order', limit: 5 })
+  const { strategy, hits } = result
   for (const { score, sourceType, title, content } of hits) {
     print.line(
       `  ${score.toFixed(3)}  ${sourceType.padEnd(13)}  ${shorten(title, 40).padEnd(40)}  ${shorten(content, 34)}`
@@ -49,8 +49,8 @@ export async function showChat(needs: Needs, courseId: string): Promise<JobView>
   const { print } = needs
   print.heading('One chat')
   const message = 'Why is a Map better than a plain object for counting words?'
-  const job = await run(needs, '/chat', { message, courseId })
-  const { agent, message: answer, citations, steps } = job.result as ChatResult
+  const { job, result } = await run(needs, 'chat_completion', { message, courseId })
+  const { agent, message: answer, citations, steps } = result
   print.text(`${agent}: ${answer.content}`)
   for (const { n, sourceType, title } of citations) print.line(`  [${n}] ${sourceType}: ${title}`)
   print.text(`steps: ${steps.map(({ node, tool }) => (tool ? `${node} (${tool})` : node)).join(' → ')}`)
@@ -72,8 +72,8 @@ const unfinished = `export function balanced(text) {
 export async function showValidation(needs: Needs, taskId: string): Promise<JobView> {
   const { print } = needs
   print.heading('One code validation')
-  const job = await run(needs, '/code-validations', { language: 'javascript', source: unfinished, taskId })
-  const { verdict, score, summary, issues } = job.result as CodeValidationResult
+  const { job, result } = await run(needs, 'code_validation', { language: 'javascript', source: unfinished, taskId })
+  const { verdict, score, summary, issues } = result
   print.text(`${verdict}, ${score} of 100: ${summary}`)
   for (const { line, severity, message } of issues) print.text(`line ${line}, ${severity}: ${message}`)
   print.cost(job)

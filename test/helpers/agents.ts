@@ -5,7 +5,6 @@ import { createRecords } from '../../lib/records/records.ts'
 import type { AiAction } from '../../lib/actions/actions.ts'
 import type { JobView } from '../../lib/schemas/job.ts'
 import { createEventStore } from '../../lib/store/events/events.ts'
-import { createUserStore } from '../../lib/store/people/users.ts'
 import { offlineModels } from './models.ts'
 import type { Processor } from '../../workers/processor.ts'
 import { createRunJob } from '../../workers/run-job.ts'
@@ -19,7 +18,6 @@ export type AgentStage = ReturnType<typeof createAgentStage>
  */
 export function createAgentStage(context: Context) {
   const { provider, tracker, models } = offlineModels(context, { timeoutMs: 30_000 })
-  const users = createUserStore({ knex: context.knex })
   const records = createRecords({
     knex: context.knex,
     transaction: context.transaction,
@@ -34,7 +32,6 @@ export function createAgentStage(context: Context) {
     provider,
     tracker,
     models,
-    users,
     records,
     running,
 

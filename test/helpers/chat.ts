@@ -56,7 +56,7 @@ export async function createChatStage(
     stage = createAgentStage(context)
   }: { checkpoints?: Checkpoints; limits?: Partial<RunLimits>; stage?: AgentStage } = {}
 ) {
-  const { knex, log, records, users, threadStore: threads, transaction, ledger, isolation } = context
+  const { knex, log, records, threadStore: threads, transaction, ledger, isolation } = context
   const rag = createRag({ knex, access: records.access, models: stage.models, log })
   context.onClose(rag.close)
   const checkpoints =
@@ -79,7 +79,6 @@ export async function createChatStage(
       spending: createJobSpending({ knex }),
       rag,
       records,
-      users,
       threads,
       deltas,
       checkpoints: remembering,
@@ -92,7 +91,6 @@ export async function createChatStage(
     models: stage.models,
     events: context.events,
     access: records.access,
-    people: users,
     enqueue: context.jobs.enqueueEmbeddings
   }) as Processor<never>
   const userId = await newUser(context)

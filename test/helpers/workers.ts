@@ -6,28 +6,21 @@ import { watchOrphanedRuns } from '../../workers/orphaned-runs.ts'
 import { createRunWatch } from '../../workers/watch-runs.ts'
 import { newId } from '../../lib/ids.ts'
 import { createUsageTracker } from '../../lib/usage/tracker.ts'
-import type { AiAction } from '../../lib/actions/actions.ts'
+import { type AiAction, forEachAction } from '../../lib/actions/actions.ts'
 import { createOwnerScope } from '../../lib/sharing/owner-scope.ts'
 import type { Processor } from '../../workers/processor.ts'
 import type { TestContext } from './context.ts'
 
 /** Handlers that take any input and run these processors; an action without one fails its jobs. */
 export function handlersOf(processors: Partial<Record<AiAction, Processor>>): Handlers {
-  const handler = (action: AiAction) => ({
+  return forEachAction(({ name }) => ({
     parse: (input: unknown) => ({ ok: true as const, input }),
     process:
-      processors[action] ??
+      processors[name] ??
       (async () => {
-        throw new Error(`no processor for ${action}`)
+        throw new Error(`no processor for ${name}`)
       })
-  })
-  return {
-    embedding_generation: handler('embedding_generation'),
-    chat_completion: handler('chat_completion'),
-    code_validation: handler('code_validation'),
-    rag_search: handler('rag_search'),
-    bulk_create: handler('bulk_create')
-  }
+  }))
 }
 
 /** One worker "process" inside the test's own: pools, heartbeat and watch, without an entry file. */

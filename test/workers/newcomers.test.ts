@@ -18,8 +18,8 @@ test('with all places taken by one person, another is served at once, and nothin
   const worker = await startTestWorker(
     context(),
     {
-      chat_completion: async ({ userId, input }) => {
-        started.push(userId)
+      chat_completion: async ({ user, input }) => {
+        started.push(user.id)
         if ((input as { long?: boolean }).long) await release.promise
         return async () => ({ done: true })
       }

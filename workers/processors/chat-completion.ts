@@ -5,13 +5,12 @@ import type { Models } from '../../lib/models/client.ts'
 import type { Scopes } from '../../lib/access/scope.ts'
 import type { RagTools } from '../../lib/rag/tools.ts'
 import type { Records } from '../../lib/records/records.ts'
-import type { ChatInput, ChatResult } from '../../lib/schemas/chat.ts'
+import type { ChatResult } from '../../lib/schemas/chat.ts'
 import type { createJobSpending } from '../../lib/store/money/job-spending.ts'
 import type { EmbeddingStore } from '../../lib/store/search/embeddings.ts'
 import type { Ledger } from '../../lib/store/money/ledger.ts'
 import type { ThreadStore } from '../../lib/store/records/threads.ts'
 import type { Transaction } from '../../lib/store/transaction.ts'
-import type { UserStore } from '../../lib/store/people/users.ts'
 import { titleOf } from '../../lib/threads/title.ts'
 import { parseUsd, type TokenPrice } from '../../lib/money.ts'
 import { createAnswerStream } from '../agents/answer-stream.ts'
@@ -25,7 +24,7 @@ import { goalTools, snapshotTools } from '../agents/tools/record-tools.ts'
 import { searchTools } from '../agents/tools/search-tools.ts'
 import { createToolset } from '../agents/tools/toolset.ts'
 import { createWrites } from '../agents/writes.ts'
-import type { Processor } from '../processor.ts'
+import type { ProcessorOf } from '../processor.ts'
 
 type Needs = {
   models: Pick<Models, 'chat' | 'chatModel' | 'embeddingModel'>
@@ -33,7 +32,6 @@ type Needs = {
   spending: ReturnType<typeof createJobSpending>
   rag: { tools: RagTools; scopes: Pick<Scopes, 'forRun'>; embeddings: Pick<EmbeddingStore, 'chunksOf'> }
   records: Pick<Records, 'goals' | 'tasks' | 'codeSnapshots' | 'access' | 'naming' | 'jobChanges'>
-  users: Pick<UserStore, 'find'>
   threads: ThreadStore
   deltas: Deltas
   checkpoints: Checkpoints
@@ -49,8 +47,8 @@ const free: TokenPrice = { input: 0n, cachedInput: 0n, output: 0n }
  * written with the job's end.
  * Safe to run twice: a run that was cut off goes on from its last step, and what was paid for is not paid again.
  */
-export function chatCompletionProcessor(needs: Needs): Processor<ChatInput> {
-  const { models, ledger, spending, rag, records, users, threads, deltas, checkpoints, transaction } = needs
+export function chatCompletionProcessor(needs: Needs): ProcessorOf<'chat_completion'> {
+  const { models, ledger, spending, rag, records, threads, deltas, checkpoints, transaction } = needs
   const toolset = createToolset({
     search: searchTools({ rag: rag.tools, scopes: rag.scopes }),
     goals: goalTools(records),
@@ -60,13 +58,10 @@ export function chatCompletionProcessor(needs: Needs): Processor<ChatInput> {
   const beginningOf = async (id: string) =>
     (await rag.embeddings.chunksOf({ type: 'document', id }, models.embeddingModel))[0]?.content
 
-  return async ({ id, userId, input, run: runNumber, threadId: jobThreadId, signal, log, partial }) => {
-    const user = await users.find(userId)
-    if (!user) throw new JobError('user_not_found', 'the user of this job was deleted', { retryable: false })
-    const person = { id: user.id, role: user.role }
+  return async ({ id, user: person, input, run: runNumber, threadId: jobThreadId, signal, log, partial }) => {
     // A new thread has the id of the job that begins it, whichever run of it comes to an end.
     const threadId = input.threadId ?? jobThreadId ?? id
-    const memory = await threads.memory(userId, threadId)
+    const memory = await threads.memory(person.id, threadId)
     if (!memory && threadId !== id) {
       throw new JobError('not_found', 'the thread was deleted', { retryable: false })
     }
@@ -115,7 +110,7 @@ export function chatCompletionProcessor(needs: Needs): Processor<ChatInput> {
       const result = resultOf({ threadId, model: models.chatModel, changes }, state)
       const kept = await threads.append(trx, {
         threadId,
-        userId,
+        userId: person.id,
         jobId: id,
         title: titleOf(input.message),
         messages: [{ role: 'user', content: input.message }, result.message],

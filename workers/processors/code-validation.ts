@@ -7,16 +7,14 @@ import { inputHash } from '../../lib/models/input-hash.ts'
 import { countTokensInTurns } from '../../lib/models/tokens.ts'
 import type { Access } from '../../lib/records/access.ts'
 import type { CodeValidationInput, CodeValidationResult } from '../../lib/schemas/code-validation.ts'
-import type { UserStore } from '../../lib/store/people/users.ts'
 import type { ValidationResults } from '../../lib/store/jobs/validation-results.ts'
 import { asData } from '../agents/untrusted-text.ts'
 import { structuredAnswer } from '../agents/structured-answer.ts'
-import type { Processor } from '../processor.ts'
+import type { JobRun, ProcessorOf } from '../processor.ts'
 
 type Needs = {
   models: Pick<Models, 'chat' | 'chatModel'>
   access: Pick<Access, 'visibleCodeSnapshot' | 'visibleTask'>
-  users: Pick<UserStore, 'find'>
   syntax: SyntaxChecker
   results: ValidationResults
 }
@@ -57,17 +55,17 @@ type Subject = { language: string; source: string; task: { title: string; descri
  * Judges code: the syntax by a parser, which costs nothing; then, when nothing about it is stored, by the model.
  * Safe to run twice.
  */
-export function codeValidationProcessor(needs: Needs): Processor<CodeValidationInput> {
+export function codeValidationProcessor(needs: Needs): ProcessorOf<'code_validation'> {
   const { models, syntax, results } = needs
-  return async ({ id, userId, input, signal, log }) => {
-    const subject = await subjectOf(needs, userId, input)
-    const broken = await syntaxResult(syntax, subject, { owner: userId, signal })
+  return async ({ id, user, input, signal, log }) => {
+    const subject = await subjectOf(needs, user, input)
+    const broken = await syntaxResult(syntax, subject, { owner: user.id, signal })
     if (broken) {
       log.info({ language: subject.language }, 'code has a syntax error')
       return { result: broken }
     }
     const hash = inputHash({ version, model: models.chatModel, ...subject })
-    const stored = await results.find(userId, hash)
+    const stored = await results.find(user.id, hash)
     if (stored) {
       log.info('code had been validated before')
       return { result: stored }
@@ -96,23 +94,21 @@ export function codeValidationProcessor(needs: Needs): Processor<CodeValidationI
       }))
     }
     return async (trx) => {
-      await results.save(trx, { userId, inputHash: hash, jobId: id, result })
+      await results.save(trx, { userId: user.id, inputHash: hash, jobId: id, result })
       return result
     }
   }
 }
 
-async function subjectOf({ access, users }: Needs, userId: string, input: CodeValidationInput): Promise<Subject> {
-  const person = await users.find(userId)
+async function subjectOf({ access }: Needs, user: JobRun['user'], input: CodeValidationInput): Promise<Subject> {
   const gone = (what: string) => new JobError('not_found', `${what} was not found`, { retryable: false })
-  if (!person) throw gone('the user')
   if ('codeSnapshotId' in input) {
-    const snapshot = await access.visibleCodeSnapshot(person, input.codeSnapshotId)
+    const snapshot = await access.visibleCodeSnapshot(user, input.codeSnapshotId)
     if (!snapshot) throw gone('the code snapshot')
-    const task = snapshot.taskId ? await access.visibleTask(person, snapshot.taskId) : undefined
+    const task = snapshot.taskId ? await access.visibleTask(user, snapshot.taskId) : undefined
     return checked({ declared: snapshot.language, path: snapshot.path, source: snapshot.source }, task)
   }
-  const task = input.taskId ? await access.visibleTask(person, input.taskId) : undefined
+  const task = input.taskId ? await access.visibleTask(user, input.taskId) : undefined
   if (input.taskId && !task) throw gone('the task')
   return checked({ declared: input.language, path: null, source: input.source }, task)
 }

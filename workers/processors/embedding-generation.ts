@@ -9,10 +9,10 @@ import { embedSource } from '../../lib/rag/embed-source.ts'
 import { sourceHash } from '../../lib/rag/embedding-text.ts'
 import type { ReferenceAccess } from '../../lib/rag/tools/tool.ts'
 import { type Embedder, embedAll } from '../../lib/rag/vectors.ts'
-import type { EmbeddingInput, EmbeddingResult } from '../../lib/schemas/embedding.ts'
+import type { EmbeddingResult } from '../../lib/schemas/embedding.ts'
 import type { EmbeddingRow, EmbeddingStore } from '../../lib/store/search/embeddings.ts'
 import type { Source, SourceKey, SourceStore } from '../../lib/store/search/sources.ts'
-import type { Effect, JobRun, Processor } from '../processor.ts'
+import type { Effect, JobRun, ProcessorOf } from '../processor.ts'
 
 type Needs = {
   models: Embedder
@@ -21,7 +21,6 @@ type Needs = {
   embeddings: EmbeddingStore
   events: EventLog
   access: ReferenceAccess
-  people: { find(id: string): Promise<{ role: 'user' | 'admin' } | undefined> }
   /** queues making a record's vectors current, unless a job for it waits */
   enqueue(trx: Knex.Transaction, wanted: { userId: string; source: SourceKey }): Promise<void>
 }
@@ -36,7 +35,7 @@ const usualTokens = 8_192
  * Texts become vectors; a record's vectors become current. Safe to run twice: chunks whose vector is stored cost
  * nothing, and the record is read again, locked, when the vectors are written.
  */
-export function embeddingGenerationProcessor(needs: Needs): Processor<EmbeddingInput> {
+export function embeddingGenerationProcessor(needs: Needs): ProcessorOf<'embedding_generation'> {
   return async (run) => {
     if ('input' in run.input) return await embedTexts(needs, run, run.input)
     return await embedRecord(needs, run, run.input.source)
@@ -47,7 +46,7 @@ async function embedTexts(
   { models }: Needs,
   run: JobRun,
   { input, encoding }: { input: string | string[]; encoding?: 'float' | 'base64' | undefined }
-): Promise<Effect> {
+): Promise<Effect<EmbeddingResult>> {
   const texts = [input].flat()
   const { vectors, reused } = await embedAll(models, texts, {
     step: 'embed',
@@ -75,11 +74,11 @@ async function tooLong(texts: string[], error: unknown, signal: AbortSignal): Pr
   return new JobError('input_too_long', message, { retryable: false, cause: error })
 }
 
-async function embedRecord(needs: Needs, run: JobRun, key: SourceKey): Promise<Effect> {
+async function embedRecord(needs: Needs, run: JobRun, key: SourceKey): Promise<Effect<EmbeddingResult>> {
   const source = await needs.sources.find(key)
   if (!source || !(await mayEmbed(needs, run, source))) return gone(run, needs.models.embeddingModel)
   const { rows, reused } = await embedSource(needs, source, {
-    owner: run.userId,
+    owner: run.user.id,
     signal: run.signal,
     onProgress: (done, total) => run.progress(done, total)
   })
@@ -87,14 +86,12 @@ async function embedRecord(needs: Needs, run: JobRun, key: SourceKey): Promise<E
 }
 
 /** Jobs of the platform's own are for whatever was written; a person's for what they see. */
-async function mayEmbed({ access, people }: Needs, run: JobRun, { type, id }: Source): Promise<boolean> {
-  if (run.origin === 'system') return true
-  const person = await people.find(run.userId)
-  return person !== undefined && (await access.canSee({ id: run.userId, role: person.role }, { type, id }))
+async function mayEmbed({ access }: Needs, run: JobRun, { type, id }: Source): Promise<boolean> {
+  return run.origin === 'system' || (await access.canSee(run.user, { type, id }))
 }
 
 /** A record that was deleted before its turn came has nothing to be embedded; a person who asked for it is told. */
-function gone(run: JobRun, model: string): Effect {
+function gone(run: JobRun, model: string): Effect<EmbeddingResult> {
   if (run.origin === 'user') throw new JobError('not_found', 'the record was not found', { retryable: false })
   return { result: goneResult(model) }
 }
@@ -112,7 +109,7 @@ function write(
   read: Source,
   rows: EmbeddingRow[],
   reused: number
-): Effect {
+): Effect<EmbeddingResult> {
   return async (trx): Promise<EmbeddingResult> => {
     const model = models.embeddingModel
     const source = await sources.lock(trx, read)
@@ -124,7 +121,7 @@ function write(
     if (!textHash.equals(sourceHash(read))) {
       // Whoever changed the text found this job still queued and relied on it, or has queued another: then that one is
       // enough.
-      await enqueue(trx, { userId: run.userId, source: { type: source.type, id: source.id } })
+      await enqueue(trx, { userId: run.user.id, source: { type: source.type, id: source.id } })
       run.log.info({ sourceType: source.type, sourceId: source.id }, 'the text changed while it was embedded')
       return { model, dimensions: embeddingDimensions, chunks: rows.length, reused }
     }

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import type { Actor } from '../../access/actor.ts'
 import type { AiAction } from '../../actions/actions.ts'
 import type { JobStatus, JobView, WaitReason } from '../../schemas/job.ts'
 import { attemptOfEnd, attemptOfRequeue, attemptOfTakeover } from './attempts.ts'
@@ -9,6 +10,8 @@ import { toUnusedView } from './view.ts'
 export type StartedJob = {
   id: string
   userId: string
+  /** of its user, when this run began */
+  userRole: Actor['role']
   action: AiAction
   origin: 'user' | 'system'
   input: unknown
@@ -49,6 +52,9 @@ export type Requeue = {
 }
 
 type JobRow = Record<string, unknown> & { id: string; user_id: string; action: AiAction; run: number }
+
+/** Read by the statement that starts a run, which so has its user without asking for them. */
+const roleOfUser = (jobs: string) => `(select role from users where users.id = ${jobs}.user_id) as user_role`
 
 /** Jobs before one in its thread that are worth counting. */
 const countedAhead = 1_000
@@ -108,7 +114,7 @@ export function createJobRuns({ knex }: { knex: Knex }) {
          update jobs j set
            status = 'active', run = run + 1, worker = :worker, wait_reason = null, attempts = attempts + 1,
            started_at = coalesce(started_at, now()), run_started_at = now()
-         from due where j.id = due.id returning j.*`,
+         from due where j.id = due.id returning j.*, ${roleOfUser('j')}`,
         { ids: [...ids], worker }
       )
       return (rows as JobRow[]).map((row) => ({ job: toStarted(row), view: toUnusedView(row) }))
@@ -137,7 +143,7 @@ export function createJobRuns({ knex }: { knex: Knex }) {
            attempts = attempts + case when status = 'queued' then 1 else 0 end,
            crashes = crashes + case when status = 'active' then 1 else 0 end,
            started_at = coalesce(started_at, now()), run_started_at = now()
-         where id = :id returning *`,
+         where id = :id returning *, ${roleOfUser('jobs')}`,
         { id, worker }
       )
       return toStarted(rows[0] as JobRow)
@@ -256,6 +262,7 @@ function toStarted(row: JobRow): StartedJob {
   return {
     id: row.id,
     userId: row.user_id,
+    userRole: row.user_role as Actor['role'],
     action: row.action,
     origin: row.origin as 'user' | 'system',
     input: row.input,

@@ -157,7 +157,7 @@ test.serial('a move and an embedding at the same moment leave the place that the
   const { actor, goal, task, other, course } = await stage()
   for (let round = 0; round < 12; round++) {
     await records.tasks.update(actor, task.id, { description: `Round ${round}` })
-    const effect = await embedding({ source: { type: 'task', id: task.id } }, { userId: actor.id })
+    const effect = await embedding({ source: { type: 'task', id: task.id } }, { user: actor })
     await Promise.all([
       context.transaction.transact((trx) => applyEffect(trx, effect)),
       records.goals.update(actor, goal.id, { courseId: round % 2 === 0 ? other.id : course.id })

@@ -14,7 +14,6 @@ import type { EmbeddingInput, EmbeddingResult } from '../../../lib/schemas/embed
 import { createEmbeddingStore } from '../../../lib/store/search/embeddings.ts'
 import { createEventStore } from '../../../lib/store/events/events.ts'
 import { createSourceStore, type SourceKey } from '../../../lib/store/search/sources.ts'
-import { createUserStore } from '../../../lib/store/people/users.ts'
 import { embeddingGenerationProcessor } from '../../../workers/processors/embedding-generation.ts'
 import type { Effect, JobRun } from '../../../workers/processor.ts'
 import { contextForFile, newUser, type TestContext } from '../../helpers/context.ts'
@@ -80,7 +79,7 @@ export const silent = createLogger({ level: 'silent', name: 'test' })
 export function jobRun<Input>(userId: string, input: Input, more: Partial<JobRun> = {}): JobRun<Input> {
   return {
     id: newId(),
-    userId,
+    user: { id: userId, role: 'user' },
     action: 'embedding_generation',
     origin: 'user',
     run: 1,
@@ -128,7 +127,6 @@ function open(context: TestContext): RagPlace {
     models,
     events,
     access: records.access,
-    people: createUserStore({ knex }),
     enqueue: (trx, { userId, source }) => queue(trx, userId, source)
   })
 
@@ -141,7 +139,7 @@ function open(context: TestContext): RagPlace {
       const id = await newUser(context, role)
       return { id, role, credential: { kind: 'session', id } }
     },
-    embedding: async (input, job = {}) => await process(jobRun(job.userId ?? newId(), input, job)),
+    embedding: async (input, job = {}) => await process(jobRun(job.user?.id ?? newId(), input, job)),
     async embedQueued() {
       const queued: { id: string; user_id: string; input: EmbeddingInput }[] = await knex('jobs')
         .where({ action: 'embedding_generation', status: 'queued' })

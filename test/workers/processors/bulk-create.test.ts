@@ -4,7 +4,6 @@ import { createFreshness } from '../../../lib/rag/freshness.ts'
 import { type BulkInput, type BulkResult, bulkInputSchema } from '../../../lib/schemas/bulk.ts'
 import { createEmbeddingStore } from '../../../lib/store/search/embeddings.ts'
 import { createSourceStore } from '../../../lib/store/search/sources.ts'
-import { createUserStore } from '../../../lib/store/people/users.ts'
 import { bulkCreateProcessor } from '../../../workers/processors/bulk-create.ts'
 import { recordsForFile } from '../../helpers/records.ts'
 import { applyEffect } from '../../helpers/effect.ts'
@@ -23,10 +22,10 @@ type Progress = { done: number; total: number }
 /** Runs the processor and commits its effect, as the pool does. */
 async function run(actor: Actor, input: BulkInput, progress: Progress[] = []): Promise<BulkResult> {
   const { records, context } = place()
-  const process = bulkCreateProcessor({ bulk: records.bulk, users: createUserStore({ knex: context.knex }) })
+  const process = bulkCreateProcessor({ bulk: records.bulk })
   const effect = await process({
     id: actor.id,
-    userId: actor.id,
+    user: actor,
     action: 'bulk_create',
     origin: 'user',
     input: bulkInputSchema.parse(input),

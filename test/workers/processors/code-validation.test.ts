@@ -16,11 +16,10 @@ test.beforeEach(async (t) => {
   t.context = { stage: createAgentStage(context()), userId: await newUser(context()) }
 })
 
-const processorOf = ({ models, records, users }: AgentStage) =>
+const processorOf = ({ models, records }: AgentStage) =>
   codeValidationProcessor({
     models,
     access: records.access,
-    users,
     syntax,
     results: createValidationResults(context())
   }) as Processor<never>

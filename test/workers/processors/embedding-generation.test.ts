@@ -76,7 +76,7 @@ test.serial(
     const document = await records.run((trx) =>
       records.documents.create(trx, actor, { title: 'Seite', markdown, courseId: course.id })
     )
-    const effect = await embedding({ source: { type: 'document', id: document.id } }, { userId: actor.id })
+    const effect = await embedding({ source: { type: 'document', id: document.id } }, { user: actor })
     const result = await apply(place(), effect)
 
     const rows = await context.knex('embeddings').where({ source_id: document.id }).orderBy('chunk')
@@ -144,14 +144,14 @@ test.serial('chunks whose text is stored already cost nothing', async (t) => {
   const actor = await newActor()
   const { document } = await newDocument(place(), actor, long('same'))
   const source = { type: 'document', id: document.id } as const
-  const first = await apply(place(), await embedding({ source }, { userId: actor.id }))
+  const first = await apply(place(), await embedding({ source }, { user: actor }))
   const asked = models.asked.length
-  const second = await apply(place(), await embedding({ source }, { userId: actor.id }))
+  const second = await apply(place(), await embedding({ source }, { user: actor }))
   t.is(second.reused, first.chunks as number)
   t.is(models.asked.length, asked)
 
   await records.documents.update(actor, document.id, { markdown: `${long('same')}\n\nA new end.` })
-  const third = await apply(place(), await embedding({ source }, { userId: actor.id }))
+  const third = await apply(place(), await embedding({ source }, { user: actor }))
   t.is(models.asked.length, asked + 1)
   t.is(third.reused, (third.chunks as number) - 1)
 })
@@ -164,7 +164,7 @@ test.serial("another owner's equal text is paid for: that it exists is nobody el
     const { document } = await newDocument(place(), actor, text)
     const asked = models.asked.length
     const source = { type: 'document', id: document.id } as const
-    const result = await apply(place(), await embedding({ source }, { userId: actor.id }))
+    const result = await apply(place(), await embedding({ source }, { user: actor }))
     t.is(models.asked.length - asked, result.chunks as number)
   }
 })
@@ -174,12 +174,12 @@ test.serial('a paragraph put before all others renumbers the chunks and pays for
   const actor = await newActor()
   const { document } = await newDocument(place(), actor, long('shift'))
   const source = { type: 'document', id: document.id } as const
-  await apply(place(), await embedding({ source }, { userId: actor.id }))
+  await apply(place(), await embedding({ source }, { user: actor }))
   const asked = models.asked.length
   await records.documents.update(actor, document.id, {
     markdown: `${`A longer beginning. `.repeat(80)}\n\n${long('shift')}`
   })
-  const result = await apply(place(), await embedding({ source }, { userId: actor.id }))
+  const result = await apply(place(), await embedding({ source }, { user: actor }))
   t.true(models.asked.length - asked <= 2)
   const chunks = await context.knex('embeddings').where({ source_id: document.id }).orderBy('chunk').pluck('chunk')
   t.deepEqual(
@@ -192,7 +192,7 @@ test.serial('a text that changed while it was embedded is not overwritten', asyn
   const { embedding, newActor, records, context, embedQueued } = place()
   const actor = await newActor()
   const goal = await records.run((trx) => records.goals.create(trx, actor, { title: 'First title', status: 'active' }))
-  const late = await embedding({ source: { type: 'goal', id: goal.id } }, { userId: actor.id })
+  const late = await embedding({ source: { type: 'goal', id: goal.id } }, { user: actor })
   await records.goals.update(actor, goal.id, { title: 'Second title' })
   await embedQueued()
   const before = await context.knex('embeddings').where({ source_id: goal.id }).select('id', 'content_hash')
@@ -205,7 +205,7 @@ test.serial('a text that changed while its job was being started is embedded by 
   const actor = await newActor()
   const goal = await records.run((trx) => records.goals.create(trx, actor, { title: 'First title', status: 'active' }))
   await embedQueued()
-  const late = await embedding({ source: { type: 'goal', id: goal.id } }, { userId: actor.id })
+  const late = await embedding({ source: { type: 'goal', id: goal.id } }, { user: actor })
   // The change found the job that now runs still queued, and so queued none.
   await context.knex('goals').where({ id: goal.id }).update({ title: 'Second title' })
   await apply(place(), late)
@@ -216,9 +216,9 @@ test.serial('a text that changed while its job was being started is embedded by 
 test.serial('a deleted record is a clean end for a job of the platform and a failure for a person', async (t) => {
   const source = { type: 'goal', id: newId() } as const
   const actor = await place().newActor()
-  const effect = await place().embedding({ source }, { origin: 'system', userId: actor.id })
+  const effect = await place().embedding({ source }, { origin: 'system', user: actor })
   t.like(await apply(place(), effect), { chunks: 0, reused: 0 })
-  const error = await t.throwsAsync(place().embedding({ source }, { userId: actor.id }))
+  const error = await t.throwsAsync(place().embedding({ source }, { user: actor }))
   t.like(error, { code: 'not_found', retryable: false })
 })
 
@@ -226,7 +226,7 @@ test.serial('a record that is deleted between the call and the write leaves no v
   const { embedding, newActor, records, context } = place()
   const actor = await newActor()
   const goal = await records.run((trx) => records.goals.create(trx, actor, { title: 'Short-lived', status: 'active' }))
-  const effect = await embedding({ source: { type: 'goal', id: goal.id } }, { origin: 'system', userId: actor.id })
+  const effect = await embedding({ source: { type: 'goal', id: goal.id } }, { origin: 'system', user: actor })
   await records.goals.remove(actor, goal.id)
   t.like(await apply(place(), effect), { chunks: 0 })
   t.deepEqual(await context.knex('embeddings').where({ source_id: goal.id }), [])
@@ -236,6 +236,6 @@ test.serial('what a person does not see they cannot have embedded', async (t) =>
   const { embedding, newActor, records } = place()
   const [owner, stranger] = [await newActor(), await newActor()]
   const goal = await records.run((trx) => records.goals.create(trx, owner, { title: 'Private', status: 'active' }))
-  const error = await t.throwsAsync(embedding({ source: { type: 'goal', id: goal.id } }, { userId: stranger.id }))
+  const error = await t.throwsAsync(embedding({ source: { type: 'goal', id: goal.id } }, { user: stranger }))
   t.like(error, { code: 'not_found' })
 })

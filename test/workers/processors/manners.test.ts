@@ -31,7 +31,6 @@ async function validate(faults: { name: MannerName; times?: number | null }[]) {
   const processor = codeValidationProcessor({
     models: stage.models,
     access: stage.records.access,
-    users: stage.users,
     syntax,
     results: createValidationResults(context())
   }) as Processor<never>
