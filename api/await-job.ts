@@ -81,6 +81,9 @@ export function createAwaitJob({
         hidden.signal.throwIfAborted()
         current = await read(held.actor()).catch((error: unknown) => refuse(error, held.ended))
       }
+      // Either may have come about while the row was read as it could be seen before.
+      held.ended.throwIfAborted()
+      hidden.signal.throwIfAborted()
       return { job: current, headers }
     } finally {
       held.release()

@@ -38,8 +38,10 @@ test('a database that is read-only is degraded, the workers that cannot be heard
   })
   t.teardown(close)
   const health = () => createHealth({ probes, vital: 'postgres', restsOn })
-  await workers.heartbeat('one', ['rag_search'])
-  t.is((await health().check()).status, 'ok')
+  await eventually(async () => {
+    await workers.heartbeat('one', ['rag_search'])
+    return (await health().check()).status === 'ok'
+  })
 
   await role.freeze()
   const refused = health()
@@ -63,7 +65,11 @@ test('a database that is read-only is degraded, the workers that cannot be heard
   })
   t.is(back.components.workers?.state, 'unknown')
   // With a database that takes writes a worker that is silent is gone.
-  t.like((await health().check()).components, { postgres: { state: 'ok' }, workers: { state: 'down' } })
+  const { components } = await eventually(async () => {
+    const report = await health().check()
+    return report.components.postgres?.state === 'ok' && report
+  })
+  t.like(components, { postgres: { state: 'ok' }, workers: { state: 'down' } })
 })
 
 test('whatever else keeps a database from being written is told too', async (t) => {

@@ -7,6 +7,7 @@ import { endpoint } from '../../api/endpoint.ts'
 import { createKnex } from '../../lib/store/knex.ts'
 import { startApi } from '../helpers/api.ts'
 import { placeForFile } from '../helpers/auth.ts'
+import { eventually } from '../helpers/context.ts'
 
 const place = placeForFile(test)
 type Options = Parameters<typeof startApi>[1]
@@ -35,9 +36,12 @@ test('health shows each component with its state and latency', async (t) => {
     // for as long as the test takes
     seen_at: knex.raw(`now() + interval '1 hour'`)
   })
-  const { status, body } = await send('GET', '/health')
+  // On a busy machine a probe may take longer than it may.
+  const { status, body } = await eventually(async () => {
+    const answer = await send('GET', '/health')
+    return answer.body.status === 'ok' && answer
+  })
   t.is(status, 200)
-  t.is(body.status, 'ok')
   t.deepEqual(Object.keys(body.components).sort(), [
     'background',
     'models',
@@ -126,7 +130,10 @@ test('the probes tell real services that are away, and a broker that comes back'
     countDeadLetters
   }
   const away = createProbes({ ...needs, rabbitmqUrl: `amqp://127.0.0.1:${port}` })
-  const report = await createHealth({ probes: away.probes, vital: 'postgres' }).check()
+  const report = await eventually(async () => {
+    const found = await createHealth({ probes: away.probes, vital: 'postgres' }).check()
+    return found.components.redis?.state === 'ok' && found
+  })
   t.is(report.status, 'down')
   t.like(report.components, { postgres: { state: 'down' }, rabbitmq: { state: 'down' }, redis: { state: 'ok' } })
 
@@ -236,7 +243,7 @@ test('routes at the root are limited by address, whether a process lives is not'
 })
 
 test('only GET and HEAD are known at the root', async (t) => {
-  const { send } = await start(t)
+  const { send } = await start(t, { probes: { postgres: well } })
   for (const path of ['/', '/health', '/metrics', '/docs', '/openapi.json']) {
     const answer = await send('POST', path, { body: {} })
     t.is(answer.status, 405, path)
