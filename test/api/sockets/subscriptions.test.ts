@@ -30,12 +30,15 @@ test('a subscription pushes CloudEvents of its channel, and says from where', as
   t.deepEqual(Object.keys(answer), ['type', 'id', 'channel', 'position', 'recovered'])
   t.like(answer, { type: 'subscribed', id: 7, channel, recovered: true })
 
-  const data = { id: jobId, status: 'completed', result: { text: 'ü'.repeat(40_000) } }
+  const data = { id: jobId, status: 'completed' }
+  const result = JSON.stringify({ text: 'ü'.repeat(40_000) })
+  await stage.knex('jobs').where({ id: jobId }).update({ status: 'completed', result })
   const id = await stage.append({
     type: 'job.completed.chat_completion',
     userId,
     subject: jobId,
     data,
+    resultOf: jobId,
     channels: [channel]
   })
   await stage.append({ type: 'goal.created', userId })
