@@ -64,7 +64,7 @@ export async function down(knex: Knex): Promise<void> {
  * The trigger's function, to be created or replaced.
  * @param rest which rows are still worth keeping once the rows of an owner have been added up
  */
-export function countEmbeddings(rest: string): string {
+function countEmbeddings(rest: string): string {
   return `
     function count_embeddings() returns trigger language plpgsql set search_path from current as $$
     declare

@@ -66,3 +66,10 @@ test('files that the documentation names by path are there', async (t) => {
     }
   }
 })
+
+test('migrations are numbered, and none imports another', async (t) => {
+  for await (const file of glob('migrations/*.ts', { cwd: root })) {
+    t.regex(file, /\/\d{3}_[a-z_]+\.ts$/)
+    t.notRegex(await read(file), /from '\.\/\d/, file)
+  }
+})
