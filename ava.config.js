@@ -1,8 +1,25 @@
 import { availableParallelism } from 'node:os'
 import { sep } from 'node:path'
 
-/** What takes minutes comes first, so that everything else runs beside it. */
-const long = ['e2e/chaos', 'e2e/attack', 'text/linear']
+/** What takes longest comes first, so that both the waits of some and the work of others fill the processors to the end. */
+const long = [
+  'e2e/chaos',
+  'e2e/attack',
+  'text/linear',
+  'e2e/budget',
+  'gate/take.property',
+  'e2e/rolling-restart',
+  'processors/chat-completion',
+  'agents/named-records',
+  'lib/admin',
+  'e2e/',
+  'api/rubbish',
+  'api/outages',
+  'scripts/doctor',
+  'scripts/load',
+  'lib/rag',
+  'lib/models/manners'
+]
 const rank = (file) => {
   const found = long.findIndex((part) => file.includes(['test', ...part.split('/')].join(sep)))
   return found === -1 ? long.length : found

@@ -15,6 +15,7 @@ const help = `Runs jobs while everything is killed or frozen in turn, and holds 
   --seed N      of the schedule of blows and of the submissions (1)
   --latency N   milliseconds the model provider takes to answer (150)
   --outage N    seconds that RabbitMQ is away (60)
+  --share N     percent of the usual time that the other blows last and lie apart (100)
   --blows A,B   only blows whose names contain one of these words
   --help
 
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     latency: { type: 'string', default: '150' },
     outage: { type: 'string', default: '60' },
+    share: { type: 'string', default: '100' },
     blows: { type: 'string' },
     help: { type: 'boolean', default: false }
   }
@@ -46,13 +48,14 @@ async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
 }
 
 async function main(): Promise<number> {
-  const numbers = [values.jobs, values.seed, values.latency, values.outage].map(Number)
-  const [jobs = 0, seed = 0, latencyMs = 0, outageSeconds = 0] = numbers
+  const numbers = [values.jobs, values.seed, values.latency, values.outage, values.share].map(Number)
+  const [jobs = 0, seed = 0, latencyMs = 0, outageSeconds = 0, percent = 0] = numbers
   if (!numbers.every((value) => Number.isInteger(value) && value >= 0) || jobs < 1) {
-    console.error('--jobs, --seed, --latency and --outage take whole numbers; see --help')
+    console.error('--jobs, --seed, --latency, --outage and --share take whole numbers; see --help')
     return 1
   }
   const outageMs = outageSeconds * 1000
+  const share = percent / 100
   const words = values.blows?.split(',')
   const chosen = words ? blows.filter(({ name }) => words.some((word) => name.includes(word))) : blows
   const stage = await buildStage({ latencyMs, step })
@@ -75,7 +78,7 @@ async function main(): Promise<number> {
       clients,
       random: seeded(seed + 1),
       tally,
-      paceMs: Math.min(Math.max((clients * (stormMs + outageMs)) / jobs, 60), 6_000)
+      paceMs: Math.min(Math.max((clients * (stormMs * share + outageMs)) / jobs, 60), 6_000)
     }).finally(() => {
       submitted = true
     })
@@ -87,9 +90,9 @@ async function main(): Promise<number> {
     for (let n = 0; n < order.length || !submitted; n++) {
       const blow = order[n % order.length]
       if (!blow) break
-      await delay(1_500 + random() * 1_500)
+      await delay((1_500 + random() * 1_500) * share)
       last = blow
-      const struck = await blow.strike(stage, { random, outageMs, token })
+      const struck = await blow.strike(stage, { random, outageMs, share, token })
       const { repairMs } = struck
       if (repairMs !== undefined) repairs.push(repairMs)
       brokenRequests += struck.broken ?? 0

@@ -12,6 +12,8 @@ export type Storm = {
   random: () => number
   /** how long RabbitMQ is away */
   outageMs: number
+  /** of the usual time that a service refuses, or the provider answers in other manners */
+  share: number
   /** of somebody who looks whether an API that is replaced refuses or breaks off requests */
   token: string
 }

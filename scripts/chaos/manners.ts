@@ -4,7 +4,7 @@ import type { Blow } from './faults.ts'
 
 const lastsMs = 8_000
 /** Requests that are served in another manner, of those that could be. */
-const share = 0.4
+const struckShare = 0.4
 /** They keep the machine that the storm runs on busy by themselves; tests show that they are borne. */
 const tooHeavy = new Set<MannerName>(['endless-nothing', 'packed-blanks'])
 
@@ -30,7 +30,7 @@ function faults(random: () => number): Fault[] {
         name,
         path,
         times: null,
-        probability: share / ofPath.length,
+        probability: struckShare / ofPath.length,
         streams: random() < 0.7
       })
     )
@@ -40,9 +40,9 @@ function faults(random: () => number): Fault[] {
 /** The model provider answers as compatible servers are known to do, each request in a manner that the seed chooses. */
 export const otherManners: Blow = {
   name: 'provider in other manners',
-  async strike({ provider }, { random }) {
+  async strike({ provider }, { random, share }) {
     provider.settings.set({ faults: faults(random), seed: Math.floor(random() * 1e9) })
-    await delay(lastsMs)
+    await delay(lastsMs * share)
     provider.settings.set({ faults: [] })
     return {}
   }

@@ -14,7 +14,7 @@ const refusedMs = 6_000
 export const refusals: Blow[] = [
   {
     name: 'PostgreSQL read-only',
-    async strike(stage) {
+    async strike(stage, { share }) {
       // As on a server that was replaced in a failover: every session finds its next transaction read-only.
       const readOnly = (value: 'on' | 'off') =>
         withPostgres(stage.urls.databaseUrl, async (client) => {
@@ -22,14 +22,14 @@ export const refusals: Blow[] = [
           await client.query('select pg_reload_conf()')
         })
       await readOnly('on')
-      await delay(refusedMs)
+      await delay(refusedMs * share)
       await readOnly('off')
       return { repairMs: await untilQueued(stage) }
     }
   },
   {
     name: 'Redis cannot save (MISCONF)',
-    async strike(stage) {
+    async strike(stage, { share }) {
       // A folder where the snapshot should be renamed to: saving fails, also for root.
       const inTheWay = stage.snapshotFile
       await mkdir(inTheWay, { recursive: true })
@@ -37,7 +37,7 @@ export const refusals: Blow[] = [
         await stage.redis.config('SET', 'save', '3600 1000000')
         await stage.redis.bgsave()
         await untilRefused(stage)
-        await delay(refusedMs)
+        await delay(refusedMs * share)
       } finally {
         await stage.redis.config('SET', 'save', '')
         await rm(inTheWay, { recursive: true })
@@ -49,7 +49,7 @@ export const refusals: Blow[] = [
   redisSetting('Redis out of memory (OOM)', 'maxmemory', '1', '0'),
   {
     name: 'a foreign broker queue that rejects',
-    async strike(stage) {
+    async strike(stage, { share }) {
       const connection = await connect(stage.urls.rabbitmqUrl)
       connection.on('error', () => undefined)
       const channel = await connection.createChannel()
@@ -59,18 +59,18 @@ export const refusals: Blow[] = [
         arguments: { 'x-overflow': 'reject-publish' }
       })
       await channel.bindQueue(queue, 'goals.events', '#')
-      await delay(refusedMs)
+      await delay(refusedMs * share)
       await connection.close()
       return {}
     }
   },
   {
     name: 'RabbitMQ short of memory',
-    async strike(stage) {
+    async strike(stage, { share }) {
       const watermark = (share: string) =>
         rabbitmqctl(stage.rabbitmqFolder, process.env.PATH ?? '', ['set_vm_memory_high_watermark', share])
       await watermark('0')
-      await delay(refusedMs)
+      await delay(refusedMs * share)
       await watermark('0.6')
       return {}
     }
@@ -80,9 +80,9 @@ export const refusals: Blow[] = [
 function redisSetting(name: string, setting: string, refusing: string, usual: string): Blow {
   return {
     name,
-    async strike(stage) {
+    async strike(stage, { share }) {
       await stage.redis.config('SET', setting, refusing)
-      await delay(refusedMs)
+      await delay(refusedMs * share)
       await stage.redis.config('SET', setting, usual)
       return { repairMs: await untilQueued(stage) }
     }

@@ -103,7 +103,7 @@ export async function buildStage({
       JOB_ATTEMPTS: '20',
       RECONCILE_SECONDS: '2',
       LOG_LEVEL: 'warn',
-      NODE_COMPILE_CACHE: join(dataDir, 'cache')
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE || join(dataDir, 'cache')
     }
     const config = loadConfig(env)
     await step('migrate', () => migrateLatest(config))

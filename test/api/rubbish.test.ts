@@ -177,10 +177,10 @@ test('no body, query or path that a client makes up is a server error', async (t
         if (status >= 500) throw new Error(`${method} ${url} ${status} ${JSON.stringify(answer)}`)
       }
     ),
-    { seed, numRuns: 1_000, endOnFailure: true }
+    { seed, numRuns: 400, endOnFailure: true }
   )
   // Rubbish that is refused at the first door would show nothing.
-  t.true((statuses.get(422) ?? 0) > 100)
+  t.true((statuses.get(422) ?? 0) > 40)
   t.true([200, 201, 202].some((status) => statuses.has(status)))
 })
 
@@ -225,7 +225,7 @@ test('no header that a client makes up is a server error', async (t) => {
         if (status >= 500) throw new Error(`${method} ${path} ${JSON.stringify(headers)} ${status}`)
       }
     ),
-    { seed, numRuns: 400, endOnFailure: true }
+    { seed, numRuns: 200, endOnFailure: true }
   )
   t.pass()
 })
