@@ -146,6 +146,12 @@ test('all figures of tokens and money agree after any mixture of work', async (t
     )
   }
 
+  const inputs = {
+    chat_completion: { message: 'x' },
+    embedding_generation: { input: 'x' },
+    code_validation: { language: 'python', source: 'x' },
+    rag_search: { tool: 'knowledge_base', query: 'x' }
+  }
   for (let round = 0; round < 3; round++) {
     let left = 24
     const atOnce = Array.from({ length: 6 }, async () => {
@@ -160,7 +166,7 @@ test('all figures of tokens and money agree after any mixture of work', async (t
             : await runningJob(context(), {
                 userId,
                 action,
-                input: { message: 'x', input: 'x', query: 'x', source: 'x' },
+                input: inputs[action],
                 decision
               })
         await work(scope)
