@@ -52,9 +52,9 @@ test('the README names every command, and only commands that are there', async (
   const readme = await read('README.md')
   const { scripts } = JSON.parse(await read('package.json')) as { scripts: Record<string, string> }
   const table = /^## Commands$([\s\S]*?)^## /m.exec(readme)?.[1] ?? ''
-  const commands = [...table.matchAll(/`(?:npm )?([a-z][a-z:]*)(?: [^`]*)?`/g)].map(([, name = '']) => name)
+  const commands = [...table.matchAll(/`(?:npm )?([a-z][a-z:-]*)(?: [^`]*)?`/g)].map(([, name = '']) => name)
   for (const name of Object.keys(scripts)) t.true(commands.includes(name), `npm run ${name}`)
-  for (const [, name = ''] of readme.matchAll(/`npm run ([a-z:]+)/g)) t.true(name in scripts, `npm run ${name}`)
+  for (const [, name = ''] of readme.matchAll(/`npm run ([a-z:-]+)/g)) t.true(name in scripts, `npm run ${name}`)
 })
 
 test('files that the documentation names by path are there', async (t) => {
