@@ -135,7 +135,7 @@ export function createRunJob({
     if (partial !== undefined && partial !== '') {
       await store.keepPartial(job.id, job.run, { message: { role: 'assistant', content: partial }, partial: true })
     }
-    await store.markOvertaken(job.id, job.run)
+    await store.markOvertaken([job])
     return { kind: 'done', status: 'cancelled' }
   }
 }

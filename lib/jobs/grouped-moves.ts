@@ -55,7 +55,8 @@ export function createGroupedMoves({
       const completed = await transact(async (trx) => {
         const ids = await store.completeRuns(trx, ends)
         if (ids.size > 0) await settleJobs(trx, [...ids], 'completed')
-        for (const { id, run } of ends) if (!ids.has(id)) await store.markOvertaken(id, run, trx)
+        const lost = ends.filter(({ id }) => !ids.has(id))
+        if (lost.length > 0) await store.markOvertaken(lost, trx)
         return ids
       })
       return ends.map(({ id }) => ({ value: completed.has(id) }))

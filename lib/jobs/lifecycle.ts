@@ -75,7 +75,7 @@ export function createLifecycle({
 
   /** A run that is not in charge: if another took over because its worker seemed dead, that is what became of it. */
   async function noteOvertaken(trx: Knex.Transaction, id: string, run: number): Promise<false> {
-    await store.markOvertaken(id, run, trx)
+    await store.markOvertaken([{ id, run }], trx)
     return false
   }
 

@@ -49,11 +49,20 @@ export function createJobAttemptStore({ knex }: { knex: Knex }) {
   const iso = (value: Date | null) => value && value.toISOString()
   return {
     /**
-     * A run that counts as crashed came back: its worker lives, and was overtaken. One that ended otherwise stays as it
+     * Runs that count as crashed came back: their workers live, and were overtaken. One that ended otherwise stays as it
      * is.
      */
-    async markOvertaken(id: string, run: number, connection: Knex | Knex.Transaction = knex): Promise<void> {
-      await connection('job_attempts').where({ job_id: id, run, outcome: 'crashed' }).update({ outcome: 'overtaken' })
+    async markOvertaken(
+      runs: readonly { id: string; run: number }[],
+      connection: Knex | Knex.Transaction = knex
+    ): Promise<void> {
+      await connection('job_attempts')
+        .whereIn(
+          ['job_id', 'run'],
+          runs.map(({ id, run }) => [id, run])
+        )
+        .where({ outcome: 'crashed' })
+        .update({ outcome: 'overtaken' })
     },
 
     /**

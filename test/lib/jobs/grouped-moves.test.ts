@@ -88,6 +88,9 @@ test('jobs that end together each have their result, event, audit, attempt and m
   const overtaken = new Set([ids[1], ids[12]])
   for (const id of overtaken) {
     await knex('jobs').where({ id }).update({ run: 2 })
+    const now = knex.fn.now()
+    const crashed = { attempt: 1, worker, started_at: now, ended_at: now, outcome: 'crashed' }
+    await knex('job_attempts').insert({ job_id: id, run: 1, ...crashed, next_at: now, wait_reason: 'worker' })
   }
 
   const result = (index: number) => ({ model: 'm', dimensions: 2, embeddings: [[index, 0.5]], reused: 0 })
@@ -106,6 +109,7 @@ test('jobs that end together each have their result, event, audit, attempt and m
     if (overtaken.has(id)) {
       t.is(view?.status, 'active')
       t.is(completed.length, 0)
+      t.like(attempts?.[0], { run: 1, outcome: 'overtaken' })
       continue
     }
     t.like(view, { status: 'completed', result: result(index), progress: { done: 1, total: 1 } })
