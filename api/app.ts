@@ -23,6 +23,8 @@ import { requestId } from './middleware/request-id.ts'
 import { requestLog } from './middleware/request-log.ts'
 import { crossOrigin, securityHeaders } from './middleware/security.ts'
 import { mountEndpoints } from './mount.ts'
+import { openAiErrors } from './openai/errors.ts'
+import { openAiBasePath } from './openai/openai.ts'
 import { openApiDocument } from './openapi/document.ts'
 import { authEndpoints } from './routes/auth.ts'
 import { docsRoutes } from './routes/docs.ts'
@@ -50,6 +52,8 @@ export type AppNeeds = {
   countDeadLetters: () => Promise<Record<string, number>>
   /** every resource's endpoints but those of credentials and users, which are made here */
   endpoints: Endpoint[]
+  /** those of OpenAI's wire format */
+  openAi: Endpoint[]
 }
 
 const apiBasePath = '/api/v1'
@@ -67,6 +71,7 @@ export function createApp({
   health,
   queues,
   endpoints,
+  openAi,
   ...work
 }: AppNeeds): Express {
   const guessGuard = createGuessGuard({ gate })
@@ -91,14 +96,17 @@ export function createApp({
     ...crossOrigin(config.corsOrigins),
     asAddress(owners)
   )
+  const served = { authenticator: auth.authenticator, gate, watch, bodies }
+  app.use(apiBasePath, mountEndpoints({ endpoints: all, basePath: apiBasePath, ...served }))
   app.use(
-    apiBasePath,
-    mountEndpoints({ endpoints: all, basePath: apiBasePath, authenticator: auth.authenticator, gate, watch, bodies })
+    openAiBasePath,
+    mountEndpoints({ endpoints: openAi, basePath: openAiBasePath, ...served }),
+    openAiErrors({ log })
   )
   app.use('/admin', consoleRoutes({ ...auth, gate, guessGuard, queues, log }))
   app.use(
     serviceRoutes({ version, health, registry: metrics.registry, metricsToken: config.metricsToken, limit }),
-    docsRoutes({ document: () => openApiDocument({ endpoints: all, basePath: apiBasePath, version }), limit })
+    docsRoutes({ document: () => openApiDocument({ endpoints: all, basePath: apiBasePath, openAi, version }), limit })
   )
   app.use(limit, nothingHere)
   app.use(problemHandler({ log }))

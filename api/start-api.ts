@@ -18,6 +18,7 @@ import { createDrain, type Drain } from './drain.ts'
 import { createApiServer } from './http-server.ts'
 import { clientAddress, isTrustedProxy } from './middleware/client-address.ts'
 import { createLiveUpdates } from './live-updates.ts'
+import { openAiEndpoints } from './openai/openai.ts'
 import { socketLimits } from './sockets/limits.ts'
 
 export type Api = {
@@ -102,7 +103,8 @@ export async function startApi({
     health: createHealth({ probes, vital: 'postgres', restsOn }),
     queues: queues.all(),
     ...work,
-    endpoints: [...contextEndpoints({ context, gate, awaitJob }), ...news.endpoints]
+    endpoints: [...contextEndpoints({ context, gate, awaitJob }), ...news.endpoints],
+    openAi: openAiEndpoints({ context })
   })
   const server = createApiServer(app, { keepAliveMs: config.keepAliveMs, isProxy: isTrustedProxy(app) })
   const drain = createDrain(server)

@@ -47,15 +47,21 @@ function sendProblem(req: Request, res: Response, error: AppError): void {
   res.set('Content-Type', 'application/problem+json; charset=utf-8').send(JSON.stringify(body))
 }
 
-/** The one error handler. Logs what nobody foresaw, and what foreseen errors hide, without anything a client wrote. */
+/** Logs what nobody foresaw, and what foreseen errors hide, without anything a client wrote. @returns what it is to the client */
+export function logProblem(log: Logger, req: Request, error: unknown): AppError {
+  const problem = toAppError(error)
+  if (problem.status >= 500) {
+    log.error({ requestId: req.id, code: problem.code, err: problem.cause ?? problem }, 'request failed')
+  } else if (problem.cause && problem !== error) {
+    log.warn({ requestId: req.id, code: problem.code, err: problem.cause }, 'request refused by a store')
+  }
+  return problem
+}
+
+/** The error handler of everything but `/v1`, which has words of its own. */
 export function problemHandler({ log }: { log: Logger }): ErrorRequestHandler {
   return (error: unknown, req, res, _next) => {
-    const problem = toAppError(error)
-    if (problem.status >= 500) {
-      log.error({ requestId: req.id, code: problem.code, err: problem.cause ?? problem }, 'request failed')
-    } else if (problem.cause && problem !== error) {
-      log.warn({ requestId: req.id, code: problem.code, err: problem.cause }, 'request refused by a store')
-    }
+    const problem = logProblem(log, req, error)
     if (res.headersSent) res.destroy()
     else sendProblem(req, res, problem)
   }

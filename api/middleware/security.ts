@@ -62,7 +62,25 @@ const exposedHeaders = [
   'ETag',
   'Preference-Applied',
   'WWW-Authenticate',
-  'X-Request-Id'
+  'X-Request-Id',
+  // of OpenAI's wire format
+  'x-ratelimit-limit-requests',
+  'x-ratelimit-remaining-requests',
+  'x-ratelimit-reset-requests',
+  'retry-after-ms',
+  'x-should-retry',
+  'x-goals-job'
+]
+
+/** What the `openai` client adds to each request, in browsers too. */
+const openAiHeaders = [
+  'OpenAI-Beta',
+  'OpenAI-Organization',
+  'OpenAI-Project',
+  ...['Arch', 'Async', 'Helper-Method', 'Lang', 'OS', 'Package-Version', 'Poll-Helper', 'Custom-Poll-Interval'].map(
+    (name) => `X-Stainless-${name}`
+  ),
+  ...['Retry-Count', 'Runtime', 'Runtime-Version', 'Timeout'].map((name) => `X-Stainless-${name}`)
 ]
 
 /**
@@ -83,7 +101,8 @@ export function crossOrigin(origins: string[]): RequestHandler[] {
       'If-None-Match',
       'Last-Event-ID',
       'Prefer',
-      'X-Request-Id'
+      'X-Request-Id',
+      ...openAiHeaders
     ],
     exposedHeaders,
     maxAge: 7_200 // seconds; the longest that Chromium keeps it

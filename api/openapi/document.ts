@@ -1,6 +1,8 @@
 import { problemSchema } from '../../lib/schemas/problem.ts'
 import type { Endpoint } from '../endpoint.ts'
+import { openAiBasePath } from '../openai/openai.ts'
 import { limitHeaderRefs, operationOf, templateOf } from './operation.ts'
+import { openAiOperation, openAiParts } from './openai-paths.ts'
 import { type ProblemStatus, problemName, problemResponses } from './problems.ts'
 import { createSchemaBook } from './schemas.ts'
 import { servicePaths } from './service-paths.ts'
@@ -23,10 +25,13 @@ const headers = {
 export function openApiDocument({
   endpoints,
   basePath,
+  openAi = [],
   version
 }: {
   endpoints: Endpoint[]
   basePath: string
+  /** those of OpenAI's wire format */
+  openAi?: Endpoint[]
   version: string
 }): Record<string, unknown> {
   const book = createSchemaBook()
@@ -36,7 +41,11 @@ export function openApiDocument({
     const path = basePath + templateOf(endpoint.path)
     paths[path] = { ...paths[path], [endpoint.method]: operationOf(endpoint, book) }
   }
-  const tags = [...new Set(endpoints.map(({ tag }) => tag)), 'Service']
+  for (const endpoint of openAi) {
+    const path = openAiBasePath + templateOf(endpoint.path)
+    paths[path] = { ...paths[path], [endpoint.method]: openAiOperation(endpoint, book) }
+  }
+  const tags = [...new Set([...endpoints, ...openAi].map(({ tag }) => tag)), 'Service']
   return {
     openapi: '3.1.0',
     info: { title: 'AI Goals Tracker', version, description, license: { name: 'MIT', identifier: 'MIT' } },
@@ -53,19 +62,22 @@ export function openApiDocument({
       headers: Object.fromEntries(
         Object.entries(headers).map(([name, text]) => [name, { description: text, schema: { type: 'string' } }])
       ),
-      responses: Object.fromEntries(
-        Object.entries(problemResponses).map(([status, text]) => [
-          problemName(Number(status) as ProblemStatus),
-          {
-            description: text,
-            headers: {
-              ...limitHeaderRefs,
-              ...(status === '429' || status === '503' ? { 'Retry-After': retryAfter } : {})
-            },
-            content: { 'application/problem+json': { schema: problem } }
-          }
-        ])
-      ),
+      responses: {
+        ...(openAi.length > 0 ? openAiParts(book) : {}),
+        ...Object.fromEntries(
+          Object.entries(problemResponses).map(([status, text]) => [
+            problemName(Number(status) as ProblemStatus),
+            {
+              description: text,
+              headers: {
+                ...limitHeaderRefs,
+                ...(status === '429' || status === '503' ? { 'Retry-After': retryAfter } : {})
+              },
+              content: { 'application/problem+json': { schema: problem } }
+            }
+          ])
+        )
+      },
       schemas: book.components
     }
   }

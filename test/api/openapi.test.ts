@@ -5,6 +5,7 @@ import test from 'ava'
 import { z } from 'zod'
 import { type Endpoint, endpoint } from '../../api/endpoint.ts'
 import { contextEndpoints } from '../../api/endpoints.ts'
+import { openAiEndpoints } from '../../api/openai/openai.ts'
 import { openApiDocument } from '../../api/openapi/document.ts'
 import { startApi } from '../helpers/api.ts'
 import { placeForFile } from '../helpers/auth.ts'
@@ -33,7 +34,11 @@ const endpoints = () => contextEndpoints({ context: context(), gate: gateOver(co
 
 /** The document as a client gets it. */
 async function fetched(t: Parameters<typeof startApi>[0], list: Endpoint[] = endpoints()) {
-  const api = await startApi(t, { place: place(), endpoints: list })
+  const api = await startApi(t, {
+    place: place(),
+    endpoints: list,
+    needs: () => ({ openAi: openAiEndpoints({ context: context() }) })
+  })
   const { body, headers } = await api.send('GET', '/openapi.json')
   return { ...api, document: body as Document, type: headers.get('content-type') }
 }
@@ -233,4 +238,13 @@ test('a request schema says what is taken and what is left out, an answer may gr
   t.deepEqual(document.components.schemas.ThingOutput?.required, ['name', 'at'])
   t.is(document.components.schemas.ThingOutput?.additionalProperties, undefined)
   t.true(['401', '403', '409', '413', '415', '422', '429', '503'].every((status) => operation.responses[status]))
+})
+
+test("every route of OpenAI's wire format is in it, with that API's errors", async (t) => {
+  const { document } = await fetched(t)
+  for (const { method, path, responses } of openAiEndpoints({ context: context() })) {
+    const operation = document.paths[`/v1${path.replaceAll(/:(\w+)/g, '{$1}')}`]?.[method]
+    t.truthy(operation, `${method} ${path}`)
+    t.deepEqual(Object.keys(operation?.responses ?? {}), [...Object.keys(responses), 'default'])
+  }
 })

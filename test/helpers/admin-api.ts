@@ -114,7 +114,8 @@ async function openProcess(isolation: Isolation, env: Record<string, string>) {
     endpoints: [
       ...adminEndpoints({ admin, gate, jobs, budgetStore, deadLetterStore: context.deadLetterStore }),
       ...usageEndpoints({ usage: admin.usage, budgetStore })
-    ]
+    ],
+    openAi: []
   })
   const server = createApiServer(app, context.config)
   server.listen(0, '127.0.0.1')

@@ -110,7 +110,8 @@ export async function startApi(t: Teardown, options: Options = {}) {
     health: createHealth({ probes: probes ?? usual.probes, vital: 'postgres', restsOn }),
     queues,
     ...work,
-    endpoints
+    endpoints,
+    openAi: []
   }
   const server = createApiServer(createApp({ ...base, ...needs?.(base) }), config)
   server.listen(0, '127.0.0.1')
