@@ -12,27 +12,33 @@ import { allRecordEndpoints } from './routes/records.ts'
 import { threadEndpoints } from './routes/threads.ts'
 import { usageEndpoints } from './routes/usage.ts'
 import { webhookEndpoints } from './routes/webhooks.ts'
+import { createSubmit, type Submit } from './submit.ts'
+
+/** The one way in for jobs. */
+export function contextSubmit({ jobs, redis, prefix, records, threadStore }: Context): Submit {
+  return createSubmit({
+    jobs,
+    serializeKey: createKeySerializer({ redis, prefix }),
+    checkReferences: createReferences({ access: records.access, threads: threadStore })
+  })
+}
 
 /** Every resource's endpoints over a context, but those of credentials and users, which the app makes itself. */
 export function contextEndpoints({
   context,
   gate,
-  awaitJob
+  awaitJob,
+  submit = contextSubmit(context)
 }: {
   context: Context
   gate: Gate
   awaitJob: AwaitJob
+  submit?: Submit
 }): Endpoint[] {
-  const { redis, prefix, admin, jobs, undoJob, records, threadStore, budgetStore, deadLetterStore } = context
-  const { access } = records
+  const { admin, jobs, undoJob, records, threadStore, budgetStore, deadLetterStore } = context
   return [
     ...allRecordEndpoints({ records }),
-    ...aiEndpoints({
-      jobs,
-      awaitJob,
-      serializeKey: createKeySerializer({ redis, prefix }),
-      checkReferences: createReferences({ access, threads: threadStore })
-    }),
+    ...aiEndpoints({ jobs, awaitJob, submit }),
     ...jobEndpoints({ jobs, undoJob, awaitJob }),
     ...threadEndpoints({ threads: createThreads({ store: threadStore }) }),
     ...webhookEndpoints(context.webhookRoom),

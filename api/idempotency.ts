@@ -28,12 +28,12 @@ export function readIdempotency(req: Request, bodyHash: () => string): Idempoten
   if (!/^[\x20-\x7e]{1,255}$/.test(key)) {
     throw invalidField('Idempotency-Key', 'must be 1 to 255 printable ASCII characters')
   }
-  return {
-    key,
-    requestHash: createHash('sha256')
-      .update(`${req.method} ${req.baseUrl}${req.path} ${bodyHash()}`)
-      .digest('base64url')
-  }
+  return { key, requestHash: requestHashOf(req, bodyHash) }
+}
+
+/** What a request stands for: equal for the same method, path and body. */
+export function requestHashOf(req: Request, bodyHash: () => string): string {
+  return createHash('sha256').update(`${req.method} ${req.baseUrl}${req.path} ${bodyHash()}`).digest('base64url')
 }
 
 /** @param signal ends the wait for the first request, by its reason; the work itself is left alone */

@@ -10,7 +10,7 @@ import { createBackgroundWorkStore } from '../lib/store/operations/background-wo
 import { createRelayStore } from '../lib/store/events/relay.ts'
 import { createApp } from './app.ts'
 import { createAwaitJob } from './await-job.ts'
-import { contextEndpoints } from './endpoints.ts'
+import { contextEndpoints, contextSubmit } from './endpoints.ts'
 import { createHealth } from './health/health.ts'
 import { createProbes, restsOn } from './health/probes.ts'
 import { createBodyReader } from './intake/body-reader.ts'
@@ -90,6 +90,7 @@ export async function startApi({
     }
   })
   const awaitJob = createAwaitJob(news)
+  const submit = contextSubmit(context)
   const bodies = createBodyReader()
   const app = createApp({
     config,
@@ -103,8 +104,8 @@ export async function startApi({
     health: createHealth({ probes, vital: 'postgres', restsOn }),
     queues: queues.all(),
     ...work,
-    endpoints: [...contextEndpoints({ context, gate, awaitJob }), ...news.endpoints],
-    openAi: openAiEndpoints({ context })
+    endpoints: [...contextEndpoints({ context, gate, awaitJob, submit }), ...news.endpoints],
+    openAi: openAiEndpoints({ context, submit, ...news })
   })
   const server = createApiServer(app, { keepAliveMs: config.keepAliveMs, isProxy: isTrustedProxy(app) })
   const drain = createDrain(server)

@@ -56,7 +56,7 @@ export function createHandlers({ context, models }: { context: Context; models: 
     rag_search: ragSearchProcessor(rag),
     bulk_create: bulkCreateProcessor({ bulk })
   }
-  return forEachAction(({ name, input }) => handler(input, processors[name] as Processor))
+  return forEachAction(({ name, input, stored }) => handler(stored ?? input, processors[name] as Processor))
 }
 
 /** Parses again what was parsed at admission: queued jobs outlive deploys. */

@@ -25,6 +25,10 @@ export class WireError extends Error {
 /** What that API calls errors of a status, where it has no better word. */
 export const typeOf = (status: number): string => (status >= 500 ? 'server_error' : 'invalid_request_error')
 
+/** 400 for a parameter that would change the answer and cannot be kept. */
+export const unsupportedParameter = (param: string, message: string): WireError =>
+  new WireError(400, { message: `Unsupported parameter: '${param}'. ${message}`, param, code: 'unsupported_parameter' })
+
 /** 404 for a model that is not served here, or not by this route. */
 export const modelNotFound = (model: string, reason?: string): WireError =>
   new WireError(404, {

@@ -1,17 +1,16 @@
 import type { ActionDefinition } from '../../lib/actions/define-action.ts'
 import { type AiAction, actionOf, aiActions } from '../../lib/actions/actions.ts'
 import type { Jobs } from '../../lib/jobs/jobs.ts'
-import type { CheckReferences } from '../../lib/records/references.ts'
 import { type JobView, jobSchema } from '../../lib/schemas/job.ts'
 import { type AwaitJob, hasEnded } from '../await-job.ts'
-import { type Endpoint, type EndpointInput, endpoint, type Reply } from '../endpoint.ts'
-import { type Idempotency, readIdempotency, type SerializeKey } from '../idempotency.ts'
+import { type Endpoint, endpoint, type Reply } from '../endpoint.ts'
+import { readIdempotency } from '../idempotency.ts'
+import type { Submit } from '../submit.ts'
 
 type Needs = {
-  jobs: Jobs
+  jobs: Pick<Jobs, 'find'>
   awaitJob: AwaitJob
-  serializeKey: SerializeKey
-  checkReferences: CheckReferences
+  submit: Submit
 }
 
 /** What a client that polls should wait at first. */
@@ -22,19 +21,8 @@ export function aiEndpoints(needs: Needs): Endpoint[] {
   return aiActions.map((action) => submission(needs, actionOf(action)))
 }
 
-function submission(
-  { jobs, awaitJob, serializeKey, checkReferences }: Needs,
-  definition: ActionDefinition<AiAction>
-): Endpoint {
+function submission({ jobs, awaitJob, submit }: Needs, definition: ActionDefinition<AiAction>): Endpoint {
   const { name: action, route, summary, input: body, bodyLimitBytes, bodyLimitValues } = definition
-
-  /** Makes the job, which costs the action's token. */
-  async function submit(input: EndpointInput, idempotency: Idempotency | undefined): Promise<JobView> {
-    await checkReferences(input.actor, definition.references(input.body))
-    const decision = await input.takeToken()
-    const threadId = definition.threadOf?.(input.body)
-    return (await jobs.admit({ actor: input.actor, action, input: input.body, idempotency, decision, threadId })).job
-  }
 
   return endpoint({
     method: 'post',
@@ -55,17 +43,14 @@ function submission(
       }
     },
     async handler(input) {
-      const { actor, req, res, signal } = input
-      const idempotency = readIdempotency(req, input.bodyHash)
-      // A repetition is looked up first: what it referred to may have been deleted since.
-      const submitted = idempotency
-        ? await serializeKey(
-            actor.id,
-            idempotency.key,
-            async () => (await jobs.replayOf(actor.id, idempotency)) ?? (await submit(input, idempotency)),
-            signal
-          )
-        : await submit(input, undefined)
+      const { actor, req, res } = input
+      const submitted = await submit(input, {
+        action,
+        input: input.body,
+        references: definition.references(input.body),
+        threadId: definition.threadOf?.(input.body),
+        idempotency: readIdempotency(req, input.bodyHash)
+      })
       input.bodyDone() // so that whoever waits for the job holds no body meanwhile
       const { job, headers } = await awaitJob({ actor, req, res }, submitted, (now) => jobs.find(now, submitted.id))
       return accepted(job, headers)

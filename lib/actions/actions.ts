@@ -23,7 +23,7 @@ export const gateActionSchema = z.enum(gateActions as unknown as ['api_call', ..
 export type GateAction = z.infer<typeof gateActionSchema>
 
 /** A job's input as its processor gets it, and what it returns. */
-export type InputOf<A extends AiAction> = z.output<DefinitionOf<A>['input']>
+export type InputOf<A extends AiAction> = z.output<NonNullable<DefinitionOf<A>['stored']>>
 export type ResultOf<A extends AiAction> = z.output<DefinitionOf<A>['result']>
 
 const byName = new Map<AiAction, ActionDefinition<AiAction>>(

@@ -10,7 +10,8 @@ import type { Reference } from './references.ts'
 export type ActionDefinition<
   Name extends string = string,
   Input extends z.ZodType = z.ZodType,
-  Result extends z.ZodType = z.ZodType
+  Result extends z.ZodType = z.ZodType,
+  Stored extends z.ZodType = Input
 > = {
   /** also the name of its queue, its worker pool and its token bucket, and a value of the SQL type `rate_limit_action` */
   name: Name
@@ -18,8 +19,10 @@ export type ActionDefinition<
   route: string
   /** its line in OpenAPI */
   summary: string
-  /** checks the body of a submission, and a job's input again when it runs */
+  /** checks the body of a submission */
   input: Input
+  /** what a job's input is when it runs, where other wire formats make jobs of the action too; absent: as `input` */
+  stored?: Stored
   result: Result
   /** largest body in bytes, when another than 1 MiB */
   bodyLimitBytes?: number
@@ -38,11 +41,11 @@ export type ActionDefinition<
    * as its bytes of UTF-8. A call that needs more asks for more before it is made, so this is never what bounds the
    * spending; it keeps a crowd of jobs from being admitted against money that is not there.
    */
-  worstCase(input: z.output<Input>, known: Known): PicoUsd
+  worstCase(input: z.output<Stored>, known: Known): PicoUsd
   /** What an input names by id. A submission that names something its sender cannot see is refused. */
-  references(input: z.output<Input>): Reference[]
+  references(input: z.output<Stored>): Reference[]
   /** The conversation that a job belongs to: jobs of one thread run one after the other. Absent: none. */
-  threadOf?(input: z.output<Input>): string | undefined
+  threadOf?(input: z.output<Stored>): string | undefined
 }
 
 /** What a worst case is computed from besides the input. */
@@ -53,6 +56,11 @@ type Known = {
 }
 
 /** Types a definition by its own name and schemas; returns it unchanged. */
-export const defineAction = <const Name extends string, Input extends z.ZodType, Result extends z.ZodType>(
-  definition: ActionDefinition<Name, Input, Result>
-): ActionDefinition<Name, Input, Result> => definition
+export const defineAction = <
+  const Name extends string,
+  Input extends z.ZodType,
+  Result extends z.ZodType,
+  Stored extends z.ZodType = Input
+>(
+  definition: ActionDefinition<Name, Input, Result, Stored>
+): ActionDefinition<Name, Input, Result, Stored> => definition

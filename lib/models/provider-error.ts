@@ -84,6 +84,12 @@ function refusal(error: InstanceType<typeof OpenAI.APIError>): ProviderFailure {
   }
 }
 
+/** What a provider answered, as the message of a job's error says it, above: its status, and its code where it had one. */
+export function refusalIn(message: string): { status: number; code: string | undefined } | undefined {
+  const [, status, code] = /^the model provider answered (\d{3})(?: \(([a-z_]+)\))?/.exec(message) ?? []
+  return status === undefined ? undefined : { status: Number(status), code }
+}
+
 /**
  * An error that came inside an answer with status 200, as the body or as an event of a stream, as if it had come with
  * the status that it names.

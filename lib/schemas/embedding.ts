@@ -14,6 +14,10 @@ export const embeddingInputSchema = z
     z.strictObject({ source: z.strictObject({ type: sourceTypeSchema, id: idSchema }) })
   ])
   .meta({ id: 'EmbeddingRequest' })
+
+/** A job of OpenAI's wire format, which takes as many texts as that API does; its vectors are kept in base64. */
+const wireEmbeddingSchema = z.strictObject({ texts: z.array(inputTextSchema).min(1).max(2_048) })
+export const embeddingJobSchema = z.union([embeddingInputSchema, wireEmbeddingSchema])
 export type EmbeddingInput = z.infer<typeof embeddingInputSchema>
 
 export const embeddingResultSchema = z

@@ -32,12 +32,20 @@ const awaitJob = async () => Promise.reject(new Error('nothing waits here'))
 /** Every endpoint of a running API but the streams of its sockets' room. */
 const endpoints = () => contextEndpoints({ context: context(), gate: gateOver(context()), awaitJob })
 
+const openAi = () =>
+  openAiEndpoints({
+    context: context(),
+    submit: awaitJob,
+    waiter: { wait: awaitJob },
+    goingAway: AbortSignal.abort()
+  })
+
 /** The document as a client gets it. */
 async function fetched(t: Parameters<typeof startApi>[0], list: Endpoint[] = endpoints()) {
   const api = await startApi(t, {
     place: place(),
     endpoints: list,
-    needs: () => ({ openAi: openAiEndpoints({ context: context() }) })
+    needs: () => ({ openAi: openAi() })
   })
   const { body, headers } = await api.send('GET', '/openapi.json')
   return { ...api, document: body as Document, type: headers.get('content-type') }
@@ -242,7 +250,7 @@ test('a request schema says what is taken and what is left out, an answer may gr
 
 test("every route of OpenAI's wire format is in it, with that API's errors", async (t) => {
   const { document } = await fetched(t)
-  for (const { method, path, responses } of openAiEndpoints({ context: context() })) {
+  for (const { method, path, responses } of openAi()) {
     const operation = document.paths[`/v1${path.replaceAll(/:(\w+)/g, '{$1}')}`]?.[method]
     t.truthy(operation, `${method} ${path}`)
     t.deepEqual(Object.keys(operation?.responses ?? {}), [...Object.keys(responses), 'default'])

@@ -22,8 +22,13 @@ export type RunningApi = {
  * after the last.
  * @returns `api`: to be called inside tests; `another`: opens one more on the same services, or on others by `more`;
  *   `onClose`: for what has to be closed after them
+ * @param onOpen starts what belongs to the first
  */
-export function runningApiForFile(test: TestFn, env: Record<string, string> = {}) {
+export function runningApiForFile(
+  test: TestFn,
+  env: Record<string, string> = {},
+  onOpen: (api: RunningApi, onClose: (close: () => Promise<unknown>) => void) => Promise<void> = async () => {}
+) {
   let isolation: Isolation | undefined
   const closers: (() => Promise<unknown>)[] = []
   let first: RunningApi | undefined
@@ -35,6 +40,7 @@ export function runningApiForFile(test: TestFn, env: Record<string, string> = {}
   test.before(async () => {
     isolation = await createIsolation()
     first = await another()
+    await onOpen(first, (close) => closers.push(close))
   })
   test.after.always(async () => {
     for (const close of closers.toReversed()) await close()

@@ -37,6 +37,7 @@ const usualTokens = 8_192
  */
 export function embeddingGenerationProcessor(needs: Needs): ProcessorOf<'embedding_generation'> {
   return async (run) => {
+    if ('texts' in run.input) return await embedTexts(needs, run, { input: run.input.texts, encoding: 'base64' })
     if ('input' in run.input) return await embedTexts(needs, run, run.input)
     return await embedRecord(needs, run, run.input.source)
   }

@@ -100,6 +100,20 @@ export function createJobStore({ knex }: { knex: Knex }) {
       return row && { id: row.id as string, requestHash: row.request_hash as string }
     },
 
+    /**
+     * Jobs that equal requests of this person have made in the last so many milliseconds and that nobody has cancelled,
+     * the newest first.
+     */
+    async ofSameRequest(userId: string, requestHash: string, withinMs: number): Promise<string[]> {
+      return await knex('jobs')
+        .where({ user_id: userId, request_hash: requestHash })
+        .whereNot({ status: 'cancelled' })
+        .where('created_at', '>', knex.raw("now() - :withinMs * interval '1 millisecond'", { withinMs }))
+        .orderBy('id', 'desc')
+        .limit(10)
+        .pluck('id')
+    },
+
     /** @param userId limits the look to this user's jobs; absent: any */
     async find(id: string, userId?: string, connection: Knex | Knex.Transaction = knex): Promise<JobView | undefined> {
       const { rows } = await connection
