@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Redis } from 'ioredis'
 import type { Knex } from 'knex'
 import type { Auth } from '../lib/auth/index.ts'
-import { createDeltaFeed } from '../lib/events/delta-feed.ts'
+import { createDeltaFeed, type DeltaFeed } from '../lib/events/delta-feed.ts'
 import { createEventFeed } from '../lib/events/feed.ts'
 import { createJobWaiter, type JobWaiter } from '../lib/events/job-waiter.ts'
 import { createTails } from '../lib/events/tail.ts'
@@ -23,6 +23,8 @@ import { type SocketLimits, socketLimits } from './sockets/limits.ts'
 export type News = {
   /** ends waits of requests with the news of their job */
   waiter: JobWaiter
+  /** the text of running jobs */
+  deltas: Pick<DeltaFeed, 'follow'>
   /** tells when the credential of what is still open ends */
   watch: Pick<CredentialWatch, 'add' | 'remove'>
   /** `GET /jobs/:id/events` */
@@ -90,6 +92,7 @@ export function createLiveUpdates({
 
   return {
     waiter,
+    deltas,
     watch,
     endpoints: jobEventEndpoints({
       jobs,

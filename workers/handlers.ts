@@ -13,8 +13,10 @@ import { createCheckpoints } from './agents/checkpoints.ts'
 import type { Processor, Processors } from './processor.ts'
 import { bulkCreateProcessor } from './processors/bulk-create.ts'
 import { chatCompletionProcessor } from './processors/chat-completion.ts'
+import { chatJobProcessor } from './processors/chat-job.ts'
 import { codeValidationProcessor } from './processors/code-validation.ts'
 import { embeddingGenerationProcessor } from './processors/embedding-generation.ts'
+import { passedChatProcessor } from './processors/passed-chat.ts'
 import { ragSearchProcessor } from './processors/rag-search.ts'
 import type { Handler, Handlers } from './run-job.ts'
 
@@ -33,6 +35,7 @@ export function createHandlers({ context, models }: { context: Context; models: 
   onClose(checkpoints.close)
   const syntax = createSyntaxChecker()
   onClose(syntax.close)
+  const deltas = createDeltas({ redis, prefix, log })
   const processors: Processors = {
     embedding_generation: embeddingGenerationProcessor({
       ...rag,
@@ -41,16 +44,19 @@ export function createHandlers({ context, models }: { context: Context; models: 
       access,
       enqueue: jobs.enqueueEmbeddings
     }),
-    chat_completion: chatCompletionProcessor({
-      models,
-      ledger,
-      spending: createJobSpending({ knex }),
-      rag,
-      records,
-      threads: threadStore,
-      deltas: createDeltas({ redis, prefix, log }),
-      checkpoints,
-      transaction
+    chat_completion: chatJobProcessor({
+      agents: chatCompletionProcessor({
+        models,
+        ledger,
+        spending: createJobSpending({ knex }),
+        rag,
+        records,
+        threads: threadStore,
+        deltas,
+        checkpoints,
+        transaction
+      }),
+      passed: passedChatProcessor({ models, deltas })
     }),
     code_validation: codeValidationProcessor({ models, access, syntax, results: createValidationResults({ knex }) }),
     rag_search: ragSearchProcessor(rag),

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { Logger } from '../lib/logger.ts'
 import type { Actor } from '../lib/access/actor.ts'
-import type { AiAction, InputOf, ResultOf } from '../lib/actions/actions.ts'
+import type { AiAction, InputOf, JobResultOf } from '../lib/actions/actions.ts'
 
 /** One run of a job as its processor sees it. */
 export type JobRun<Input = unknown> = {
@@ -45,5 +45,5 @@ export type Effect<Result = unknown> =
 export type Processor<Input = unknown, Result = unknown> = (run: JobRun<Input>) => Promise<Effect<Result>>
 
 /** The processor of an action, by what its definition says of input and result. */
-export type ProcessorOf<A extends AiAction> = Processor<InputOf<A>, ResultOf<A>>
+export type ProcessorOf<A extends AiAction> = Processor<InputOf<A>, JobResultOf<A>>
 export type Processors = { [A in AiAction]: ProcessorOf<A> }

@@ -55,7 +55,7 @@ function wrongParameter(wrong: FieldError | undefined, message: string): WireErr
 const parameterName = (path: string): string => path.replace(/\.(\d+)(?=\.|$)/g, '[$1]')
 
 /** The body of an error, also as the last event of a stream. */
-const errorBody = ({ body }: WireError) =>
+export const errorBody = ({ body }: WireError) =>
   ({ error: body satisfies ErrorBody }) satisfies { error: Partial<OpenAI.ErrorObject> }
 
 /**

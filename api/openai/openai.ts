@@ -1,7 +1,9 @@
 import type { Context } from '../../lib/context.ts'
+import type { DeltaFeed } from '../../lib/events/delta-feed.ts'
 import type { JobWaiter } from '../../lib/events/job-waiter.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Submit } from '../submit.ts'
+import { chatEndpoint } from './chat-completions.ts'
 import { embeddingEndpoint } from './embeddings.ts'
 import { createLostAnswers } from './lost-answers.ts'
 import { createModelNames, modelEndpoints } from './models.ts'
@@ -14,6 +16,7 @@ type Needs = {
   context: Pick<Context, 'config' | 'jobs' | 'jobStore' | 'redis' | 'prefix'>
   submit: Submit
   waiter: JobWaiter
+  deltas: Pick<DeltaFeed, 'follow'>
   goingAway: AbortSignal
 }
 
@@ -23,5 +26,9 @@ export function openAiEndpoints({ context, ...needs }: Needs): Endpoint[] {
   const models = createModelNames(config)
   const lost = createLostAnswers({ redis, prefix, jobs: jobStore })
   const serveJob = createServeJob({ jobs, lost, ...needs })
-  return [...modelEndpoints({ models }), embeddingEndpoint({ models, serveJob })]
+  return [
+    ...modelEndpoints({ models }),
+    chatEndpoint({ models, serveJob, deltas: needs.deltas }),
+    embeddingEndpoint({ models, serveJob })
+  ]
 }

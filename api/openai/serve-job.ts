@@ -21,6 +21,8 @@ export type ServedJob = {
   over: AbortSignal
   /** Resolves when the job has ended. @throws the reason of `over` */
   ended(): Promise<JobView>
+  /** Cancels the job, unless it outlives its client: its answer can be of no use to this one. */
+  giveUp(): Promise<void>
 }
 
 export type ServeJob = (
@@ -108,20 +110,23 @@ export function createServeJob({ jobs, submit, waiter, lost, goingAway }: ServeJ
     const over = AbortSignal.any([gone, signal])
     const mayCancel = !outlivesClient && !keyed
     try {
-      return await answer({ job, over, ended: () => untilEnded(request, job, over) })
+      return await answer({ job, over, ended: () => untilEnded(request, job, over), giveUp })
     } catch (error) {
       if (!over.aborted) throw error
-      if (mayCancel && !goingAway.aborted) await cancelUnlessWanted()
+      if (mayCancel && !goingAway.aborted) await cancelUnlessBack()
       if (gone.aborted) return 'streamed' // nobody is there to be answered
       throw error
     }
 
-    async function cancelUnlessWanted(): Promise<void> {
+    async function giveUp(): Promise<void> {
+      if (mayCancel && !(await lost.isWantedByOthers(job.id, joinedAs))) await jobs.cancel(actor, job.id)
+    }
+
+    async function cancelUnlessBack(): Promise<void> {
       // Whoever has got the beginning of an answer does not ask for it again.
       const mayComeBack = gone.aborted && !res.headersSent && req.get('x-stainless-retry-count') !== undefined
       if (mayComeBack) await pause(comesBackWithinMs, goingAway)
-      if (goingAway.aborted || (await lost.isWantedByOthers(job.id, joinedAs))) return
-      await jobs.cancel(actor, job.id)
+      if (!goingAway.aborted) await giveUp()
     }
   }
 }

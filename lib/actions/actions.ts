@@ -22,8 +22,9 @@ export const gateActions = ['api_call', ...aiActions] as const
 export const gateActionSchema = z.enum(gateActions as unknown as ['api_call', ...AiAction[]])
 export type GateAction = z.infer<typeof gateActionSchema>
 
-/** A job's input as its processor gets it, and what it returns. */
+/** A job's input as its processor gets it, and what that returns. `ResultOf` is the result of a submission by its route. */
 export type InputOf<A extends AiAction> = z.output<NonNullable<DefinitionOf<A>['stored']>>
+export type JobResultOf<A extends AiAction> = z.output<NonNullable<DefinitionOf<A>['storedResult']>>
 export type ResultOf<A extends AiAction> = z.output<DefinitionOf<A>['result']>
 
 const byName = new Map<AiAction, ActionDefinition<AiAction>>(

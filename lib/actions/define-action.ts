@@ -11,7 +11,8 @@ export type ActionDefinition<
   Name extends string = string,
   Input extends z.ZodType = z.ZodType,
   Result extends z.ZodType = z.ZodType,
-  Stored extends z.ZodType = Input
+  Stored extends z.ZodType = Input,
+  StoredResult extends z.ZodType = Result
 > = {
   /** also the name of its queue, its worker pool and its token bucket, and a value of the SQL type `rate_limit_action` */
   name: Name
@@ -24,6 +25,8 @@ export type ActionDefinition<
   /** what a job's input is when it runs, where other wire formats make jobs of the action too; absent: as `input` */
   stored?: Stored
   result: Result
+  /** what a job's result is, where that is more than `result` because of `stored` */
+  storedResult?: StoredResult
   /** largest body in bytes, when another than 1 MiB */
   bodyLimitBytes?: number
   /** most elements and members in the body, when another number than 1,000 */
@@ -60,7 +63,8 @@ export const defineAction = <
   const Name extends string,
   Input extends z.ZodType,
   Result extends z.ZodType,
-  Stored extends z.ZodType = Input
+  Stored extends z.ZodType = Input,
+  StoredResult extends z.ZodType = Result
 >(
-  definition: ActionDefinition<Name, Input, Result, Stored>
-): ActionDefinition<Name, Input, Result, Stored> => definition
+  definition: ActionDefinition<Name, Input, Result, Stored, StoredResult>
+): ActionDefinition<Name, Input, Result, Stored, StoredResult> => definition

@@ -7,7 +7,7 @@ import type { UsageTracker } from '../usage/tracker.ts'
 import { adaptRequest } from './adapt-request.ts'
 import { beginCall } from './begin-call.ts'
 import { type Booking, type Bookings, emptySettlement } from './booking.ts'
-import { asStream, type ChatCall, type ChatRequest, toRequest } from './chat-request.ts'
+import { asStream, type ChatCall, type ChatRequest, mayGoWithout, toRequest, wantsJson } from './chat-request.ts'
 import type { Dialect } from './dialect.ts'
 import { inputHash } from './input-hash.ts'
 import { type ProviderFailure, providerFailure } from './provider-error.ts'
@@ -73,7 +73,8 @@ export function createChat({
     }
     const inputBytes = Buffer.byteLength(JSON.stringify(request))
     const maxOutputTokens = request.max_completion_tokens
-    const left = without ?? (await dialect.known(model))
+    const mayLeave = mayGoWithout(call)
+    const left: Without = without ?? new Set([...(await dialect.known(model))].filter(mayLeave))
     const booking = await beginCall({
       guard,
       bookings,
@@ -101,7 +102,7 @@ export function createChat({
       const failure = providerFailure(error)
       await booking.settle(emptySettlement(failure.charge, failure.error.code, 1))
       const ended = await failed(failure, call.signal, timeout)
-      const more = refusedParameters(error, body).filter((name) => !left.has(name))
+      const more = refusedParameters(error, body).filter((name) => !left.has(name) && mayLeave(name))
       if (more.length > 0 && !call.signal.aborted) return await chat(call, andWithout(left, more))
       throw ended
     }
@@ -109,7 +110,7 @@ export function createChat({
     const requestId = response.headers.get('x-request-id')?.slice(0, longestRequestId)
     const reading = createChatReading({
       step: call.step,
-      isJson: call.responseFormat !== undefined,
+      isJson: wantsJson(request),
       grantedTokens,
       thinksUnopened,
       onText: listener.tell
@@ -138,7 +139,9 @@ export function createChat({
             }
       )
       const ended = await failed(failure, call.signal, timeout)
-      const more = isRefused ? refusedParameters(outcome.error, body).filter((name) => !left.has(name)) : []
+      const more = isRefused
+        ? refusedParameters(outcome.error, body).filter((name) => !left.has(name) && mayLeave(name))
+        : []
       if (more.length > 0 && !call.signal.aborted) return await chat(call, andWithout(left, more))
       throw ended
     }

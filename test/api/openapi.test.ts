@@ -37,6 +37,7 @@ const openAi = () =>
     context: context(),
     submit: awaitJob,
     waiter: { wait: awaitJob },
+    deltas: { follow: () => ({ catchUp: awaitJob, stop() {} }) },
     goingAway: AbortSignal.abort()
   })
 

@@ -15,6 +15,8 @@ export type RunningApi = {
   url: string
   /** somebody new with an API key, that sends requests below `/api/v1` */
   newClient(role?: 'user' | 'admin'): Promise<{ id: string; key: string; send: Call }>
+  /** Ends what is served, without an answer, as the end of its process does. */
+  leave(): Promise<void>
 }
 
 /**
@@ -65,6 +67,14 @@ async function openApi(isolation: Isolation, env: Record<string, string>) {
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const { knex } = context
+  async function leave() {
+    if (!server.listening) return
+    await api.goAway()
+    const closed = once(server, 'close')
+    server.close()
+    server.closeAllConnections()
+    await closed
+  }
   return {
     context: { ...context, isolation },
     url,
@@ -74,11 +84,9 @@ async function openApi(isolation: Isolation, env: Record<string, string>) {
       await createApiKeyStore({ knex }).insert(knex, { userId: id, name: 'test', hash, hint, expiresAt: null })
       return { id, key, send: caller(url, key) }
     },
+    leave,
     async close() {
-      await api.goAway()
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
+      await leave()
       await api.close()
       await close()
     }

@@ -5,11 +5,12 @@ import type { Models } from '../../lib/models/client.ts'
 import type { Scopes } from '../../lib/access/scope.ts'
 import type { RagTools } from '../../lib/rag/tools.ts'
 import type { Records } from '../../lib/records/records.ts'
-import type { ChatResult } from '../../lib/schemas/chat.ts'
+import type { ChatInput, ChatResult } from '../../lib/schemas/chat.ts'
+import type { AgentTurn, AgentTurnResult } from '../../lib/schemas/wire-chat.ts'
 import type { createJobSpending } from '../../lib/store/money/job-spending.ts'
 import type { EmbeddingStore } from '../../lib/store/search/embeddings.ts'
 import type { Ledger } from '../../lib/store/money/ledger.ts'
-import type { ThreadStore } from '../../lib/store/records/threads.ts'
+import type { Memory, ThreadStore } from '../../lib/store/records/threads.ts'
 import type { Transaction } from '../../lib/store/transaction.ts'
 import { titleOf } from '../../lib/threads/title.ts'
 import { parseUsd, type TokenPrice } from '../../lib/money.ts'
@@ -24,7 +25,7 @@ import { goalTools, snapshotTools } from '../agents/tools/record-tools.ts'
 import { searchTools } from '../agents/tools/search-tools.ts'
 import { createToolset } from '../agents/tools/toolset.ts'
 import { createWrites } from '../agents/writes.ts'
-import type { ProcessorOf } from '../processor.ts'
+import type { Processor } from '../processor.ts'
 
 type Needs = {
   models: Pick<Models, 'chat' | 'chatModel' | 'embeddingModel'>
@@ -40,6 +41,10 @@ type Needs = {
   limits?: Partial<RunLimits>
 }
 
+/** A chat in a thread of the platform's, or one whose caller brings along what was said before: that is kept nowhere. */
+type Input = ChatInput | AgentTurn
+type Result = ChatResult | AgentTurnResult
+
 const free: TokenPrice = { input: 0n, cachedInput: 0n, output: 0n }
 
 /**
@@ -47,7 +52,7 @@ const free: TokenPrice = { input: 0n, cachedInput: 0n, output: 0n }
  * written with the job's end.
  * Safe to run twice: a run that was cut off goes on from its last step, and what was paid for is not paid again.
  */
-export function chatCompletionProcessor(needs: Needs): ProcessorOf<'chat_completion'> {
+export function chatCompletionProcessor(needs: Needs): Processor<Input, Result> {
   const { models, ledger, spending, rag, records, threads, deltas, checkpoints, transaction } = needs
   const toolset = createToolset({
     search: searchTools({ rag: rag.tools, scopes: rag.scopes }),
@@ -58,10 +63,12 @@ export function chatCompletionProcessor(needs: Needs): ProcessorOf<'chat_complet
   const beginningOf = async (id: string) =>
     (await rag.embeddings.chunksOf({ type: 'document', id }, models.embeddingModel))[0]?.content
 
-  return async ({ id, user: person, input, run: runNumber, threadId: jobThreadId, signal, log, partial }) => {
+  return async ({ id, user: person, input: asked, run: runNumber, threadId: jobThreadId, signal, log, partial }) => {
+    const brought = 'history' in asked ? asked : undefined
+    const input: ChatInput = 'history' in asked ? inputOf(asked) : asked
     // A new thread has the id of the job that begins it, whichever run of it comes to an end.
     const threadId = input.threadId ?? jobThreadId ?? id
-    const memory = await threads.memory(person.id, threadId)
+    const memory = brought ? broughtMemory(brought) : await threads.memory(person.id, threadId)
     if (!memory && threadId !== id) {
       throw new JobError('not_found', 'the thread was deleted', { retryable: false })
     }
@@ -107,26 +114,42 @@ export function chatCompletionProcessor(needs: Needs): ProcessorOf<'chat_complet
     }
     return async (trx) => {
       const changes = await applyWrites(trx, id, person, state.staged)
-      const result = resultOf({ threadId, model: models.chatModel, changes }, state)
+      transaction.afterCommit(trx, `checkpoints ${id}`, () => checkpoints.forget(id))
+      const answer = answerOf(models.chatModel, changes, state)
+      if (brought) return answer
       const kept = await threads.append(trx, {
         threadId,
         userId: person.id,
         jobId: id,
         title: titleOf(input.message),
-        messages: [{ role: 'user', content: input.message }, result.message],
+        messages: [{ role: 'user', content: input.message }, answer.message],
         summary: state.summary ?? undefined
       })
       if (!kept) log.info('the thread was deleted meanwhile, the turn is not kept')
-      transaction.afterCommit(trx, `checkpoints ${id}`, () => checkpoints.forget(id))
-      return result
+      return { threadId, ...answer }
     }
   }
 }
 
-function resultOf(
-  { threadId, model, changes }: Pick<ChatResult, 'threadId' | 'model' | 'changes'>,
+function answerOf(
+  model: string,
+  changes: ChatResult['changes'],
   { plan, answer, steps, limitReached }: ChatState
-): ChatResult {
+): AgentTurnResult {
   if (!plan || !answer) throw new Error('the graph ended without an answer')
-  return { threadId, agent: plan.agent, model, ...answer, changes, steps, limitReached }
+  return { agent: plan.agent, model, ...answer, changes, steps, limitReached }
+}
+
+/** An agent that is asked as a model may change nothing: there is no parameter by which that could be allowed. */
+const inputOf = ({ agent, message, maxOutputTokens }: AgentTurn): ChatInput => ({
+  agent,
+  message,
+  maxOutputTokens,
+  allowWrites: false
+})
+
+function broughtMemory({ history }: AgentTurn): Memory | undefined {
+  if (history.length === 0) return undefined
+  const messages = history.map((said, at) => ({ ordinal: at + 1, ...said }))
+  return { summary: null, summarisedThrough: 0, messages }
 }
