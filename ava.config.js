@@ -20,17 +20,19 @@ const long = [
   'lib/rag',
   'lib/models/manners'
 ]
+const patterns = ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts']
+const direction = process.env.TEST_ORDER === 'reverse' ? -1 : 1
 const rank = (file) => {
   const found = long.findIndex((part) => file.includes(['test', ...part.split('/')].join(sep)))
   return found === -1 ? long.length : found
 }
 
 export default {
-  files: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+  files: process.env.TEST_FILES?.split('\n') ?? patterns,
   extensions: ['ts'],
   timeout: '300s',
   workerThreads: false,
   // Many tests wait: for a worker, a service, a clock.
   concurrency: availableParallelism() + 1,
-  sortTestFiles: (one, other) => rank(one) - rank(other) || one.localeCompare(other)
+  sortTestFiles: (one, other) => direction * (rank(one) - rank(other) || one.localeCompare(other))
 }

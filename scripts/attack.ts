@@ -73,7 +73,7 @@ async function main(): Promise<number> {
   })
   try {
     const count = values.short ? 3 : 8
-    await innocents.enter(stage.url, count)
+    await innocents.enter(stage.url, { count, pauseMs: values.short ? 5_000 : 400 })
     say(`${count} innocent users are there`)
     await innocents.use(AbortSignal.timeout(values.short ? 1_000 : 5_000)) // what is loaded late is loaded by now
     const quiet = quietOf((await innocents.use(AbortSignal.timeout(values.short ? 3_000 : quietMs))).watch)

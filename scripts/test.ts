@@ -10,6 +10,7 @@ import { explain } from './start/report.ts'
 import { countTests } from './start/test-counts.ts'
 import { untilSignal } from './start/until-signal.ts'
 import { createTestTemplate } from './test-template.ts'
+import { writeGroups } from './test/groups.ts'
 
 /** `npm test [-- arguments of ava]`: starts the services that tests need, runs ava, and stops what it started. */
 
@@ -44,7 +45,8 @@ function runAva(args: string[], env: NodeJS.ProcessEnv): Promise<{ code: number;
 function environment(
   { databaseUrl, redisUrl, rabbitmqUrl, chromium }: Services,
   template: string,
-  compiled: string
+  compiled: string,
+  files: string[] | undefined
 ): NodeJS.ProcessEnv {
   const colours = process.stdout.isTTY && !process.env.NO_COLOR ? { FORCE_COLOR: '1' } : {}
   return {
@@ -53,6 +55,7 @@ function environment(
     // A third of what a test process costs is compiling what the one before it compiled. Coverage is of source alone.
     ...(process.env.NODE_V8_COVERAGE ? {} : { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE || compiled }),
     PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+    ...(files ? { TEST_FILES: files.join('\n') } : {}),
     TEST_DATABASE_URL: databaseUrl,
     TEST_DATABASE_TEMPLATE: template,
     TEST_REDIS_URL: redisUrl,
@@ -85,8 +88,11 @@ async function main(): Promise<number> {
     closers.add(services.stop)
     const template = await step('migrate', () => createTestTemplate(services.databaseUrl))
     closers.add(template.remove)
-    const env = environment(services, template.name, join(dataDir, 'compiled'))
-    const { code, output } = await runAva(process.argv.slice(2), env)
+    const args = process.argv.slice(2)
+    // Whoever asks for files or titles gets each file in a process of its own.
+    const files = args.length === 0 ? await writeGroups(root, join(dataDir, 'groups')) : undefined
+    const env = environment(services, template.name, join(dataDir, 'compiled'), files)
+    const { code, output } = await runAva(args, env)
     const { passed, failed, skipped } = countTests(output, code)
     console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`)
     return code === 0 && failed > 0 ? 1 : code

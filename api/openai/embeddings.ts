@@ -1,6 +1,6 @@
 import type OpenAI from 'openai'
 import { z } from 'zod'
-import { embeddingDimensions } from '../../lib/models/embed.ts'
+import { embeddingDimensions } from '../../lib/models/embedding-dimensions.ts'
 import type { EmbeddingResult } from '../../lib/schemas/embedding.ts'
 import type { JobView } from '../../lib/schemas/job.ts'
 import { decodeVector } from '../../lib/vector-text.ts'

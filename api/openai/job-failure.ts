@@ -1,4 +1,4 @@
-import { refusalIn } from '../../lib/models/provider-error.ts'
+import { refusalIn } from '../../lib/models/refusal-message.ts'
 import type { JobView } from '../../lib/schemas/job.ts'
 import { WireError } from './wire-error.ts'
 

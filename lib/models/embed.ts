@@ -15,12 +15,10 @@ import { type Dealt, deal, type EmbeddingsReply, toldTokens } from './embeddings
 import { gather } from './gather.ts'
 import { inputHash } from './input-hash.ts'
 import { isAboutNumbers, malformed, providerFailure } from './provider-error.ts'
+import { embeddingDimensions } from './embedding-dimensions.ts'
 import type { ProviderGuard } from './provider-guard.ts'
 import { andWithout, refusedParameters, type Without } from './refused-parameters.ts'
 import { decodeVector, encodeVector } from '../vector-text.ts'
-
-/** The width of the `embedding` column: a model of other dimensions needs its migration first. */
-export const embeddingDimensions = 1536
 
 /** Failures of one member of a gathered call, found before the call is made. */
 const ownFailures = new Set(['budget_exhausted', 'run_lost'])

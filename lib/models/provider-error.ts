@@ -1,6 +1,7 @@
 import OpenAI from 'openai'
 import { JobError } from '../errors/job-error.ts'
 import { hasNetworkCode } from '../errors/outages/network.ts'
+import { refusalMessage } from './refusal-message.ts'
 import { askedWaitMs } from './wait-time.ts'
 
 /** What a failed provider request means for the ledger, for the job, and for everybody else who asks the same model. */
@@ -76,18 +77,13 @@ function refusal(error: InstanceType<typeof OpenAI.APIError>): ProviderFailure {
   return {
     charge: 'refused',
     says: isPause ? 'pause' : retryable && status !== 409 ? 'down' : 'nothing',
-    error: new JobError(
-      retryable ? 'provider_unavailable' : 'provider_refused',
-      `the model provider answered ${status}${code ? ` (${code})` : ''}`,
-      { retryable, retryAfterMs, takesAttempt: !isPause, cause: error }
-    )
+    error: new JobError(retryable ? 'provider_unavailable' : 'provider_refused', refusalMessage(status, code), {
+      retryable,
+      retryAfterMs,
+      takesAttempt: !isPause,
+      cause: error
+    })
   }
-}
-
-/** What a provider answered, as the message of a job's error says it, above: its status, and its code where it had one. */
-export function refusalIn(message: string): { status: number; code: string | undefined } | undefined {
-  const [, status, code] = /^the model provider answered (\d{3})(?: \(([a-z_]+)\))?/.exec(message) ?? []
-  return status === undefined ? undefined : { status: Number(status), code }
 }
 
 /**

@@ -1,14 +1,14 @@
 import { Worker } from 'node:worker_threads'
 import type { Tally } from './http.ts'
-import type { Watch } from './innocents.ts'
+import type { Comers, Watch } from './innocents.ts'
 import type { Says, Told } from './innocents-thread.ts'
 
 /** Innocent users on a thread of their own: what an attacker's client is busy with must not be counted as their wait. */
 export type InnocentsApart = {
   /** where their webhooks are received */
   receiverUrl: string
-  /** Registers so many of them. */
-  enter(url: string, count: number): Promise<void>
+  /** Registers them. */
+  enter(url: string, comers: Comers): Promise<void>
   /** Has them use the platform until the signal, and a little longer, to finish what has begun. */
   use(signal: AbortSignal): Promise<{ watch: Watch; tally: Tally }>
   end(): Promise<void>
@@ -33,9 +33,9 @@ export async function startInnocents(): Promise<InnocentsApart> {
   const { url: receiverUrl } = await hear('receives')
   return {
     receiverUrl,
-    async enter(url, count) {
+    async enter(url, comers) {
       const entered = hear('entered')
-      tell({ kind: 'enter', url, count })
+      tell({ kind: 'enter', url, comers })
       await entered
     },
     async use(signal) {

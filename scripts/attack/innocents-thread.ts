@@ -1,11 +1,11 @@
 import { parentPort } from 'node:worker_threads'
 import { newTally, type Tally } from './http.ts'
-import { createInnocents, type Innocents, type Watch } from './innocents.ts'
+import { type Comers, createInnocents, type Innocents, type Watch } from './innocents.ts'
 import { createPeople } from './people.ts'
 import { openReceiver } from './receiver.ts'
 
 /** What the thread of the innocent users is told, and what it says, in this order; `use` and `rest` come many times. */
-export type Told = { kind: 'enter'; url: string; count: number } | { kind: 'use' } | { kind: 'rest' }
+export type Told = { kind: 'enter'; url: string; comers: Comers } | { kind: 'use' } | { kind: 'rest' }
 export type Says =
   | { kind: 'receives'; url: string }
   | { kind: 'entered' }
@@ -20,8 +20,8 @@ const tally = newTally()
 let innocents: Innocents | undefined
 let stop = new AbortController()
 
-async function enter(url: string, count: number): Promise<void> {
-  innocents = await createInnocents(createPeople({ url, tally, name: 'innocent', network: '127.2' }), receiver, count)
+async function enter(url: string, comers: Comers): Promise<void> {
+  innocents = await createInnocents(createPeople({ url, tally, name: 'innocent', network: '127.2' }), receiver, comers)
   say({ kind: 'entered' })
 }
 
@@ -36,7 +36,7 @@ async function use(): Promise<void> {
 }
 
 port.on('message', (told: Told) => {
-  if (told.kind === 'enter') void enter(told.url, told.count)
+  if (told.kind === 'enter') void enter(told.url, told.comers)
   else if (told.kind === 'use') void use()
   else stop.abort()
 })

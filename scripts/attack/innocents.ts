@@ -16,7 +16,9 @@ export type Watch = {
 
 /** Counted as waited when nothing came: how long is waited for one thing. */
 const patienceMs = 60_000
-const pauseMs = 400
+
+/** How many there are, and how long each rests between two things of the same kind. Every login costs a password hash. */
+export type Comers = { count: number; pauseMs: number }
 
 export type Innocents = {
   /** Uses the platform as people do until the signal, and a little longer, to finish what has begun. */
@@ -30,7 +32,7 @@ export type Innocents = {
 export async function createInnocents(
   { client: clientAt, newPerson }: Pick<People, 'client' | 'newPerson'>,
   receiver: Receiver,
-  count: number
+  { count, pauseMs }: Comers
 ): Promise<Innocents> {
   const people: Person[] = []
   for (let n = 0; n < count; n++) {

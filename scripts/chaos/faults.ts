@@ -87,8 +87,8 @@ async function gone(pid: number): Promise<void> {
 }
 
 /**
- * Asks an API without pause, on connections that are kept and on new ones, from when it answers (an earlier blow may
- * have hit it) until told to stop.
+ * Asks an API again and again, on connections that are kept and on new ones, from when it answers (an earlier blow may
+ * have hit it) until told to stop. The pauses leave the processors to those who are replaced.
  */
 async function watchApi(url: string, token: string): Promise<{ stop(): Promise<number> }> {
   let broken = 0
@@ -112,6 +112,7 @@ async function watchApi(url: string, token: string): Promise<{ stop(): Promise<n
       await ask(connection).catch(() => {
         broken += 1
       })
+      await delay(10)
     }
   })
   return {

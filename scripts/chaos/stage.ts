@@ -19,6 +19,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 export type ProcessName = 'api-1' | 'api-2' | 'workers-1' | 'workers-2'
 export const processNames: ProcessName[] = ['api-1', 'api-2', 'workers-1', 'workers-2']
 
+/** A migrated database and an exchange of services that no blow will hit. */
+export type Spared = { databaseUrl: string; schema: string; rabbitmqUrl: string; exchange: string }
+
 /** Everything the storm blows at: private services, four processes and a provider that keeps its invoice here. */
 export type Stage = {
   urls: { databaseUrl: string; redisUrl: string; rabbitmqUrl: string }
@@ -52,12 +55,15 @@ const limits = JSON.stringify(
   )
 )
 
+/** @param spared what is used instead of starting a PostgreSQL and a RabbitMQ; Redis is private always */
 export async function buildStage({
   latencyMs,
-  step
+  step,
+  spared
 }: {
   latencyMs: number
   step: <T>(title: string, work: () => Promise<T>) => Promise<T>
+  spared?: Spared
 }): Promise<Stage> {
   const dataDir = await mkdtemp(join(tmpdir(), 'goals-chaos-'))
   const logs = join(dataDir, 'logs')
@@ -74,7 +80,7 @@ export async function buildStage({
   try {
     const services: Services = await startServices({
       dataDir,
-      wanted: {},
+      wanted: { databaseUrl: spared?.databaseUrl, rabbitmqUrl: spared?.rabbitmqUrl },
       durable: true,
       step: (title, work) => step(title, () => work(() => undefined)),
       env: process.env
@@ -88,6 +94,7 @@ export async function buildStage({
     const env = {
       ...process.env,
       DATABASE_URL: databaseUrl,
+      ...(spared ? { DATABASE_SCHEMA: spared.schema, EVENTS_EXCHANGE: spared.exchange } : {}),
       REDIS_URL: redisUrl,
       RABBITMQ_URL: rabbitmqUrl,
       OPENAI_BASE_URL: listening.url,
@@ -141,7 +148,7 @@ export async function buildStage({
         if (url) apiUrls.push(url)
       }
     })
-    const knex = createKnex({ databaseUrl, schema: 'public', poolMax: 4, applicationName: 'goals-chaos' })
+    const knex = createKnex({ databaseUrl, schema: config.databaseSchema, poolMax: 4, applicationName: 'goals-chaos' })
     closers.push(() => knex.destroy())
     const redis = new Redis(redisUrl, { maxRetriesPerRequest: null })
     redis.on('error', () => undefined) // it is meant to fail

@@ -32,6 +32,7 @@ function start(t: ExecutionContext, env: Record<string, string | undefined> = {}
     silent: true,
     env: {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       DATABASE_URL: place.databaseUrl,
       DATABASE_SCHEMA: place.schema,
       REDIS_URL: place.redisUrl,

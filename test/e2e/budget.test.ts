@@ -7,6 +7,7 @@ import { pick, seeded } from '../../scripts/chaos/random.ts'
 import { buildStage } from '../../scripts/chaos/stage.ts'
 import { eventually } from '../helpers/context.ts'
 import { caller } from '../helpers/platform.ts'
+import { isolated } from '../helpers/services.ts'
 
 /** 1,200 bytes at 0.02 USD a million tokens, a token being never less than a byte. */
 const worstCase = parseUsd('0.000024')
@@ -15,7 +16,8 @@ const budget = 50n * worstCase
 test('500 submissions at once against a budget for 50, with workers killed and Redis emptied, never cost more than it', async (t) => {
   t.timeout(240_000)
   const random = seeded(20)
-  const stage = await buildStage({ latencyMs: 200, step: async (_title, work) => await work() })
+  const spared = await isolated(t)
+  const stage = await buildStage({ latencyMs: 200, step: async (_title, work) => await work(), spared })
   t.teardown(() => stage.stop())
   const { knex } = stage
   const url = () => pick(random, stage.apiUrls)

@@ -5,13 +5,13 @@ import test from 'ava'
 const script = fileURLToPath(new URL('../../scripts/chaos.ts', import.meta.url))
 
 /**
- * The short form of `npm run chaos`: its own services, two APIs, two workers, 150 jobs spread over the blows, each of
- * them once and for a third of its time. It breaks things that other tests use, so nothing of theirs is given to it.
+ * The short form of `npm run chaos`: its own services, two APIs, two workers, 100 jobs spread over the blows, each of
+ * them once and for a fifth of its time. It breaks things that other tests use, so nothing of theirs is given to it.
  */
 test('while everything is killed or frozen in turn no job is lost, nothing is done or paid twice, no news is missing', async (t) => {
   t.timeout(600_000)
   const { TEST_DATABASE_URL: _1, TEST_REDIS_URL: _2, TEST_RABBITMQ_URL: _3, ...env } = process.env
-  const child = spawn(process.execPath, [script, '--jobs', '150', '--seed', '7', '--outage', '3', '--share', '30'], {
+  const child = spawn(process.execPath, [script, '--jobs', '100', '--seed', '7', '--outage', '3', '--share', '20'], {
     env,
     stdio: ['ignore', 'pipe', 'pipe']
   })

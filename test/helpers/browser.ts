@@ -11,6 +11,9 @@ const quietly = [
   '--disable-sync'
 ]
 
+/** A browser among many processes on a busy machine may be slow to show what it was sent. */
+const patienceMs = 120_000
+
 export type Visit = {
   page: Page
   context: BrowserContext
@@ -26,6 +29,7 @@ export async function openBrowser(t: Pick<ExecutionContext, 'teardown'>): Promis
   const browser = await chromium.launch({ executablePath, args: quietly })
   t.teardown(() => browser.close())
   const context = await browser.newContext()
+  context.setDefaultTimeout(patienceMs)
   const elsewhere: string[] = []
   const complaints: string[] = []
   await context.route('**/*', async (route) => {

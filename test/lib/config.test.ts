@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { ConfigError, configHelp, loadConfig } from '../../lib/config.ts'
 
-const example = await readFile(new URL('../../.env.example', import.meta.url), 'utf8')
+const example = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8')
 /** Variables of the file that docker compose alone reads stand below the last heading. */
 const [ofPrograms = ''] = example.split('# For docker compose alone')
 const named = (text: string) => [...text.matchAll(/^([A-Z][A-Z0-9_]+)=/gm)].map(([, name = '']) => name)

@@ -158,7 +158,7 @@ test.serial('services that are not configured are started by npm start, and off 
 test.serial('the command ends with 0, 1 or 2, in words or as JSON', async (t) => {
   const run = async (args: string[], env: Record<string, string>) =>
     await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-      const options = { env: { PATH: process.env.PATH, ...env } }
+      const options = { env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env } }
       execFile(process.execPath, ['scripts/doctor.ts', ...args], options, (error, stdout, stderr) =>
         resolve({ code: Number(error?.code ?? 0), stdout, stderr })
       )

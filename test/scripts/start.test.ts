@@ -9,7 +9,8 @@ import { emptyFolder } from '../helpers/folders.ts'
 const file = fileURLToPath(new URL('../../scripts/start.ts', import.meta.url))
 
 async function start(env: Record<string, string>, ...args: string[]) {
-  const child = spawn(process.execPath, [file, ...args], { env: { PATH: process.env.PATH, ...env }, cwd: '/' })
+  const { PATH, NODE_COMPILE_CACHE } = process.env
+  const child = spawn(process.execPath, [file, ...args], { env: { PATH, NODE_COMPILE_CACHE, ...env }, cwd: '/' })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))

@@ -242,7 +242,7 @@ const shapes: { beginning: string; piece: string }[] = [
  * @param once further beginnings and pieces for it, each tried with every end
  */
 export function hostileTexts(walker: number, once: [beginning: string, piece: string][] = []): HostileText[] {
-  const share = process.env['HOSTILE_TEXTS'] === 'all' ? 1 : 16
+  const share = process.env['HOSTILE_TEXTS'] === 'all' ? 1 : 32
   return [
     ...shapes
       .filter((_, index) => (index + walker) % share === 0)

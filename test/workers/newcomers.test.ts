@@ -27,6 +27,7 @@ test('with all places taken by one person, another is served at once, and nothin
     { places: 4 }
   )
   t.teardown(worker.stop)
+  t.teardown(release.resolve) // before it: a worker stops when its jobs have ended
   const [many, other, third] = [await newUser(context()), await newUser(context()), await newUser(context())]
   const admit = async (owner: string, input: unknown) =>
     (await jobs.admit({ actor: { id: owner }, action: 'chat_completion', input })).job.id

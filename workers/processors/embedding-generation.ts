@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { EventLog } from '../../lib/events/log.ts'
 import { JobError } from '../../lib/errors/job-error.ts'
-import { embeddingDimensions } from '../../lib/models/embed.ts'
+import { embeddingDimensions } from '../../lib/models/embedding-dimensions.ts'
 import { countTokensInTurns } from '../../lib/models/tokens.ts'
 import { encodeVector } from '../../lib/vector-text.ts'
 import type { Chunker } from '../../lib/rag/chunker.ts'

@@ -44,7 +44,8 @@ const units = [
   '日'
 ]
 
-test('no text is so absurd that an answer takes seconds', async (t) => {
+// By itself: what else runs in the process would count.
+test.serial('no text is so absurd that an answer takes seconds', async (t) => {
   const { fetch } = createOfflineProvider()
   countTokens('the tables are read with the first text')
   for (const unit of units) {

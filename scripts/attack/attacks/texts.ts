@@ -2,24 +2,22 @@ import { type Attack, type Finding, many, times, unless } from '../attack.ts'
 import { type Answer, json } from '../http.ts'
 import type { Person } from '../people.ts'
 
-const kib = 1024
-
-/** Markdown on which a parser that looks back or ahead takes quadratic time. */
-const documents: Record<string, () => string> = {
-  backticks: () => Array.from({ length: 690 }, (_, n) => `${'`'.repeat(n + 1)} `).join(''),
-  'backticks in lines': () => '`a\n\n``b\n'.repeat(52 * kib),
-  headings: () => '#\n'.repeat(60 * kib),
-  'heading depths': () => Array.from({ length: 40 * kib }, (_, n) => `${'#'.repeat((n % 6) + 1)} ${n}\n`).join(''),
-  lists: () => '- an item of a list\n'.repeat(250 * kib),
-  'nested lists': () => Array.from({ length: 1_500 }, (_, n) => `${' '.repeat(n * 2)}- x\n`).join(''),
-  quotes: () => `${'> '.repeat(100 * kib)}x\n`,
-  'open brackets': () => '['.repeat(500 * kib),
-  'open links': () => '[a]('.repeat(200 * kib),
-  'equal lines': () => 'the same line\n'.repeat(300 * kib),
-  'one long word': () => 'a'.repeat(2_000 * kib),
-  fences: () => '```\n'.repeat(300 * kib),
-  tags: () => '<a '.repeat(500 * kib),
-  stars: () => '*a_ '.repeat(400 * kib)
+/** Markdown on which a parser that looks back or ahead takes quadratic time; its length grows with the argument. */
+const documents: Record<string, (kib: number) => string> = {
+  backticks: (kib) => Array.from({ length: 22 * Math.sqrt(kib) }, (_, n) => `${'`'.repeat(n + 1)} `).join(''),
+  'backticks in lines': (kib) => '`a\n\n``b\n'.repeat(52 * kib),
+  headings: (kib) => '#\n'.repeat(60 * kib),
+  'heading depths': (kib) => Array.from({ length: 40 * kib }, (_, n) => `${'#'.repeat((n % 6) + 1)} ${n}\n`).join(''),
+  lists: (kib) => '- an item of a list\n'.repeat(250 * kib),
+  'nested lists': (kib) => Array.from({ length: 47 * Math.sqrt(kib) }, (_, n) => `${' '.repeat(n * 2)}- x\n`).join(''),
+  quotes: (kib) => `${'> '.repeat(100 * kib)}x\n`,
+  'open brackets': (kib) => '['.repeat(500 * kib),
+  'open links': (kib) => '[a]('.repeat(200 * kib),
+  'equal lines': (kib) => 'the same line\n'.repeat(300 * kib),
+  'one long word': (kib) => 'a'.repeat(2_000 * kib),
+  fences: (kib) => '```\n'.repeat(300 * kib),
+  tags: (kib) => '<a '.repeat(500 * kib),
+  stars: (kib) => '*a_ '.repeat(400 * kib)
 }
 
 /** Documents, questions and sources that take a reader far more time than their size. */
@@ -35,10 +33,11 @@ export const texts: Attack = {
       await client.send('/api/v1/courses', { token, body: { title: 'Course' } })
     )
     const names = Object.keys(documents)
+    const kib = 1_024 * Math.sqrt(scale.share)
     const chosen = names.slice(0, times(scale, names.length))
     await many(chosen.length, 4, async (n) => {
       const name = chosen[n] as string
-      const markdown = (documents[name] as () => string)()
+      const markdown = (documents[name] as (kib: number) => string)(kib)
       const answer = await client.send(`/api/v1/courses/${courseId}/documents`, {
         token,
         body: { title: name, markdown }

@@ -23,7 +23,7 @@ test('a credential that was revoked, and of which nothing was heard, is good for
 })
 
 test('what is heard of a revocation holds at once: of one credential, or of all of a person', async (t) => {
-  const memory = createCredentialMemory()
+  const memory = createCredentialMemory({ now: () => 0 })
   let lookups = 0
   const look = async () => {
     lookups += 1

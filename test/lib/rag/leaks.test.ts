@@ -7,12 +7,12 @@ import { createRandom, insertRows, type RawRow, randomVector } from './vectors.t
 const context = contextForFile(test)
 
 /** Searches in all, at least; asked many at a time, so that the round trips do not take the time. */
-const searches = 20_000
+const searches = Number(process.env['RANDOM_SEARCHES'] ?? 4_000)
 const batch = 250
 
 type Hit = { search: number; owner_id: string; course_id: string | null; scope: string; source_type: string }
 
-test.serial('20,000 random searches over many users and courses return no foreign row', async (t) => {
+test.serial('thousands of random searches over many users and courses return no foreign row', async (t) => {
   t.timeout(300_000)
   const { knex } = context()
   const random = createRandom(2_026)

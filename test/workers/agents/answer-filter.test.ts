@@ -197,8 +197,8 @@ test('what was filtered has nothing left to filter', (t) => {
   t.pass()
 })
 
-test('long answers and hostile ones take no time', (t) => {
-  const started = process.cpuUsage()
+test.serial('long answers and hostile ones take no time', (t) => {
+  const started = process.threadCpuUsage()
   for (const text of [
     '['.repeat(60_000),
     '!['.repeat(30_000),
@@ -211,5 +211,5 @@ test('long answers and hostile ones take no time', (t) => {
     for (let at = 0; at < text.length; at += 16) one.push(text.slice(at, at + 16))
     one.end()
   }
-  t.true(process.cpuUsage(started).user < 6_000_000)
+  t.true(process.threadCpuUsage(started).user < 6_000_000)
 })
