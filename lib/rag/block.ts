@@ -31,8 +31,9 @@ export function splitLong(text: string, most: number): string[] {
   return split(text, most, 0)
 }
 
-function split(text: string, most: number, level: number): string[] {
-  if (estimateTokens(text) <= most) return [text]
+/** @param tokens of the text: counting them again at each level would take most of the time */
+function split(text: string, most: number, level: number, tokens = estimateTokens(text)): string[] {
+  if (tokens <= most) return [text]
   const end = ends[level]
   if (!end) return cutHard(text, most)
   const pieces: string[] = []
@@ -45,12 +46,12 @@ function split(text: string, most: number, level: number): string[] {
     heldTokens = 0
   }
   const add = (unit: string) => {
-    const tokens = estimateTokens(unit)
-    if (heldTokens + tokens > most) flush()
-    if (tokens > most) for (const piece of split(unit, most, level + 1)) pieces.push(piece)
+    const ofUnit = estimateTokens(unit)
+    if (heldTokens + ofUnit > most) flush()
+    if (ofUnit > most) for (const piece of split(unit, most, level + 1, ofUnit)) pieces.push(piece)
     else {
       held += unit
-      heldTokens += tokens
+      heldTokens += ofUnit
     }
   }
   for (const match of text.matchAll(end)) {
