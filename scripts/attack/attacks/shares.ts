@@ -182,8 +182,11 @@ export const backlog: Attack = {
   prepare: (stage) => stage.newPerson(),
   async run(stage, scale, prepared) {
     const { client, token } = prepared as Person
-    const goals = Array.from({ length: 500 }, (_, n) => ({ title: `Goal ${n}`, description: `About number ${n}` }))
-    await many(times(scale, 5), 2, () => client.send('/api/v1/bulk', { token, body: { goals } }))
+    const goals = Array.from({ length: times(scale, 500) }, (_, n) => ({
+      title: `Goal ${n}`,
+      description: `About number ${n}`
+    }))
+    await many(5, 2, () => client.send('/api/v1/bulk', { token, body: { goals } }))
     await many(times(scale, 24), 8, (n) =>
       client.send('/api/v1/embeddings', { token, body: { input: Array.from({ length: 100 }, () => `text ${n}`) } })
     )
