@@ -49,8 +49,25 @@ export function ease({
   crowded?.pool.resize(Math.max(fewest(most(crowded.pool)), crowded.pool.places() >> 1))
 }
 
+/** How late turns of the event loop came since the last reading, in the middle, in milliseconds. */
+export type LoopDelay = { readMs(): number; stop(): void }
+
+export function measureLoopDelay(): LoopDelay {
+  const delays = monitorEventLoopDelay({ resolution: resolutionMs })
+  delays.enable()
+  return {
+    readMs() {
+      const delayMs = delays.percentile(50) / 1e6 - resolutionMs
+      delays.reset()
+      return delayMs
+    },
+    stop: () => void delays.disable()
+  }
+}
+
 /** Eases a process twice a second. */
 export function watchLoad({
+  loopDelay,
   report,
   log,
   ...process
@@ -59,24 +76,23 @@ export function watchLoad({
   /** places of this process for each action it works on, when it is not busy */
   placesOf: ReadonlyMap<AiAction, number>
   seatsOf: (action: AiAction) => OwnerConcurrency
+  /** stopped with the watch */
+  loopDelay: LoopDelay
   report?: ReportWork | undefined
   log: Logger
 }): Repeated {
-  const delays = monitorEventLoopDelay({ resolution: resolutionMs })
-  delays.enable()
   const easing = repeat({
     name: 'load',
     everyMs,
     async work() {
-      ease({ ...process, delayMs: delays.percentile(50) / 1e6 - resolutionMs })
-      delays.reset()
+      ease({ ...process, delayMs: loopDelay.readMs() })
     },
     report,
     log
   })
   return {
     async stop() {
-      delays.disable()
+      loopDelay.stop()
       await easing.stop()
     }
   }

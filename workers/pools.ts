@@ -5,7 +5,7 @@ import type { Queues } from '../lib/queues/queues.ts'
 import type { AiAction } from '../lib/actions/actions.ts'
 import type { OwnerScope } from '../lib/sharing/owner-scope.ts'
 import type { JobStore } from '../lib/store/jobs/jobs.ts'
-import { watchLoad } from './load.ts'
+import { type LoopDelay, measureLoopDelay, watchLoad } from './load.ts'
 import { watchNewcomers } from './newcomers.ts'
 import { createPool, type Pool } from './pool.ts'
 import type { RunJob } from './run-job.ts'
@@ -25,6 +25,7 @@ export function createPools({
   store,
   owners,
   runJob,
+  loopDelay = measureLoopDelay(),
   report,
   log
 }: {
@@ -36,6 +37,8 @@ export function createPools({
   store: Pick<JobStore, 'abandoned'>
   owners: Pick<OwnerScope, 'run'>
   runJob: RunJob
+  /** of this process; a busy one takes fewer jobs at once */
+  loopDelay?: LoopDelay
   report?: ReportWork
   log: Logger
 }): { pause(): Promise<void>; close(): Promise<void> } {
@@ -76,7 +79,7 @@ export function createPools({
     report,
     log
   })
-  const easing = watchLoad({ pools, placesOf, seatsOf, report, log })
+  const easing = watchLoad({ pools, placesOf, seatsOf, loopDelay, report, log })
   return {
     /** Takes no further jobs; does not wait for those that run. */
     async pause() {

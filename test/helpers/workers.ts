@@ -63,6 +63,8 @@ export async function startTestWorker(
     store: jobStore,
     owners: createOwnerScope(),
     runJob,
+    // What else runs in this process makes it late, which must not decide how many jobs start.
+    loopDelay: { readMs: () => 0, stop() {} },
     log
   })
   return {
